@@ -1,0 +1,398 @@
+"""The configuration of one site: the only reader of `pulumi.Config`.
+
+`parse` is pure, so that tests and the `lifeline` command can read a stack file without an engine. Every mistake in a
+file is reported at once, each with its path, its value, what is allowed, and a hint where there is one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
+
+import pydantic
+import pulumi
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from stacks import objectives, timeline as rules
+from stacks.naming import PROJECT, Tags
+from stacks.timeline import DatabaseId, DatabaseRole
+
+LEDGER_REGION_SETS: tuple[frozenset[str], ...] = (
+    frozenset({"us-east-1", "us-east-2", "us-west-2"}),
+    frozenset({"eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1"}),
+    frozenset({"ap-northeast-1", "ap-northeast-2", "ap-northeast-3"}),
+)
+"""Where a table with multi-Region strong consistency may live: all three regions within one set.
+
+Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", multi-Region strong consistency.
+"""
+
+AVAILABILITY_ZONES = 3
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+def _network(text: str) -> str:
+    network = ipaddress.IPv4Network(text)
+    if not 16 <= network.prefixlen <= 20:
+        raise ValueError("a /16 to /20 network is needed to hold three public and three private subnets")
+    return text
+
+
+SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,19}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
+Cidr = Annotated[str, AfterValidator(_network)]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$")]
+
+
+class Peer(_Section):
+    """The other site, as far as this one has to know it."""
+
+    site: SiteName
+    region: Region
+    cidr: Cidr
+
+
+class NetworkConfig(_Section):
+    """The VPC. Zone names are given, not looked up: a recovery reads nothing live."""
+
+    cidr: Cidr
+    zones: tuple[str, str, str] = Field(strict=False)
+
+
+class NodeConfig(_Section):
+    """The warm nodes. Sizes are per site, not per zone."""
+
+    instance_type: str = "m7i.large"
+    minimum: int = Field(default=6, ge=3, le=100)
+    maximum: int = Field(default=12, ge=3, le=200)
+    disk_gib: int = Field(default=80, ge=30, le=1000)
+
+
+class ClusterConfig(_Section):
+    """The EKS cluster. Raise `generation` to build a new cluster beside a failed one."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}$")] = "1.34"
+    generation: int = Field(default=1, ge=1, le=99)
+    public_access_cidrs: tuple[Annotated[str, AfterValidator(lambda t: str(ipaddress.IPv4Network(t)))], ...] = Field(
+        default=(), strict=False
+    )
+    nodes: NodeConfig = NodeConfig()
+
+
+class DatabaseConfig(_Section):
+    """RDS for PostgreSQL."""
+
+    seeded: int = Field(default=1, ge=1, le=rules.MAX_EPOCHS)
+    retired: tuple[int, ...] = Field(default=(), strict=False)
+    engine_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{1,2}$")] = "17.6"
+    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"
+    storage_gib: int = Field(default=200, ge=100, le=65536)
+    max_storage_gib: int = Field(default=1000, ge=100, le=65536)
+
+
+class LedgerConfig(_Section):
+    """The crisis ledger's third region, which keeps a witness rather than a copy."""
+
+    witness: Region = "us-east-1"
+
+
+class Replicas(_Section):
+    """How many pods of each deployment run in one role. Two at least: one node may go at any time."""
+
+    backend: int = Field(ge=2, le=100)
+    frontend: int = Field(ge=2, le=100)
+    crisis_detector: int = Field(ge=2, le=100)
+    hotline_gateway: int = Field(ge=2, le=100)
+
+
+class Capacity(_Section):
+    """Sizes of the active and the standby site. The crisis services never shrink: they answer in both."""
+
+    active: Replicas
+    standby: Replicas
+
+
+class Images(_Section):
+    """Container images by digest. They are pulled from the registry in the site's own region."""
+
+    backend: Digest
+    frontend: Digest
+    crisis_detector: Digest
+    hotline_gateway: Digest
+
+
+class SiteConfig(_Section):
+    """Everything that one site is built from."""
+
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+    owner: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
+    domain: Domain
+    timeline: tuple[str, ...] = Field(strict=False, min_length=1)
+    discards: tuple[int, ...] = Field(default=(), strict=False)
+    globals: Literal["own", "use"]
+    zone_id: Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")] | None = None
+    protect: bool = True
+    peer: Peer
+    network: NetworkConfig
+    cluster: ClusterConfig = ClusterConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    capacity: Capacity
+    images: Images
+
+    site: SiteName
+    """The stack's name: where the site was born, never what it does today."""
+    region: Region
+    """The stack's `aws:region`."""
+
+    @property
+    def history(self) -> tuple[DatabaseId, ...]:
+        """The timeline, parsed."""
+        return tuple(DatabaseId.parse(entry) for entry in self.timeline)
+
+    @property
+    def own_database(self) -> DatabaseId:
+        """The database that this site stands or falls with today."""
+        return DatabaseId(self.site, self.database.seeded)
+
+    @property
+    def role(self) -> DatabaseRole:
+        """The role of the site's own database."""
+        return rules.database_role(self.own_database, self.history)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this site takes writes now."""
+        return rules.active_site(self.history) == self.site
+
+    @property
+    def regions(self) -> dict[str, str]:
+        """Region by site name."""
+        return {self.site: self.region, self.peer.site: self.peer.region}
+
+    @property
+    def tags(self) -> Tags:
+        """The tags that every resource of the site starts from."""
+        return Tags(owner=self.owner, site=self.site)
+
+    @property
+    def replicas(self) -> Replicas:
+        """How many pods run, given the site's present role."""
+        return self.capacity.active if self.is_active else self.capacity.standby
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a stack file."""
+
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.path}: {self.message}"
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class ConfigError(ValueError):
+    """Every mistake of one configuration."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def load() -> SiteConfig:
+    """Read the configuration of the stack that is being deployed.
+
+    Raises:
+        pulumi.RunError: with every mistake found, before anything is registered.
+    """
+    config = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
+    try:
+        return parse(config, stack=pulumi.get_stack())
+    except ConfigError as error:
+        raise pulumi.RunError(f"the stack's configuration has mistakes; nothing was changed\n{error}") from None
+
+
+def parse(config: Mapping[str, Any], *, stack: str) -> SiteConfig:
+    """Check a stack's whole configuration.
+
+    Args:
+        config: values by full key (`lifeline:timeline`), structured ones either as JSON text, as an engine passes them,
+            or as they stand in the YAML file.
+        stack: the stack's name, which is the site's.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    prefix = f"{PROJECT}:"
+    values = {key.removeprefix(prefix): _decoded(key, value) for key, value in config.items() if key.startswith(prefix)}
+    reserved = tuple(
+        Problem(f"{prefix}{key}", f"is not set here: it follows from {source}", "remove the line")
+        for key, source in (("site", "the stack's name"), ("region", "aws:region"))
+        if key in values
+    )
+    region = config.get("aws:region")
+    if region is None:
+        reserved += (Problem("aws:region", "is missing", "name the site's own region, such as us-east-2"),)
+    try:
+        site = SiteConfig.model_validate({**values, "site": stack, "region": region or "us-east-2"})
+    except pydantic.ValidationError as error:
+        raise ConfigError((*reserved, *_schema_problems(error))) from None
+    found = (*reserved, *_relation_problems(site))
+    if found:
+        raise ConfigError(found)
+    return site
+
+
+_PLAIN_TEXT = {"lifeline:account", "lifeline:owner", "lifeline:domain", "lifeline:globals", "lifeline:zoneId"}
+
+
+def _decoded(key: str, value: Any) -> Any:
+    if not isinstance(value, str) or key in _PLAIN_TEXT:
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _schema_problems(error: pydantic.ValidationError) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        yield Problem(_path(detail["loc"]), _schema_message(dict(detail)), _schema_hint(detail["type"], detail["loc"]))
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    if location in (("site",), ("region",)):
+        return "the stack's name" if location == ("site",) else "aws:region"
+    path = f"{PROJECT}:"
+    for index, part in enumerate(location):
+        path += f"[{part}]" if isinstance(part, int) else (f".{part}" if index else str(part))
+    return path
+
+
+def _schema_message(detail: dict[str, Any]) -> str:
+    if detail["type"] == "extra_forbidden":
+        return "is not a key of lifeline"
+    if detail["type"] == "missing":
+        return "is missing"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"is {json.dumps(detail['input'], default=str)[:80]}: {message[:1].lower()}{message[1:]}"
+
+
+def _schema_hint(kind: str, location: tuple[int | str, ...]) -> str:
+    if kind != "extra_forbidden":
+        return ""
+    model: Any = SiteConfig
+    for part in location[:-1]:
+        field = next((f for f in model.model_fields.values() if f.alias == part), None)
+        if field is None or not isinstance(field.annotation, type):
+            return ""
+        model = field.annotation
+    keys = sorted(str(field.alias) for field in model.model_fields.values() if field.alias not in ("site", "region"))
+    if model is not SiteConfig:
+        keys = sorted(str(field.alias) for field in model.model_fields.values())
+    return f"allowed here: {', '.join(keys)}"
+
+
+def _relation_problems(site: SiteConfig) -> Iterator[Problem]:
+    yield from _peer_problems(site)
+    yield from _zone_problems(site)
+    yield from _size_problems(site)
+    yield from _timeline_problems(site)
+
+
+def _peer_problems(site: SiteConfig) -> Iterator[Problem]:
+    if site.peer.site == site.site:
+        yield Problem("lifeline:peer.site", f"names this site itself, {site.site}", "name the other site")
+    if site.peer.region == site.region:
+        hint = "a peer in the same region dies with it"
+        yield Problem("lifeline:peer.region", f"is {site.region}, the site's own region", hint)
+    if ipaddress.IPv4Network(site.network.cidr).overlaps(ipaddress.IPv4Network(site.peer.cidr)):
+        hint = "the two networks must be able to route to each other"
+        yield Problem("lifeline:peer.cidr", f"is {site.peer.cidr}, which overlaps {site.network.cidr}", hint)
+    ledger = (site.region, site.peer.region, site.ledger.witness)
+    if len(set(ledger)) < 3 or not any(allowed.issuperset(ledger) for allowed in LEDGER_REGION_SETS):
+        sets = "; ".join(", ".join(sorted(allowed)) for allowed in LEDGER_REGION_SETS)
+        yield Problem(
+            "lifeline:ledger.witness",
+            f"is {site.ledger.witness}: the ledger would live in {', '.join(ledger)}",
+            f"strong consistency needs three regions of one set: {sets}",
+        )
+
+
+def _zone_problems(site: SiteConfig) -> Iterator[Problem]:
+    if len(set(site.network.zones)) < AVAILABILITY_ZONES:
+        yield Problem("lifeline:network.zones", f"is {list(site.network.zones)}, expected three different zones")
+    for index, zone in enumerate(site.network.zones):
+        if re.fullmatch(re.escape(site.region) + "[a-z]", zone) is None:
+            yield Problem(f"lifeline:network.zones[{index}]", f"names zone '{zone}', expected one of {site.region}")
+    if site.globals == "use" and site.zone_id is None:
+        hint = "copy the output zoneId of the stack that has lifeline:globals: own"
+        yield Problem("lifeline:zoneId", "is missing, and lifeline:globals is 'use'", hint)
+    if site.globals == "own" and site.zone_id is not None:
+        yield Problem("lifeline:zoneId", "is set, and lifeline:globals is 'own'", "the stack's own zone is used: remove it")
+
+
+def _size_problems(site: SiteConfig) -> Iterator[Problem]:
+    if site.cluster.nodes.minimum > site.cluster.nodes.maximum:
+        yield Problem("lifeline:cluster.nodes.minimum", "is larger than lifeline:cluster.nodes.maximum")
+    if site.database.storage_gib > site.database.max_storage_gib:
+        yield Problem("lifeline:database.storageGib", "is larger than lifeline:database.maxStorageGib")
+    active, standby = (cast("dict[str, int]", size.model_dump(by_alias=True)) for size in (site.capacity.active, site.capacity.standby))
+    for name in active:
+        if standby[name] > active[name]:
+            hint = "a flip grows a site, it never shrinks one"
+            yield Problem(f"lifeline:capacity.standby.{name}", f"is {standby[name]}, more than {active[name]} when active", hint)
+
+
+def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
+    history: list[DatabaseId] = []
+    sites = (site.site, site.peer.site)
+    for index, text in enumerate(site.timeline[: rules.MAX_EPOCHS]):
+        path = f"lifeline:timeline[{index}]"
+        try:
+            entry = DatabaseId.parse(text)
+        except ValueError as error:
+            yield Problem(path, str(error))
+            continue
+        if entry.site not in sites:
+            yield Problem(path, f"names site '{entry.site}', expected one of {', '.join(sorted(sites))}")
+        history.append(entry)
+    if len(history) != len(site.timeline) and len(site.timeline) <= rules.MAX_EPOCHS:
+        return
+    for problem in rules.problems(history if len(history) == len(site.timeline) else site.history, site.discards):
+        path = "lifeline:timeline" if problem.index is None else f"lifeline:timeline[{problem.index}]"
+        yield Problem(path, problem.message, problem.hint)
+    yield from _seeding_problems(site, history)
+
+
+def _seeding_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    seeded = site.database.seeded
+    own = [entry for entry in history if entry.site == site.site]
+    if seeded > len(history):
+        hint = f"the timeline has {len(history)} epochs: reseeding now is {len(history)}"
+        yield Problem("lifeline:database.seeded", f"is {seeded}, an epoch that has not begun", hint)
+    if history[-1].site == site.site and history[-1].epoch != seeded:
+        hint = f"set it to {history[-1].epoch}, or append {site.site}-{seeded} to the timeline instead"
+        yield Problem("lifeline:database.seeded", f"is {seeded}, yet the timeline says that {history[-1]} leads", hint)
+    for entry in own:
+        if entry.epoch > seeded:
+            hint = "a site goes on with its newest database; older ones stay fenced"
+            yield Problem("lifeline:database.seeded", f"is {seeded}, older than {entry} of the timeline", hint)
+    for index, number in enumerate(site.database.retired):
+        retired = DatabaseId(site.site, number)
+        if retired not in own:
+            yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, which the timeline does not know")
+        elif number == seeded:
+            yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, the site's present database")

@@ -1,0 +1,57 @@
+"""The promises of the disaster recovery plan, each written once. Seconds everywhere.
+
+Alerts, policies, health checks, reports and tests read these; none of them holds a number of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tier:
+    """A group of services that comes back together, in the plan's order of importance."""
+
+    name: str
+    title: str
+    rto_seconds: int
+    priority: int
+    """Kubernetes priority of the tier's pods: a scheduler that runs out of room evicts the least important first."""
+
+
+CRISIS = Tier(name="crisis", title="Crisis Detection System", rto_seconds=5 * MINUTE, priority=1_000_000)
+HOTLINE = Tier(name="hotline", title="988 Hotline Integration", rto_seconds=10 * MINUTE, priority=900_000)
+CORE = Tier(name="core", title="Core Platform", rto_seconds=30 * MINUTE, priority=500_000)
+FULL = Tier(name="full", title="Full System Restoration", rto_seconds=2 * HOUR, priority=100_000)
+DATA = Tier(name="data", title="Data Recovery", rto_seconds=4 * HOUR, priority=800_000)
+
+TIERS: tuple[Tier, ...] = (CRISIS, HOTLINE, CORE, FULL, DATA)
+
+RPO_CRISIS_EVENTS_SECONDS = 0
+RPO_USER_DATA_SECONDS = HOUR
+RPO_LOGS_SECONDS = 5 * MINUTE
+RPO_CONFIGURATION_SECONDS = 0
+
+HEALTH_CHECK_INTERVAL_SECONDS = 10
+"""The shortest interval that Route 53 offers (10 or 30)."""
+HEALTH_CHECK_FAILURES = 3
+CRISIS_RECORD_TTL_SECONDS = 15
+RECORD_TTL_SECONDS = 60
+"""Also what Route 53 answers for an alias record to a load balancer, where no TTL can be set."""
+
+CRISIS_RESPONSE_SECONDS = 2
+"""The plan's checklist: the crisis detection system responds in under two seconds."""
+CRISIS_SURGE_REPLICAS = 10
+ACTIVE_BACKEND_REPLICAS = 5
+ACTIVE_FRONTEND_REPLICAS = 3
+
+BACKUP_RETENTION_DAYS = 35
+"""The longest point-in-time window that RDS offers."""
+
+
+def detection_seconds(ttl_seconds: int) -> int:
+    """The longest time until a client is sent elsewhere: all failed checks, then the answer's time to live."""
+    return HEALTH_CHECK_INTERVAL_SECONDS * HEALTH_CHECK_FAILURES + ttl_seconds

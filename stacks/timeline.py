@@ -1,0 +1,182 @@
+"""The timeline: which database led in which epoch, and what follows from it.
+
+Pure rules, no Pulumi. The timeline is a list of database ids; entry `n` (counted from 1) is the leader of epoch `n`.
+Everything a recovery changes is derived from this list and the id of the database at hand.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+MAX_EPOCHS = 200
+"""More entries than any platform will fail over in its life; a longer list is a mistake in the file."""
+
+_DATABASE_ID = re.compile(r"(?P<site>[a-z][a-z0-9]{1,19})-(?P<epoch>[1-9][0-9]{0,2})")
+
+
+class DatabaseRole(enum.StrEnum):
+    """What a database is today, by the timeline alone."""
+
+    LEADER = "leader"
+    """Takes writes. Declares no replication source: on a replica, this is the promotion."""
+    REPLICA = "replica"
+    """Follows the leader."""
+    FENCED = "fenced"
+    """Was written in an earlier epoch: kept and isolated, never attached again."""
+    STALE = "stale"
+    """Follows a database that no longer leads: has to be reseeded."""
+
+
+@dataclass(frozen=True, order=True)
+class DatabaseId:
+    """A database by the site that holds it and the epoch it was seeded at."""
+
+    site: str
+    epoch: int
+
+    @classmethod
+    def parse(cls, text: str) -> DatabaseId:
+        """Read `primary-1`.
+
+        Raises:
+            ValueError: if the text is not `<site>-<epoch>`, the epoch counted from 1.
+        """
+        match = _DATABASE_ID.fullmatch(text)
+        if match is None:
+            raise ValueError(f"'{text}' is not of the form <site>-<epoch>, such as primary-1")
+        return cls(match["site"], int(match["epoch"]))
+
+    def __str__(self) -> str:
+        return f"{self.site}-{self.epoch}"
+
+
+@dataclass(frozen=True)
+class TimelineProblem:
+    """Why a timeline is refused. `index` counts from 0 and is None where the whole list is meant."""
+
+    index: int | None
+    message: str
+    hint: str
+
+
+def leader(timeline: Sequence[DatabaseId]) -> DatabaseId:
+    """The database that takes writes now."""
+    return timeline[-1]
+
+
+def active_site(timeline: Sequence[DatabaseId]) -> str:
+    """The site that takes writes now."""
+    return timeline[-1].site
+
+
+def first_site(timeline: Sequence[DatabaseId]) -> str:
+    """The site that led first. It answers the PRIMARY failover records for life: a flip must not touch a record."""
+    return timeline[0].site
+
+
+def epoch(timeline: Sequence[DatabaseId]) -> int:
+    """The number of the present epoch, counted from 1."""
+    return len(timeline)
+
+
+def is_born_leader(database: DatabaseId, timeline: Sequence[DatabaseId]) -> bool:
+    """Whether the database led the very epoch it was seeded at: built new or restored, never a replica."""
+    return database in timeline and timeline.index(database) + 1 == database.epoch
+
+
+def seed_source(database: DatabaseId, timeline: Sequence[DatabaseId]) -> DatabaseId | None:
+    """The leader that the database was copied from, or None if it was born a leader."""
+    if is_born_leader(database, timeline) or database.epoch > len(timeline):
+        return None
+    return timeline[database.epoch - 1]
+
+
+def database_role(own: DatabaseId, timeline: Sequence[DatabaseId]) -> DatabaseRole:
+    """The role of one database in a legal timeline (see `problems`)."""
+    if timeline[-1] == own:
+        return DatabaseRole.LEADER
+    if own in timeline:
+        return DatabaseRole.FENCED
+    if seed_source(own, timeline) == timeline[-1]:
+        return DatabaseRole.REPLICA
+    return DatabaseRole.STALE
+
+
+def declared_databases(
+    own: DatabaseId, timeline: Sequence[DatabaseId], retired: Collection[int] = ()
+) -> tuple[DatabaseId, ...]:
+    """Every database that the site of `own` keeps: its part of the timeline less the retired epochs, and `own`."""
+    kept = (entry for entry in timeline if entry.site == own.site and entry.epoch not in retired)
+    return tuple(dict.fromkeys((*kept, own)))
+
+
+def led_epochs(site: str, timeline: Sequence[DatabaseId]) -> dict[int, DatabaseId]:
+    """The epochs that a site's databases led, which are the claims that its stack holds."""
+    return {number: entry for number, entry in enumerate(timeline, start=1) if entry.site == site}
+
+
+def discarded_epochs(position: int, timeline: Sequence[DatabaseId]) -> tuple[int, ...]:
+    """The epochs whose writes are thrown away when the entry at `position` (from 0) takes the lead.
+
+    An entry that led before throws away what came after its last reign; a replica, what its source never saw.
+    """
+    entry, earlier = timeline[position], timeline[:position]
+    if entry in earlier:
+        carried = _last_epoch_of(entry, earlier)
+    elif entry.epoch > position:
+        return ()
+    else:
+        carried = _last_epoch_of(earlier[entry.epoch - 1], earlier)
+    return tuple(range(carried + 1, position + 1))
+
+
+def _last_epoch_of(entry: DatabaseId, timeline: Sequence[DatabaseId]) -> int:
+    return len(timeline) - list(reversed(timeline)).index(entry)
+
+
+def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> list[TimelineProblem]:
+    """Every reason why a timeline is not a legal history; empty if it is one."""
+    if not timeline:
+        return [TimelineProblem(None, "is empty", "name the database that leads, such as primary-1")]
+    if len(timeline) > MAX_EPOCHS:
+        return [
+            TimelineProblem(
+                None, f"has {len(timeline)} entries, at most {MAX_EPOCHS} are allowed", "was a line pasted twice?"
+            )
+        ]
+    found = [problem for index in range(len(timeline)) for problem in _entry_problems(index, timeline, discards)]
+    thrown = {number for index in range(len(timeline)) for number in discarded_epochs(index, timeline)}
+    for number in sorted(set(discards) - thrown):
+        found.append(
+            TimelineProblem(
+                None,
+                f"throws no epoch {number} away, yet lifeline:discards names it",
+                f"take {number} out of lifeline:discards",
+            )
+        )
+    return found
+
+
+def _entry_problems(
+    index: int, timeline: Sequence[DatabaseId], discards: Collection[int]
+) -> list[TimelineProblem]:
+    entry, number = timeline[index], index + 1
+    if index and timeline[index - 1] == entry:
+        return [TimelineProblem(index, f"names {entry} twice in a row", "one entry an epoch: remove the second")]
+    if entry.epoch > number:
+        hint = f"epoch {entry.epoch} begins after this entry; the newest database possible here is {entry.site}-{number}"
+        return [TimelineProblem(index, f"names {entry}, seeded at an epoch that had not begun", hint)]
+    lost = [thrown for thrown in discarded_epochs(index, timeline) if thrown not in discards]
+    if not lost:
+        return []
+    epochs = ", ".join(str(thrown) for thrown in lost)
+    return [
+        TimelineProblem(
+            index,
+            f"names {entry}, which never saw epoch {epochs}: what was written then would be lost",
+            f"reseed it first (lifeline:database.seeded), or accept the loss by lifeline:discards: [{epochs}]",
+        )
+    ]
