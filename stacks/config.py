@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 
-import pydantic
 import pulumi
+import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from stacks import objectives, timeline as rules
+from stacks import timeline as rules
 from stacks.naming import PROJECT, Tags
 from stacks.timeline import DatabaseId, DatabaseRole
 
@@ -136,7 +136,7 @@ class SiteConfig(_Section):
     account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
     owner: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
     domain: Domain
-    timeline: tuple[str, ...] = Field(strict=False, min_length=1)
+    timeline: tuple[str, ...] = Field(strict=False)
     discards: tuple[int, ...] = Field(default=(), strict=False)
     globals: Literal["own", "use"]
     zone_id: Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")] | None = None
@@ -341,7 +341,9 @@ def _zone_problems(site: SiteConfig) -> Iterator[Problem]:
         hint = "copy the output zoneId of the stack that has lifeline:globals: own"
         yield Problem("lifeline:zoneId", "is missing, and lifeline:globals is 'use'", hint)
     if site.globals == "own" and site.zone_id is not None:
-        yield Problem("lifeline:zoneId", "is set, and lifeline:globals is 'own'", "the stack's own zone is used: remove it")
+        yield Problem(
+            "lifeline:zoneId", "is set, and lifeline:globals is 'own'", "the stack's own zone is used: remove it"
+        )
 
 
 def _size_problems(site: SiteConfig) -> Iterator[Problem]:
@@ -349,50 +351,66 @@ def _size_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem("lifeline:cluster.nodes.minimum", "is larger than lifeline:cluster.nodes.maximum")
     if site.database.storage_gib > site.database.max_storage_gib:
         yield Problem("lifeline:database.storageGib", "is larger than lifeline:database.maxStorageGib")
-    active, standby = (cast("dict[str, int]", size.model_dump(by_alias=True)) for size in (site.capacity.active, site.capacity.standby))
+    active, standby = (
+        cast("dict[str, int]", size.model_dump(by_alias=True)) for size in (site.capacity.active, site.capacity.standby)
+    )
     for name in active:
         if standby[name] > active[name]:
             hint = "a flip grows a site, it never shrinks one"
-            yield Problem(f"lifeline:capacity.standby.{name}", f"is {standby[name]}, more than {active[name]} when active", hint)
+            yield Problem(
+                f"lifeline:capacity.standby.{name}", f"is {standby[name]}, more than {active[name]} when active", hint
+            )
 
 
 def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
+    if not 0 < len(site.timeline) <= rules.MAX_EPOCHS:
+        yield from _rule_problems([DatabaseId(site.site, 1)] * len(site.timeline), ())
+        return
     history: list[DatabaseId] = []
-    sites = (site.site, site.peer.site)
-    for index, text in enumerate(site.timeline[: rules.MAX_EPOCHS]):
-        path = f"lifeline:timeline[{index}]"
+    for index, text in enumerate(site.timeline):
         try:
             entry = DatabaseId.parse(text)
         except ValueError as error:
-            yield Problem(path, str(error))
+            yield Problem(f"lifeline:timeline[{index}]", str(error))
             continue
-        if entry.site not in sites:
-            yield Problem(path, f"names site '{entry.site}', expected one of {', '.join(sorted(sites))}")
+        if entry.site not in site.regions:
+            expected = ", ".join(sorted(site.regions))
+            yield Problem(f"lifeline:timeline[{index}]", f"names site '{entry.site}', expected one of {expected}")
         history.append(entry)
-    if len(history) != len(site.timeline) and len(site.timeline) <= rules.MAX_EPOCHS:
-        return
-    for problem in rules.problems(history if len(history) == len(site.timeline) else site.history, site.discards):
+    if len(history) == len(site.timeline):
+        yield from _rule_problems(history, site.discards)
+        yield from _seeding_problems(site, history)
+        yield from _retirement_problems(site, history)
+
+
+def _rule_problems(history: list[DatabaseId], discards: tuple[int, ...]) -> Iterator[Problem]:
+    for problem in rules.problems(history, discards):
         path = "lifeline:timeline" if problem.index is None else f"lifeline:timeline[{problem.index}]"
         yield Problem(path, problem.message, problem.hint)
-    yield from _seeding_problems(site, history)
 
 
 def _seeding_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
-    seeded = site.database.seeded
-    own = [entry for entry in history if entry.site == site.site]
+    seeded, path = site.database.seeded, "lifeline:database.seeded"
+    led = [entry for entry in history if entry.site == site.site]
+    source = rules.seed_source(site.own_database, history)
     if seeded > len(history):
         hint = f"the timeline has {len(history)} epochs: reseeding now is {len(history)}"
-        yield Problem("lifeline:database.seeded", f"is {seeded}, an epoch that has not begun", hint)
+        yield Problem(path, f"is {seeded}, an epoch that has not begun", hint)
     if history[-1].site == site.site and history[-1].epoch != seeded:
         hint = f"set it to {history[-1].epoch}, or append {site.site}-{seeded} to the timeline instead"
-        yield Problem("lifeline:database.seeded", f"is {seeded}, yet the timeline says that {history[-1]} leads", hint)
-    for entry in own:
-        if entry.epoch > seeded:
-            hint = "a site goes on with its newest database; older ones stay fenced"
-            yield Problem("lifeline:database.seeded", f"is {seeded}, older than {entry} of the timeline", hint)
+        yield Problem(path, f"is {seeded}, yet the timeline says that {history[-1]} leads", hint)
+    elif led and led[-1].epoch > seeded:
+        hint = "a site goes on with the database that led last; older ones stay fenced"
+        yield Problem(path, f"is {seeded}, older than {led[-1]} of the timeline", hint)
+    elif source is not None and source.site == site.site:
+        hint = f"a site reseeds from the other one: reseeding now is {len(history)}"
+        yield Problem(path, f"is {seeded}, when {source} of this very site led", hint)
+
+
+def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
     for index, number in enumerate(site.database.retired):
         retired = DatabaseId(site.site, number)
-        if retired not in own:
+        if retired not in history:
             yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, which the timeline does not know")
-        elif number == seeded:
+        elif retired == site.own_database:
             yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, the site's present database")

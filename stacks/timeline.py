@@ -149,26 +149,30 @@ def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> 
         ]
     found = [problem for index in range(len(timeline)) for problem in _entry_problems(index, timeline, discards)]
     thrown = {number for index in range(len(timeline)) for number in discarded_epochs(index, timeline)}
-    for number in sorted(set(discards) - thrown):
-        found.append(
-            TimelineProblem(
-                None,
-                f"throws no epoch {number} away, yet lifeline:discards names it",
-                f"take {number} out of lifeline:discards",
-            )
+    found.extend(
+        TimelineProblem(
+            None,
+            f"throws no epoch {number} away, yet lifeline:discards names it",
+            f"take {number} out of lifeline:discards",
         )
+        for number in sorted(set(discards) - thrown)
+    )
     return found
 
 
-def _entry_problems(
-    index: int, timeline: Sequence[DatabaseId], discards: Collection[int]
-) -> list[TimelineProblem]:
+def _entry_problems(index: int, timeline: Sequence[DatabaseId], discards: Collection[int]) -> list[TimelineProblem]:
     entry, number = timeline[index], index + 1
     if index and timeline[index - 1] == entry:
         return [TimelineProblem(index, f"names {entry} twice in a row", "one entry an epoch: remove the second")]
     if entry.epoch > number:
-        hint = f"epoch {entry.epoch} begins after this entry; the newest database possible here is {entry.site}-{number}"
+        hint = (
+            f"epoch {entry.epoch} begins after this entry; the newest database possible here is {entry.site}-{number}"
+        )
         return [TimelineProblem(index, f"names {entry}, seeded at an epoch that had not begun", hint)]
+    source = seed_source(entry, timeline[:index])
+    if source is not None and source.site == entry.site:
+        hint = f"a replica lives at the other site; a database restored here is {entry.site}-{number}"
+        return [TimelineProblem(index, f"names {entry}, a copy of {source} at its own site", hint)]
     lost = [thrown for thrown in discarded_epochs(index, timeline) if thrown not in discards]
     if not lost:
         return []

@@ -1,0 +1,62 @@
+"""The TLS certificate of one site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks import objectives
+from stacks.naming import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateArgs:
+    """What the certificate is for."""
+
+    domain: str
+    """The certificate covers the domain and every name directly below it."""
+    zone_id: pulumi.Input[str]
+    """Where ownership of the domain is proved."""
+    tags: Tags
+
+
+class Certificate(pulumi.ComponentResource):
+    """A certificate in the site's own region, proved by DNS and renewed by ACM for as long as the proof stands."""
+
+    arn: pulumi.Output[str]
+    """Known only when the certificate is issued, so that a listener cannot come before it."""
+
+    def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Certificate", name, {}, opts)
+        certificate = aws.acm.Certificate(
+            f"{name}-certificate",
+            domain_name=args.domain,
+            subject_alternative_names=[f"*.{args.domain}"],
+            validation_method="DNS",
+            tags=args.tags.of(tier="platform", data="none", name=args.domain),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        # One record proves both names: ACM asks the same of a wildcard as of the domain above it.
+        proof = certificate.domain_validation_options[0]
+        record = aws.route53.Record(
+            f"{name}-proof",
+            zone_id=args.zone_id,
+            name=proof.resource_record_name,
+            type=proof.resource_record_type,
+            records=[proof.resource_record_value],
+            ttl=objectives.RECORD_TTL_SECONDS,
+            # ACM asks the same record of an account in every region, so both sites declare it. Whoever comes second
+            # finds it there, and whoever leaves must not take the other's renewals along.
+            allow_overwrite=True,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        validation = aws.acm.CertificateValidation(
+            f"{name}-validation",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn = validation.certificate_arn
+        self.register_outputs({})

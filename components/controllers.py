@@ -1,0 +1,96 @@
+"""Controllers that AWS does not keep as an EKS add-on: the AWS Load Balancer Controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
+"""The chart, its release and its service account."""
+CONTROLLER_NAMESPACE = "kube-system"
+CHART_VERSION = "3.5.0"
+"""Source: kubernetes-sigs/aws-load-balancer-controller, `helm/aws-load-balancer-controller/Chart.yaml` at v3.5.0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllersArgs:
+    """Where the controller runs and what it looks after."""
+
+    account: str
+    region: str
+    cluster_name: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    """Given, because the controller's pods may not ask the instance for it (IMDSv2 with one hop)."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What its pods need: nodes, add-ons and the pod identity of `LOAD_BALANCER_CONTROLLER` in `CONTROLLER_NAMESPACE`."""
+
+
+def chart_reference(*, account: str, region: str) -> str:
+    """The chart's copy in the site's own registry.
+
+    Pulumi loads the chart at every `up`, to check the release, even if nothing changes: from a public repository, a flip
+    would fail with it. Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
+    """
+    return f"oci://{account}.dkr.ecr.{region}.amazonaws.com/charts/{LOAD_BALANCER_CONTROLLER}"
+
+
+class Controllers(pulumi.ComponentResource):
+    """The AWS Load Balancer Controller, which registers pods in the target groups of the site's load balancer."""
+
+    release: kubernetes.helm.v3.Release
+
+    def __init__(self, name: str, args: ControllersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Controllers", name, {}, opts)
+        self.release = kubernetes.helm.v3.Release(
+            f"{name}-load-balancer",
+            name=LOAD_BALANCER_CONTROLLER,
+            chart=chart_reference(account=args.account, region=args.region),
+            version=CHART_VERSION,
+            namespace=CONTROLLER_NAMESPACE,
+            # A release that does not become ready is taken back, so that the next run starts from a known state.
+            atomic=True,
+            timeout=600,
+            values=_values(args),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+        )
+        self.register_outputs({})
+
+
+def _values(args: ControllersArgs) -> dict[str, Any]:
+    # The registry of EKS in the site's own region; the chart's default, public.ecr.aws, is served from us-east-1.
+    registry = f"602401143452.dkr.ecr.{args.region}.amazonaws.com"
+    return {
+        "clusterName": args.cluster_name,
+        "region": args.region,
+        "vpcId": args.vpc_id,
+        "image": {"repository": f"{registry}/amazon/{LOAD_BALANCER_CONTROLLER}"},
+        "serviceAccount": {"create": True, "name": LOAD_BALANCER_CONTROLLER},
+        "replicaCount": 2,
+        "podDisruptionBudget": {"maxUnavailable": 1},
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
+        "priorityClassName": "system-cluster-critical",
+        "topologySpreadConstraints": [_over_zones()],
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
+        # Only target group bindings are used. Each of these would add a webhook or a watch that can fail a flip.
+        "enableServiceMutatorWebhook": False,
+        "createIngressClassResource": False,
+        "ingressClassParams": {"create": False},
+        "enableShield": False,
+        "enableWaf": False,
+        "enableWafv2": False,
+        "controllerConfig": {"featureGates": {"ALBGatewayAPI": False, "NLBGatewayAPI": False}},
+        # A certificate renewed at every upgrade would make each upgrade a moment without admission of bindings.
+        "keepTLSSecret": True,
+    }
+
+
+def _over_zones() -> dict[str, Any]:
+    return {
+        "topologyKey": "topology.kubernetes.io/zone",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": LOAD_BALANCER_CONTROLLER}},
+    }

@@ -1,0 +1,221 @@
+"""One PostgreSQL database of one site, whatever its role: leader, replica, fenced or stale.
+
+A role changes in place, and in one apply. All that a leader needs (backups, Multi-AZ, key, parameters, security group)
+a replica has from its creation: set together with the promotion, it would take a second apply.
+Source: hashicorp/terraform-provider-aws issue 4419.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.database_logs import EXPORTS, DatabaseLogs, DatabaseLogsArgs
+from components.database_network import DatabaseNetwork, DatabaseNetworkArgs
+from components.database_parameters import family, parameters
+from components.monitoring_role import MonitoringRole
+from stacks import objectives
+from stacks.naming import DATABASE_NAME, DATABASE_USER, Tags, database_identifier
+from stacks.timeline import DatabaseId, DatabaseRole
+
+PORT = 5432
+MONITORING_SECONDS = 15
+INSIGHTS_RETENTION_DAYS = 7
+"""What Performance Insights keeps without a charge."""
+
+BACKUP_WINDOW = "09:00-09:30"
+"""UTC: the small hours in all of the United States. RDS refuses to promote a replica that is `backing-up`."""
+MAINTENANCE_WINDOW = "tue:10:00-tue:10:30"
+"""UTC, clear of the backup window, and on a day when people are at work soon after."""
+
+FOLLOWERS = (DatabaseRole.REPLICA, DatabaseRole.STALE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """What a database is, by name and role, and where it stands."""
+
+    database: DatabaseId
+    role: DatabaseRole
+    source_arn: str | None
+    """What a replica follows, or a stale one followed; None of a leader and of a fenced database. Taking it away from a
+    replica promotes it, which cannot be undone."""
+    born_leader: bool
+    """Whether it was created empty, to lead. Cannot change in a database's life."""
+    password: pulumi.Input[str] | None
+    """Of a born leader only: a replica has its source's, and after its promotion a change is made by SQL."""
+    engine_version: str
+    """Major and minor, such as `17.6`. A born replica takes its source's and uses the major for its parameters only."""
+    instance_class: str
+    storage_gib: int
+    """At creation. It grows by itself up to `max_storage_gib`; a replica starts with what its source has."""
+    max_storage_gib: int
+    vpc_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    client_security_group_id: pulumi.Input[str]
+    """Whose members may connect, unless the database is fenced."""
+    key_arn: pulumi.Input[str]
+    """A key in the site's own region."""
+    logs_key_arn: pulumi.Input[str]
+    tags: Tags
+    protect: bool
+    """Whether Pulumi and RDS refuse to delete the database."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What must be done before the database is created or changed: the claim of an epoch, before its leader."""
+
+    def __post_init__(self) -> None:
+        follows = self.role in FOLLOWERS
+        if follows != (self.source_arn is not None):
+            expected = "an ARN" if follows else "None"
+            raise ValueError(
+                f"source_arn of {self.database} is {self.source_arn}, expected {expected} of a {self.role}"
+            )
+        if follows and self.born_leader:
+            raise ValueError(f"{self.database} was born a leader: RDS cannot make it a {self.role}, seed a new one")
+        if self.born_leader != (self.password is not None):
+            expected = "a password" if self.born_leader else "None"
+            raise ValueError(f"password of {self.database} is not {expected}, which its birth asks for")
+
+
+class Database(pulumi.ComponentResource):
+    """An RDS instance in three zones with its network, parameters, logs and monitoring."""
+
+    instance: aws.rds.Instance
+    address: pulumi.Output[str]
+    """The host name. A promotion does not change it."""
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Database", name, {}, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._identifier = database_identifier(args.database)
+        network = DatabaseNetwork(
+            f"{name}-network",
+            DatabaseNetworkArgs(
+                vpc_id=args.vpc_id,
+                subnet_ids=args.subnet_ids,
+                client_security_group_id=args.client_security_group_id,
+                port=PORT,
+                tags=args.tags,
+            ),
+            self._child,
+        )
+        logs = DatabaseLogs(
+            f"{name}-logs",
+            DatabaseLogsArgs(identifier=self._identifier, key_arn=args.logs_key_arn, tags=args.tags),
+            self._child,
+        )
+        monitoring = MonitoringRole(f"{name}-monitoring", args.tags, self._child)
+        self.instance = self._instance(network, self._parameter_group(), monitoring, [logs, monitoring, *args.after])
+        self.address, self.arn = self.instance.address, self.instance.arn
+        self.register_outputs({})
+
+    def _parameter_group(self) -> aws.rds.ParameterGroup:
+        wanted = parameters(storage_gib=self._args.storage_gib)
+        return aws.rds.ParameterGroup(
+            f"{self._name}-parameters",
+            family=family(self._args.engine_version),
+            description="Lifeline: the same settings at both sites",
+            parameters=[
+                aws.rds.ParameterGroupParameterArgs(name=each.name, value=each.value, apply_method=each.apply_method)
+                for each in wanted
+            ],
+            tags=self._args.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
+            opts=self._child,
+        )
+
+    def _instance(
+        self,
+        network: DatabaseNetwork,
+        group: aws.rds.ParameterGroup,
+        monitoring: MonitoringRole,
+        after: list[pulumi.Resource],
+    ) -> aws.rds.Instance:
+        args = self._args
+        fenced = args.role is DatabaseRole.FENCED
+        return aws.rds.Instance(
+            f"{self._name}-instance",
+            identifier=self._identifier,
+            replicate_source_db=args.source_arn,
+            **_birth(args),
+            **_end(args),
+            **_observation(args),
+            monitoring_role_arn=monitoring.arn,
+            instance_class=args.instance_class,
+            # Declared of a replica too, which gets it with its key: left out, the provider would replace the instance.
+            storage_encrypted=True,
+            kms_key_id=args.key_arn,
+            storage_type="gp3",
+            max_allocated_storage=args.max_storage_gib,
+            multi_az=True,
+            db_subnet_group_name=network.subnet_group_name,
+            vpc_security_group_ids=[network.reconciliation_group_id if fenced else network.client_group_id],
+            port=PORT,
+            publicly_accessible=False,
+            iam_database_authentication_enabled=True,
+            parameter_group_name=group.name,
+            backup_retention_period=objectives.BACKUP_RETENTION_DAYS,
+            backup_window=BACKUP_WINDOW,
+            maintenance_window=MAINTENANCE_WINDOW,
+            # A replica must be upgraded before its source: never both by themselves in the same night.
+            auto_minor_version_upgrade=False,
+            apply_immediately=True,
+            tags=args.tags.of(tier="data", data="phi", name=self._identifier),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                depends_on=after,
+                # The provider waits 40 minutes; the first copy of a large database to another region takes hours.
+                custom_timeouts=pulumi.CustomTimeouts(create="6h"),
+            ),
+        )
+
+
+def _birth(args: DatabaseArgs) -> dict[str, Any]:
+    """What only a born leader declares, for life.
+
+    A born replica never does: it has these from its source, and RDS refuses them of a replica. Declared after a
+    promotion, the user's name would even replace the instance.
+    """
+    if not args.born_leader:
+        return {}
+    return {
+        "engine": "postgres",
+        "engine_version": args.engine_version,
+        "allocated_storage": args.storage_gib,
+        "db_name": DATABASE_NAME,
+        "username": DATABASE_USER,
+        "password": args.password,
+    }
+
+
+def _end(args: DatabaseArgs) -> dict[str, Any]:
+    """What happens when the instance is deleted: its backups stay and a last snapshot is taken.
+
+    RDS refuses a last snapshot of what still replicates, so a stale replica, which waits for its deletion, asks for
+    none (hashicorp/terraform-provider-aws issue 4276). A replica asks for one all the same: its promotion must change
+    nothing else.
+    """
+    stale = args.role is DatabaseRole.STALE
+    return {
+        "deletion_protection": args.protect,
+        "delete_automated_backups": False,
+        "copy_tags_to_snapshot": True,
+        "skip_final_snapshot": stale,
+        "final_snapshot_identifier": None if stale else f"{database_identifier(args.database)}-final",
+    }
+
+
+def _observation(args: DatabaseArgs) -> dict[str, Any]:
+    return {
+        "performance_insights_enabled": True,
+        "performance_insights_kms_key_id": args.key_arn,
+        "performance_insights_retention_period": INSIGHTS_RETENTION_DAYS,
+        "monitoring_interval": MONITORING_SECONDS,
+        "enabled_cloudwatch_logs_exports": list(EXPORTS),
+    }

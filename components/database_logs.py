@@ -1,0 +1,47 @@
+"""Where a database's logs go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks.naming import Tags
+
+EXPORTS = ("postgresql", "upgrade")
+"""All that RDS for PostgreSQL can export."""
+RETENTION_DAYS = 365
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseLogsArgs:
+    """Whose logs they are."""
+
+    identifier: str
+    """The instance's, by which RDS finds the groups."""
+    key_arn: pulumi.Input[str]
+    tags: Tags
+
+
+class DatabaseLogs(pulumi.ComponentResource):
+    """The log groups, made before the database: RDS would make them itself, without a key and for ever."""
+
+    def __init__(self, name: str, args: DatabaseLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:DatabaseLogs", name, {}, opts)
+        for export in EXPORTS:
+            group = log_group_name(args.identifier, export)
+            aws.cloudwatch.LogGroup(
+                f"{name}-{export}",
+                name=group,
+                kms_key_id=args.key_arn,
+                retention_in_days=RETENTION_DAYS,
+                tags=args.tags.of(tier="data", data="operational", name=group),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
+
+
+def log_group_name(identifier: str, export: str) -> str:
+    """The name that RDS writes to. Source: Amazon RDS User Guide, "Publishing PostgreSQL logs to CloudWatch Logs"."""
+    return f"/aws/rds/instance/{identifier}/{export}"

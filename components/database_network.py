@@ -1,0 +1,75 @@
+"""Where a database is reached, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks.naming import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseNetworkArgs:
+    """Where the database stands and who connects."""
+
+    vpc_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    client_security_group_id: pulumi.Input[str]
+    port: int
+    tags: Tags
+
+
+class DatabaseNetwork(pulumi.ComponentResource):
+    """A subnet group and two security groups, of which the database wears one.
+
+    Both stand from the beginning, so that fencing exchanges one for the other and creates nothing. Neither lets
+    anything out: a database opens no connection of its own, and replication between regions does not pass through them.
+    """
+
+    subnet_group_name: pulumi.Output[str]
+    client_group_id: pulumi.Output[str]
+    """Lets the site's clients in."""
+    reconciliation_group_id: pulumi.Output[str]
+    """Lets nobody in. Who reads a fenced database to reconcile it adds a rule by hand, and takes it away again."""
+
+    def __init__(self, name: str, args: DatabaseNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:DatabaseNetwork", name, {}, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        subnets = aws.rds.SubnetGroup(
+            f"{name}-subnets",
+            description="Lifeline: the site's database subnets",
+            subnet_ids=list(args.subnet_ids),
+            tags=self._tags("subnets"),
+            opts=self._child,
+        )
+        self.subnet_group_name = subnets.name
+        self.client_group_id = self._group("clients", "Database: reached by the site's pods")
+        self.reconciliation_group_id = self._group("reconciliation", "Database: fenced, reached by nobody")
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-from-clients",
+            security_group_id=self.client_group_id,
+            referenced_security_group_id=args.client_security_group_id,
+            ip_protocol="tcp",
+            from_port=args.port,
+            to_port=args.port,
+            tags=self._tags("from-clients"),
+            opts=self._child,
+        )
+        self.register_outputs({})
+
+    def _group(self, role: str, description: str) -> pulumi.Output[str]:
+        group = aws.ec2.SecurityGroup(
+            f"{self._name}-{role}",
+            description=description,
+            vpc_id=self._args.vpc_id,
+            tags=self._tags(role),
+            opts=self._child,
+        )
+        return group.id
+
+    def _tags(self, role: str) -> dict[str, str]:
+        return self._args.tags.of(tier="data", data="none", name=f"{self._name}-{role}")

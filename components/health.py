@@ -1,0 +1,81 @@
+"""What Route 53 watches of one site, from outside, all the time.
+
+Checks are made long before they are needed: a flip changes none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks import objectives
+from stacks.naming import TAKEOVER_KEY, Tags, site_host, switch_bucket_host
+
+APP_PATH = "/health"
+CRISIS_PATH = "/api/crisis/health"
+HTTPS_PORT = 443
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthChecksArgs:
+    """Which site is watched."""
+
+    site: str
+    peer_site: str
+    account: str
+    peer_region: str
+    domain: str
+    is_first: bool
+    """Whether the site led first: it yields to the peer's switch."""
+    tags: Tags
+
+
+class HealthChecks(pulumi.ComponentResource):
+    """The checks of one site. Of the first site, too: whether the peer took over."""
+
+    crisis_id: pulumi.Output[str]
+    """Crisis detection answers. Says nothing of who leads: crisis detection works in every site."""
+    web_id: pulumi.Output[str]
+    """The platform answers and, of the first site, the peer has not taken over."""
+
+    def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:HealthChecks", name, {}, opts)
+        self._name, self._args = name, args
+        host = site_host(args.site, args.domain)
+        app = self._https("app", host, APP_PATH, tier=objectives.CORE.name)
+        self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
+        self.web_id = self._unless_taken_over(app).id if args.is_first else app.id
+        self.register_outputs({})
+
+    def _https(self, role: str, host: str, path: str, *, tier: str, inverted: bool = False) -> aws.route53.HealthCheck:
+        return aws.route53.HealthCheck(
+            f"{self._name}-{role}",
+            type="HTTPS",
+            fqdn=host,
+            port=HTTPS_PORT,
+            resource_path=path,
+            enable_sni=True,
+            invert_healthcheck=inverted,
+            request_interval=objectives.HEALTH_CHECK_INTERVAL_SECONDS,
+            failure_threshold=objectives.HEALTH_CHECK_FAILURES,
+            tags=self._tags(role, tier),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _unless_taken_over(self, app: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
+        """Both of: the app answers; the peer's switch does not. A lost peer answers nothing: no takeover."""
+        peer = switch_bucket_host(self._args.peer_site, account=self._args.account, region=self._args.peer_region)
+        absent = self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
+        return aws.route53.HealthCheck(
+            f"{self._name}-web",
+            type="CALCULATED",
+            child_healthchecks=[app.id, absent.id],
+            child_health_threshold=2,
+            tags=self._tags("web", objectives.CORE.name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _tags(self, role: str, tier: str) -> dict[str, str]:
+        return self._args.tags.of(tier=tier, data="none", name=f"{self._args.site}-{role}")

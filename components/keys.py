@@ -1,0 +1,174 @@
+"""The encryption keys of one site: one a purpose, so that a right to one kind of data is no right to another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.permissions import Document, Statement, document, statement
+from stacks.naming import PROJECT, Tags
+
+DELETION_WINDOW_DAYS = 30
+"""The longest time in which KMS lets a deletion be taken back."""
+
+ADMINISTRATION = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+)
+"""What the account's administrators may do with a key: everything but use it."""
+
+CRYPTOGRAPHY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+
+SCALING_ROLE = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+"""Who launches the nodes of a managed group, and so must be able to use the key of their disks.
+
+Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use with encrypted volumes".
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysArgs:
+    """What the keys of a site are made from."""
+
+    site: str
+    account: str
+    region: str
+    tags: Tags
+    protect: bool
+    """Whether Pulumi refuses to delete the keys: what a lost key encrypts is lost with it."""
+
+
+class Keys(pulumi.ComponentResource):
+    """Four symmetric keys, rotated every year, each with the alias `alias/lifeline-<site>-<purpose>`."""
+
+    cluster_arn: pulumi.Output[str]
+    """For Kubernetes secrets and the disks of nodes."""
+    database_arn: pulumi.Output[str]
+    """For database storage, snapshots and Performance Insights."""
+    logs_arn: pulumi.Output[str]
+    """For CloudWatch log groups in this region."""
+    secrets_arn: pulumi.Output[str]
+    """For Secrets Manager."""
+
+    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Keys", name, {}, opts)
+        own = {"account": args.account, "region": args.region}
+        self.cluster_arn = self._key(
+            name, args, "cluster", cluster_key_policy(**own), tier="platform", data="credentials"
+        )
+        self.database_arn = self._key(name, args, "database", service_key_policy("rds", **own), tier="data", data="phi")
+        self.logs_arn = self._key(name, args, "logs", logs_key_policy(**own), tier="platform", data="operational")
+        secrets = service_key_policy("secretsmanager", **own)
+        self.secrets_arn = self._key(name, args, "secrets", secrets, tier="platform", data="credentials")
+        self.register_outputs({})
+
+    def _key(
+        self, name: str, args: KeysArgs, purpose: str, policy: Document, *, tier: str, data: str
+    ) -> pulumi.Output[str]:
+        label = f"{PROJECT}-{args.site}-{purpose}"
+        key = aws.kms.Key(
+            f"{name}-{purpose}",
+            description=f"Lifeline {args.site}: {purpose}",
+            policy=json.dumps(policy),
+            enable_key_rotation=True,
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            tags=args.tags.of(tier=tier, data=data, name=label),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        aws.kms.Alias(
+            f"{name}-{purpose}-alias",
+            name=f"alias/{label}",
+            target_key_id=key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return key.arn
+
+
+def service_key_policy(service: str, *, account: str, region: str) -> Document:
+    """A key that principals of the account use through one service only, as their own IAM policies allow."""
+    return document(
+        _administration(account),
+        _key_statement(
+            "UseThroughService",
+            (*CRYPTOGRAPHY, "kms:CreateGrant"),
+            principal={"AWS": _root(account)},
+            condition={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+        ),
+    )
+
+
+def logs_key_policy(*, account: str, region: str) -> Document:
+    """A key that CloudWatch Logs uses for log groups of this account and region.
+
+    Source: CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS KMS".
+    """
+    groups = f"arn:aws:logs:{region}:{account}:log-group:*"
+    return document(
+        _administration(account),
+        _key_statement(
+            "UseByLogs",
+            CRYPTOGRAPHY,
+            principal={"Service": f"logs.{region}.amazonaws.com"},
+            condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        ),
+    )
+
+
+def cluster_key_policy(*, account: str, region: str) -> Document:
+    """A key for EKS, which takes a grant when a cluster is created, and for the disks that Auto Scaling launches."""
+    # Named by condition rather than as a principal: KMS refuses a policy that names a role which does not exist yet.
+    scaling = {
+        "StringEquals": {"kms:CallerAccount": account},
+        "ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{SCALING_ROLE}"},
+    }
+    for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{region}.amazonaws.com"}}
+    return document(
+        _administration(account),
+        _key_statement("GrantToServices", ("kms:CreateGrant",), principal={"AWS": _root(account)}, condition=for_aws),
+        _key_statement("UseForDisks", CRYPTOGRAPHY, principal={"AWS": _root(account)}, condition=ec2),
+        _key_statement("UseByScaling", CRYPTOGRAPHY, principal={"AWS": "*"}, condition=scaling),
+        _key_statement("GrantByScaling", ("kms:CreateGrant",), principal={"AWS": "*"}, condition=scaling | for_aws),
+    )
+
+
+def _administration(account: str) -> Statement:
+    return _key_statement("Administer", ADMINISTRATION, principal={"AWS": _root(account)})
+
+
+def _root(account: str) -> str:
+    """The account itself: its IAM policies then say who."""
+    return f"arn:aws:iam::{account}:root"
+
+
+def _key_statement(
+    sid: str, actions: tuple[str, ...], *, principal: Mapping[str, str], condition: Mapping[str, Any] | None = None
+) -> Statement:
+    # In a key policy, "*" is this key and no other.
+    return statement(sid, actions, ("*",), condition=condition) | {"Principal": dict(principal)}

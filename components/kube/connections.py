@@ -1,0 +1,140 @@
+"""Who may talk to whom: Services, bindings to the load balancer's target groups, and network policies.
+
+The namespace denies everything both ways; each policy below opens one path. A kubelet's probes need none: traffic from the
+node that a pod runs on is always allowed (Kubernetes, "Network Policies").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from components.kube.pods import USES_AWS, USES_DATABASE
+from components.kube.services import SERVICES, Service
+from stacks.naming import NAMESPACE
+
+Manifest = dict[str, Any]
+
+DATABASE_PORT = 5432
+POD_IDENTITY_AGENT = "169.254.170.23/32"
+"""Where EKS Pod Identity hands out credentials, on port 80. Source: Amazon EKS User Guide, "Set up the Pod Identity Agent"."""
+_NOT_PUBLIC = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
+
+
+def service(of: Service, *, labels: Mapping[str, str]) -> Manifest:
+    """The Service of one component, named as its Deployment."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": of.name, "namespace": NAMESPACE, "labels": {**of.labels, **labels}},
+        "spec": {
+            "type": "ClusterIP",
+            "selector": of.labels,
+            "ports": [{"name": "http", "port": of.port, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }
+
+
+def target_group_binding(of: Service, *, arn: Any, security_group_id: Any | None, labels: Mapping[str, str]) -> Manifest:
+    """Registers the Service's pods in a target group that Pulumi owns.
+
+    Args:
+        security_group_id: the load balancer's, for the controller to let in at the nodes; None if other rules do.
+    """
+    spec: Manifest = {
+        "targetGroupARN": arn,
+        "targetType": "ip",
+        "serviceRef": {"name": of.name, "port": of.port},
+    }
+    if security_group_id is not None:
+        peer = {"securityGroup": {"groupID": security_group_id}}
+        spec["networking"] = {"ingress": [{"from": [peer], "ports": [{"protocol": "TCP", "port": of.port}]}]}
+    return {
+        "apiVersion": "elbv2.k8s.aws/v1beta1",
+        "kind": "TargetGroupBinding",
+        "metadata": {"name": of.name, "namespace": NAMESPACE, "labels": {**of.labels, **labels}},
+        "spec": spec,
+    }
+
+
+def network_policies(*, vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest]:
+    """Every network policy of the namespace.
+
+    Args:
+        vpc_cidr: where the load balancer and the interface endpoints are.
+        database_cidrs: the database subnets, of this site and of any that a job has to reach.
+    """
+    yield _policy("default-deny", {}, types=("Ingress", "Egress"))
+    yield _policy("allow-dns", {}, egress=[_dns()])
+    yield _policy(
+        "allow-database",
+        {USES_DATABASE: "true"},
+        egress=[{"to": [_block(cidr) for cidr in database_cidrs], "ports": [_tcp(DATABASE_PORT)]}],
+    )
+    yield _policy("allow-aws", {USES_AWS: "true"}, egress=_aws(vpc_cidr))
+    for each in SERVICES:
+        yield from _service_policies(each, vpc_cidr)
+
+
+def _service_policies(of: Service, vpc_cidr: str) -> Iterator[Manifest]:
+    callers = [_pods(other.labels) for other in SERVICES if of.component in other.reaches]
+    sources = [_block(vpc_cidr), *callers]
+    yield _policy(f"allow-to-{of.component}", of.labels, ingress=[{"from": sources, "ports": [_tcp(of.port)]}])
+    called = [other for other in SERVICES if other.component in of.reaches]
+    if called:
+        rules = [{"to": [_pods(other.labels)], "ports": [_tcp(other.port)]} for other in called]
+        yield _policy(f"allow-from-{of.component}", of.labels, egress=rules)
+
+
+def _aws(vpc_cidr: str) -> list[Manifest]:
+    return [
+        {"to": [_block(vpc_cidr)], "ports": [_tcp(443)]},
+        # DynamoDB and S3 are reached through gateway endpoints, which keep the services' public addresses.
+        {"to": [_block("0.0.0.0/0", besides=_NOT_PUBLIC)], "ports": [_tcp(443)]},
+        {"to": [_block(POD_IDENTITY_AGENT)], "ports": [_tcp(80)]},
+    ]
+
+
+def _dns() -> Manifest:
+    peer = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    return {"to": [peer], "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+
+
+def _policy(
+    name: str,
+    selector: Mapping[str, str],
+    *,
+    types: Sequence[str] = (),
+    ingress: list[Manifest] | None = None,
+    egress: list[Manifest] | None = None,
+) -> Manifest:
+    rules = {"ingress": ingress, "egress": egress}
+    given = {key: value for key, value in rules.items() if value is not None}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "podSelector": {"matchLabels": dict(selector)} if selector else {},
+            "policyTypes": list(types) or [key.capitalize() for key in given],
+            **given,
+        },
+    }
+
+
+def _pods(labels: Mapping[str, str]) -> Manifest:
+    return {"podSelector": {"matchLabels": dict(labels)}}
+
+
+def _block(cidr: str, *, besides: Sequence[str] = ()) -> Manifest:
+    block: Manifest = {"cidr": cidr}
+    if besides:
+        block["except"] = list(besides)
+    return {"ipBlock": block}
+
+
+def _tcp(port: int) -> Manifest:
+    return {"protocol": "TCP", "port": port}

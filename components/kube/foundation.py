@@ -1,0 +1,63 @@
+"""What the deployments stand on: the namespace, its settings, identities and the database password."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.kube.pods import PASSWORD_CLASS, PASSWORD_FILE
+from components.kube.services import Service
+from stacks.naming import CONFIG_MAP, NAMESPACE
+
+Manifest = dict[str, Any]
+
+
+def namespace(*, labels: Mapping[str, str]) -> Manifest:
+    """The platform's namespace, closed to pods that fall short of the Pod Security Standard `restricted`."""
+    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    # A new pod counts as ready once the load balancer sends to it: a roll-out never empties a target group.
+    gate = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": {**levels, **gate, **labels}},
+    }
+
+
+def config_map(data: Mapping[str, Any], *, labels: Mapping[str, str]) -> Manifest:
+    """The settings that a flip, or an operator in an emergency, changes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CONFIG_MAP, "namespace": NAMESPACE, "labels": dict(labels)},
+        "data": dict(data),
+    }
+
+
+def service_account(of: Service, *, labels: Mapping[str, str]) -> Manifest:
+    """The identity of one service's pods, named as its Deployment. AWS roles are associated with it by EKS Pod Identity."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": of.name, "namespace": NAMESPACE, "labels": {**of.labels, **labels}},
+        "automountServiceAccountToken": False,
+    }
+
+
+def password_class(*, secret_name: str, region: str, labels: Mapping[str, str]) -> Manifest:
+    """Mounts the database password from Secrets Manager, in the site's own region, as a file.
+
+    Parameters as in the AWS Secrets Manager User Guide, "AWS Secrets and Configuration Provider code examples".
+    """
+    # The alias names the file: without one, the slashes of the secret's name would turn into underscores.
+    secret = {"objectName": secret_name, "objectType": "secretsmanager", "objectAlias": PASSWORD_FILE}
+    return {
+        "apiVersion": "secrets-store.csi.x-k8s.io/v1",
+        "kind": "SecretProviderClass",
+        "metadata": {"name": PASSWORD_CLASS, "namespace": NAMESPACE, "labels": dict(labels)},
+        "spec": {
+            "provider": "aws",
+            "parameters": {"region": region, "usePodIdentity": "true", "objects": json.dumps([secret])},
+        },
+    }

@@ -1,0 +1,211 @@
+"""Deployments: the services' pods, and the placeholders that keep room for a flip.
+
+Pods pass the Pod Security Standard `restricted`. A Deployment of a service states no `replicas`: its autoscaler owns the
+number (see `scaling`), and stating it would take back what a surge had added, or fail, at the next update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.kube.services import APP, Service, largest_pod
+from stacks import objectives
+from stacks.naming import CONFIG_MAP, NAMESPACE
+
+Manifest = dict[str, Any]
+
+CHECKSUM_ANNOTATION = "lifeline/config-checksum"
+PASSWORD_CLASS = "database-password"
+PASSWORD_FILE = "password"
+SECRETS_PATH = "/var/run/secrets/lifeline/database"
+PLACEHOLDER = "placeholder"
+PLACEHOLDER_PRIORITY_CLASS = "lifeline-placeholder"
+
+USES_DATABASE = "lifeline/uses-database"
+USES_AWS = "lifeline/uses-aws"
+"""Pod labels that open a network policy. Jobs in the namespace may carry them as well."""
+
+_USER = 10001
+_NOBODY = 65535
+"""The user of the pause image, which has no other."""
+_DEREGISTRATION_SECONDS = 20
+"""A stopping pod keeps answering until the load balancer has taken note."""
+
+
+def deployment(
+    service: Service, *, image: str, config_keys: tuple[str, ...], checksum: Any, labels: Mapping[str, str]
+) -> Manifest:
+    """The Deployment of one service.
+
+    Args:
+        image: by digest, in the site's own registry.
+        config_keys: the keys of the ConfigMap to hand over as environment variables.
+        checksum: of those keys' values; a new one rolls the pods, because a container never sees its environment change.
+        labels: of the object itself.
+    """
+    template = {
+        "metadata": {"labels": _pod_labels(service), "annotations": {CHECKSUM_ANNOTATION: checksum}},
+        "spec": _pod_spec(service, image, config_keys),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": service.name, "namespace": NAMESPACE, "labels": {**service.labels, **labels}},
+        "spec": {
+            "selector": {"matchLabels": service.labels},
+            # None of the pods that serve may go before another one is ready; half as many more is the room for it.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}},
+            "minReadySeconds": 5,
+            "progressDeadlineSeconds": 300,
+            "revisionHistoryLimit": 5,
+            "template": template,
+        },
+    }
+
+
+def placeholders(*, replicas: int, image: str, labels: Mapping[str, str]) -> Manifest:
+    """Pods that do nothing but hold the room which a flip takes; the scheduler evicts them for anything that works."""
+    cpu_millis, memory_mib = largest_pod()
+    selector = {"app": APP, "component": PLACEHOLDER}
+    container = {
+        "name": "pause",
+        "image": image,
+        "resources": _resources(cpu_millis, memory_mib, cpu_limit_millis=cpu_millis),
+        "securityContext": _container_security(),
+    }
+    spec = {
+        **_pod_basics(PLACEHOLDER_PRIORITY_CLASS, selector, user=_NOBODY),
+        "terminationGracePeriodSeconds": 0,
+        "containers": [container],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": PLACEHOLDER, "namespace": NAMESPACE, "labels": {**selector, **labels}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": selector},
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 1,
+            "template": {"metadata": {"labels": selector}, "spec": spec},
+        },
+    }
+
+
+def _pod_labels(service: Service) -> dict[str, str]:
+    marks = {USES_DATABASE: service.uses_database, USES_AWS: service.uses_aws}
+    return {**service.labels, **{label: "true" for label, wanted in marks.items() if wanted}}
+
+
+def _pod_spec(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
+    return {
+        **_pod_basics(service.priority_class, service.labels, user=_USER),
+        "serviceAccountName": service.name,
+        "terminationGracePeriodSeconds": _DEREGISTRATION_SECONDS + 40,
+        "containers": [_container(service, image, config_keys)],
+        "volumes": list(_volumes(service)),
+    }
+
+
+def _pod_basics(priority_class: str, selector: Mapping[str, str], *, user: int) -> Manifest:
+    return {
+        "priorityClassName": priority_class,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            _spread("topology.kubernetes.io/zone", "DoNotSchedule", selector),
+            _spread("kubernetes.io/hostname", "ScheduleAnyway", selector),
+        ],
+    }
+
+
+def _spread(topology: str, when_unsatisfiable: str, selector: Mapping[str, str]) -> Manifest:
+    return {
+        "topologyKey": topology,
+        "maxSkew": 1,
+        "whenUnsatisfiable": when_unsatisfiable,
+        # Nodes of a lost zone are tainted: honoured, they no longer count, and the other zones may take its pods.
+        "nodeTaintsPolicy": "Honor",
+        "labelSelector": {"matchLabels": dict(selector)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+
+
+def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
+    return {
+        "name": service.component,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "ports": [{"name": "http", "containerPort": service.port, "protocol": "TCP"}],
+        "env": list(_environment(service, config_keys)),
+        "resources": _resources(
+            service.cpu_millis, service.memory_mib, cpu_limit_millis=4 * service.cpu_millis, scratch=True
+        ),
+        "securityContext": _container_security(),
+        "volumeMounts": list(_mounts(service)),
+        "lifecycle": {"preStop": {"sleep": {"seconds": _DEREGISTRATION_SECONDS}}},
+        **_probes(service),
+    }
+
+
+def _environment(service: Service, config_keys: tuple[str, ...]) -> Iterator[Manifest]:
+    yield {"name": "PORT", "value": str(service.port)}
+    for key in config_keys:
+        yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
+    if service.uses_database:
+        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{PASSWORD_FILE}"}
+
+
+def _volumes(service: Service) -> Iterator[Manifest]:
+    yield {"name": "scratch", "emptyDir": {"sizeLimit": "256Mi"}}
+    if service.uses_database:
+        attributes = {"secretProviderClass": PASSWORD_CLASS}
+        source = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, "volumeAttributes": attributes}
+        yield {"name": PASSWORD_CLASS, "csi": source}
+
+
+def _mounts(service: Service) -> Iterator[Manifest]:
+    yield {"name": "scratch", "mountPath": "/tmp"}
+    if service.uses_database:
+        yield {"name": PASSWORD_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
+
+
+def _probes(service: Service) -> Manifest:
+    request = {"path": service.health_path, "port": "http"}
+    timeout = objectives.CRISIS_RESPONSE_SECONDS
+    return {
+        "startupProbe": {
+            "httpGet": request,
+            "periodSeconds": 5,
+            "timeoutSeconds": timeout,
+            "failureThreshold": service.startup_seconds // 5,
+        },
+        "readinessProbe": {"httpGet": request, "periodSeconds": 5, "timeoutSeconds": timeout, "failureThreshold": 2},
+        # Slower and more patient than readiness: a pod under load leaves the rotation long before it is killed.
+        "livenessProbe": {"httpGet": request, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
+    }
+
+
+def _resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scratch: bool = False) -> Manifest:
+    requests = {"cpu": f"{cpu_millis}m", "memory": f"{memory_mib}Mi"}
+    limits = {"cpu": f"{cpu_limit_millis}m", "memory": f"{memory_mib}Mi"}
+    if scratch:
+        requests["ephemeral-storage"], limits["ephemeral-storage"] = "128Mi", "512Mi"
+    return {"requests": requests, "limits": limits}
+
+
+def _container_security() -> Manifest:
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+    }

@@ -1,0 +1,118 @@
+"""The platform's four deployments: everything by which they differ, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stacks import objectives
+from stacks.objectives import Tier
+
+APP = "mental-health-platform"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One deployment of the platform, with the Service and the target group of the same component."""
+
+    name: str
+    """The Deployment's name, which the recovery plan's commands use; kept for life."""
+    component: str
+    """The label `component`, the image repository and the key of replicas, images and target groups."""
+    tier: Tier
+    port: int
+    health_path: str
+    """Answers 200 while the process can do its own work. It looks at no database, or a failover would restart pods."""
+    settings: tuple[str, ...] | None
+    """The keys of the ConfigMap that the pods read, and whose change restarts them; None for all of them."""
+    cpu_millis: int
+    memory_mib: int
+    startup_seconds: int
+    cpu_target_percent: int
+    reaches: tuple[str, ...] = ()
+    """The components that it calls inside the cluster."""
+    uses_database: bool = False
+    uses_aws: bool = True
+    """Whether it calls AWS (the ledger) or the hotline's providers, over TLS."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What selects its pods; immutable in a Deployment."""
+        return {"app": APP, "component": self.component}
+
+    @property
+    def priority_class(self) -> str:
+        """The priority class of its tier."""
+        return priority_class(self.tier)
+
+
+def priority_class(tier: Tier) -> str:
+    """The cluster-wide name of a tier's priority class."""
+    return f"lifeline-{tier.name}"
+
+
+BACKEND = Service(
+    name="mental-health-backend",
+    component="backend",
+    tier=objectives.CORE,
+    port=3001,
+    health_path="/health",
+    settings=None,
+    cpu_millis=500,
+    memory_mib=1024,
+    startup_seconds=120,
+    cpu_target_percent=65,
+    reaches=("crisis-detector", "hotline-gateway"),
+    uses_database=True,
+)
+
+FRONTEND = Service(
+    name="mental-health-frontend",
+    component="frontend",
+    tier=objectives.CORE,
+    port=8080,
+    health_path="/",
+    settings=("SITE", "SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY"),
+    cpu_millis=200,
+    memory_mib=256,
+    startup_seconds=60,
+    cpu_target_percent=70,
+    reaches=("backend",),
+    uses_aws=False,
+)
+
+CRISIS_DETECTOR = Service(
+    name="crisis-detector",
+    component="crisis-detector",
+    tier=objectives.CRISIS,
+    port=8080,
+    health_path="/api/crisis/health",
+    settings=("SITE", "AWS_REGION", "LEDGER_TABLE", "CRISIS_FALLBACK_MODE"),
+    cpu_millis=500,
+    memory_mib=1024,
+    startup_seconds=180,
+    cpu_target_percent=50,
+    reaches=("hotline-gateway",),
+)
+
+HOTLINE_GATEWAY = Service(
+    name="hotline-gateway",
+    component="hotline-gateway",
+    tier=objectives.HOTLINE,
+    port=8080,
+    health_path="/health",
+    settings=("SITE", "AWS_REGION", "LEDGER_TABLE", "HOTLINE_PROVIDER"),
+    cpu_millis=250,
+    memory_mib=512,
+    startup_seconds=60,
+    cpu_target_percent=50,
+)
+
+SERVICES: tuple[Service, ...] = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
+"""In the plan's order of importance. The crisis services read no setting that a flip changes: a flip restarts neither."""
+
+COMPONENTS: frozenset[str] = frozenset(service.component for service in SERVICES)
+
+
+def largest_pod() -> tuple[int, int]:
+    """Millicores and MiB that fit any service's pod: the size of one placeholder, the same in every role."""
+    return max(service.cpu_millis for service in SERVICES), max(service.memory_mib for service in SERVICES)

@@ -1,0 +1,138 @@
+"""The crisis ledger: events that must not be lost, and who leads in which epoch.
+
+One DynamoDB global table with multi-Region strong consistency: a write is acknowledged when two of three regions have
+it, and a read anywhere sees it. Hence no crisis event is lost with a region, and an epoch can be claimed only once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks.naming import LEDGER_KEY, LEDGER_TABLE, Tags
+from stacks.timeline import DatabaseId
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerArgs:
+    """Where the ledger lives."""
+
+    region: str
+    peer_region: str
+    """Keeps the second full copy, which the peer reads and writes."""
+    witness_region: str
+    """Keeps what is needed for a majority, and answers nobody."""
+    tags: Tags
+    protect: bool
+    """Whether Pulumi and DynamoDB refuse to delete the table."""
+
+    def __post_init__(self) -> None:
+        regions = (self.region, self.peer_region, self.witness_region)
+        if len(set(regions)) != len(regions):
+            raise ValueError(f"the ledger names {', '.join(regions)}: strong consistency needs three different regions")
+
+
+class Ledger(pulumi.ComponentResource):
+    """The table. One stack owns it; the other refers to it by name in its own region.
+
+    At rest it is encrypted under a key that DynamoDB owns: a regional key of ours would be one more thing to lose.
+    It has no time to live, no local index and no transactions, which strong consistency across regions excludes.
+    Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work".
+    """
+
+    table_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Ledger", name, {}, opts)
+        table = aws.dynamodb.Table(
+            f"{name}-table",
+            name=LEDGER_TABLE,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=LEDGER_KEY,
+            attributes=[{"name": LEDGER_KEY, "type": "S"}],
+            point_in_time_recovery={"enabled": True},
+            deletion_protection_enabled=args.protect,
+            # What a global table's copies are kept equal by; it can also feed an archive.
+            stream_enabled=True,
+            stream_view_type="NEW_AND_OLD_IMAGES",
+            replicas=[_strong_replica(args)],
+            global_table_witness={"region_name": args.witness_region},
+            tags=args.tags.of(tier="crisis", data="phi", name=LEDGER_TABLE),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.table_name = table.name
+        self.register_outputs({})
+
+
+def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
+    return aws.dynamodb.TableReplicaArgs(
+        region_name=args.peer_region,
+        consistency_mode="STRONG",
+        point_in_time_recovery=True,
+        deletion_protection_enabled=args.protect,
+        propagate_tags=True,
+    )
+
+
+def claim_key(epoch: int) -> str:
+    """The ledger's key of one epoch's claim."""
+    return f"epoch#{epoch}"
+
+
+def claim_item(epoch: int, database: DatabaseId) -> str:
+    """A claim as DynamoDB JSON: the same text at every run, so that a claim is never rewritten."""
+    item = {
+        LEDGER_KEY: {"S": claim_key(epoch)},
+        "epoch": {"N": str(epoch)},
+        "site": {"S": database.site},
+        "database": {"S": str(database)},
+    }
+    return json.dumps(item, sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimsArgs:
+    """Which epochs a site's databases lead or led. A table's items take no tags."""
+
+    leaders: Mapping[int, DatabaseId]
+    """The site's databases by the number of the epoch that they lead or led."""
+    table_name: pulumi.Input[str]
+    """The ledger in the site's own region."""
+
+
+class Claims(pulumi.ComponentResource):
+    """A site's claims: one item an epoch, written if nobody claimed the epoch before, and never changed or deleted.
+
+    A run that is killed between the item and the checkpoint leaves the item in the ledger and not in the state, and the
+    next run is refused. AWS's provider cannot import items: the owner, and nobody else, deletes the item on the condition
+    that it names the owner's database, and runs again (docs/runbooks/failover.md, "Interrupted").
+    """
+
+    items: tuple[aws.dynamodb.TableItem, ...]
+    """By epoch, oldest first."""
+
+    def __init__(self, name: str, args: ClaimsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Claims", name, {}, opts)
+        self._name, self._table = name, args.table_name
+        self.items = tuple(self._item(epoch, database) for epoch, database in sorted(args.leaders.items()))
+        self.register_outputs({})
+
+    def _item(self, epoch: int, database: DatabaseId) -> aws.dynamodb.TableItem:
+        return aws.dynamodb.TableItem(
+            f"{self._name}-epoch-{epoch}",
+            table_name=self._table,
+            hash_key=LEDGER_KEY,
+            item=claim_item(epoch, database),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # History stays when an entry leaves the timeline or a stack is destroyed.
+                retain_on_delete=True,
+                # The provider would overwrite an item in place. A replacement is created first, and an epoch that is
+                # taken refuses it: rewriting history stops the run.
+                replace_on_changes=["item"],
+            ),
+        )

@@ -1,0 +1,60 @@
+"""The password of the database's owner: made once, kept in both regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from stacks.naming import PASSWORD_SECRET, Tags
+
+PASSWORD_LENGTH = 48
+"""Characters, letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""
+
+RECOVERY_WINDOW_DAYS = 30
+"""The longest time in which Secrets Manager lets a deletion be taken back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabasePasswordArgs:
+    """What the password is kept with."""
+
+    peer_region: str
+    """Where a replica of the secret is kept, under the same name: a flip must not need this region."""
+    key_arn: pulumi.Input[str]
+    """The key in this region. The replica uses its own region's `aws/secretsmanager`: the peer's key is made later."""
+    tags: Tags
+    protect: bool
+    """Whether Pulumi refuses to delete or replace the password and its secret."""
+
+
+class DatabasePassword(pulumi.ComponentResource):
+    """A random password, in a secret whose whole text is the password."""
+
+    value: pulumi.Output[str]
+    """The password, marked secret."""
+
+    def __init__(self, name: str, args: DatabasePasswordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:DatabasePassword", name, {}, opts)
+        protected = pulumi.ResourceOptions(parent=self, protect=args.protect)
+        password = random.RandomPassword(f"{name}-random", length=PASSWORD_LENGTH, special=False, opts=protected)
+        secret = aws.secretsmanager.Secret(
+            f"{name}-secret",
+            name=PASSWORD_SECRET,
+            description="Password of the database's owner",
+            kms_key_id=args.key_arn,
+            recovery_window_in_days=RECOVERY_WINDOW_DAYS,
+            replicas=[{"region": args.peer_region}],
+            tags=args.tags.of(tier="data", data="credentials", name=PASSWORD_SECRET),
+            opts=protected,
+        )
+        aws.secretsmanager.SecretVersion(
+            f"{name}-version",
+            secret_id=secret.id,
+            secret_string=password.result,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.value = pulumi.Output.secret(password.result)
+        self.register_outputs({})

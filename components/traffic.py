@@ -1,0 +1,114 @@
+"""How people reach a site: the DNS records of one site and the health checks behind them.
+
+Both sites' records stand from the beginning, and a flip changes none: health checks move the answers. Web traffic goes
+to the first site unless it is ill or the other took over; crisis traffic goes to whichever healthy site is nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.health import HealthChecks, HealthChecksArgs
+from stacks import objectives
+from stacks.naming import Tags, site_host
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficArgs:
+    """Which site is reached, and where."""
+
+    site: str
+    peer_site: str
+    account: str
+    region: str
+    peer_region: str
+    domain: str
+    zone_id: pulumi.Input[str]
+    is_first: bool
+    """Whether the site led first. It answers the PRIMARY records for life, whoever leads: a flip touches no record."""
+    load_balancer_dns_name: pulumi.Input[str]
+    load_balancer_zone_id: pulumi.Input[str]
+    tags: Tags
+
+
+class Traffic(pulumi.ComponentResource):
+    """The records `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`, as far as they are this site's."""
+
+    record_names: dict[str, pulumi.Output[str]]
+    """By role: site, apex, www and api."""
+
+    def __init__(self, name: str, args: TrafficArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Traffic", name, {}, opts)
+        self._name, self._args = name, args
+        checks = HealthChecks(
+            f"{name}-checks",
+            HealthChecksArgs(
+                site=args.site,
+                peer_site=args.peer_site,
+                account=args.account,
+                peer_region=args.peer_region,
+                domain=args.domain,
+                is_first=args.is_first,
+                tags=args.tags,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        records = {
+            "site": self._site_record(),
+            "apex": self._failover_record("apex", args.domain, checks.web_id),
+            "www": self._failover_record("www", f"www.{args.domain}", checks.web_id),
+            "api": self._crisis_record(checks.crisis_id),
+        }
+        self.record_names = {role: record.name for role, record in records.items()}
+        self.register_outputs({})
+
+    @property
+    def _alias(self) -> aws.route53.RecordAliasArgs:
+        # A balancer counts as ill when any one of its target groups is; a hotline outage must not move the website.
+        return aws.route53.RecordAliasArgs(
+            name=self._args.load_balancer_dns_name,
+            zone_id=self._args.load_balancer_zone_id,
+            evaluate_target_health=False,
+        )
+
+    def _site_record(self) -> aws.route53.Record:
+        """Reaches this site whatever its role; without a check of its own, since the checks themselves ask for it."""
+        return aws.route53.Record(
+            f"{self._name}-site",
+            zone_id=self._args.zone_id,
+            name=site_host(self._args.site, self._args.domain),
+            type="A",
+            aliases=[self._alias],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _failover_record(self, role: str, host: str, check: pulumi.Output[str]) -> aws.route53.Record:
+        return aws.route53.Record(
+            f"{self._name}-{role}",
+            zone_id=self._args.zone_id,
+            name=host,
+            type="A",
+            aliases=[self._alias],
+            failover_routing_policies=[{"type": "PRIMARY" if self._args.is_first else "SECONDARY"}],
+            set_identifier=self._args.site,
+            health_check_id=check,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _crisis_record(self, check: pulumi.Output[str]) -> aws.route53.Record:
+        """A CNAME rather than an alias, because an alias would have the load balancer's 60 seconds to live."""
+        return aws.route53.Record(
+            f"{self._name}-api",
+            zone_id=self._args.zone_id,
+            name=f"api.{self._args.domain}",
+            type="CNAME",
+            ttl=objectives.CRISIS_RECORD_TTL_SECONDS,
+            records=[site_host(self._args.site, self._args.domain)],
+            latency_routing_policies=[{"region": self._args.region}],
+            set_identifier=self._args.site,
+            health_check_id=check,
+            opts=pulumi.ResourceOptions(parent=self),
+        )

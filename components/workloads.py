@@ -1,0 +1,199 @@
+"""Everything that runs in a site's cluster: the platform's four services and the room that a flip needs.
+
+A flip changes the ConfigMap; the Deployments whose pods read a changed key (the crisis services read none); the
+HorizontalPodAutoscalers of what grows, through `minReplicas`; and the placeholders, down to none. Autoscaler and Deployment
+follow the ConfigMap side by side: the one scales, the other rolls, and neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.kube import connections, foundation, pods, scaling
+from components.kube.objects import declare
+from components.kube.services import BACKEND, COMPONENTS, SERVICES, Service
+from stacks.naming import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadsArgs:
+    """The settings, sizes and images of one site. Mappings by component have exactly the keys `COMPONENTS`.
+
+    Raises:
+        ValueError: if a component is missing or unknown, or a setting that a service reads is missing.
+    """
+
+    config: Mapping[str, pulumi.Input[str]]
+    """The ConfigMap's data. A changed value restarts the pods that read its key."""
+    replicas: Mapping[str, int]
+    """Pods by component in the site's present role."""
+    active_replicas: Mapping[str, int]
+    """Pods by component when the site is active: what is missing is held by placeholders."""
+    images: Mapping[str, str]
+    """By component, by digest, in the site's own registry."""
+    placeholder_image: str
+    """Any image that waits for ever, in the site's own region: see `pause_image`."""
+    target_group_arns: Mapping[str, pulumi.Input[str]]
+    secret_name: str
+    """The database password's secret, replicated to the site's own region."""
+    region: str
+    vpc_cidr: str
+    database_cidrs: tuple[str, ...]
+    load_balancer_security_group_id: pulumi.Input[str] | None = None
+    """For the load balancer controller to let in at the nodes; None if a rule of the cluster's does."""
+    tags: Tags
+    after: tuple[pulumi.Resource, ...] = ()
+    """What must be there before any pod starts: the load balancer controller, the pods' identities, and in a flip the
+    promoted database."""
+
+    def __post_init__(self) -> None:
+        by_component: dict[str, Mapping[str, object]] = {
+            "replicas": self.replicas,
+            "active_replicas": self.active_replicas,
+            "images": self.images,
+            "target_group_arns": self.target_group_arns,
+        }
+        for field, values in by_component.items():
+            if values.keys() != COMPONENTS:
+                raise ValueError(f"{field}: has {sorted(values)}, expected {sorted(COMPONENTS)}")
+        for service in SERVICES:
+            missing = sorted(set(service.settings or ()) - self.config.keys())
+            if missing:
+                raise ValueError(f"config: lacks {', '.join(missing)}, which {service.name} reads")
+
+    def config_keys(self, service: Service) -> tuple[str, ...]:
+        """The keys that one service reads, in order."""
+        return tuple(sorted(self.config if service.settings is None else service.settings))
+
+    @property
+    def held_back(self) -> int:
+        """How many pods a flip would add."""
+        return sum(max(0, size - self.replicas[component]) for component, size in self.active_replicas.items())
+
+
+def pause_image(region: str) -> str:
+    """The pause image in EKS's registry of a region, which every node may pull from.
+
+    Source: Amazon EKS User Guide, "View Amazon container image registries for Amazon EKS add-ons" (commercial regions that
+    need no opt-in).
+    """
+    return f"602401143452.dkr.ecr.{region}.amazonaws.com/eks/pause:3.10"
+
+
+class Workloads(pulumi.ComponentResource):
+    """The namespace and all that is in it, and the cluster's priority classes."""
+
+    config_map: pulumi.CustomResource
+    deployments: dict[str, pulumi.CustomResource]
+    """By component."""
+    settled: tuple[pulumi.Resource, ...]
+    """What a flip waits for before it moves traffic: every roll-out is complete, every autoscaler has its new minimum."""
+
+    def __init__(self, name: str, args: WorkloadsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Workloads", name, {}, opts)
+        self._name = name
+        self._args = args
+        self._namespace = self._declare(
+            "namespace", foundation.namespace(labels=_labels(args.tags, tier="platform", data="phi")), ()
+        )
+        classes = [self._declare(f"priority-{c['metadata']['name']}", c, ()) for c in scaling.priority_classes()]
+        policies = self._policies()
+        self.config_map = self._declare("config", self._config_manifest(), (self._namespace, *args.after))
+        password = self._declare("database-password", self._password_manifest(), (self._namespace, *args.after))
+        # A pod gets its readiness gate only if its binding is there before it.
+        bindings = [self._expose(service) for service in SERVICES]
+        accounts = [self._account(service) for service in SERVICES]
+        needed = (self.config_map, *classes, *policies, password, *bindings, *accounts)
+        self.deployments = {service.component: self._deployment(service, needed) for service in SERVICES}
+        autoscalers = [self._scale(service) for service in SERVICES]
+        self._placeholders((self.config_map, *classes, *policies))
+        self.settled = (*self.deployments.values(), *autoscalers)
+        self.register_outputs({})
+
+    def _declare(
+        self, role: str, manifest: Mapping[str, Any], after: Iterable[pulumi.Resource]
+    ) -> pulumi.CustomResource:
+        return declare(
+            f"{self._name}-{role}", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*after])
+        )
+
+    def _config_manifest(self) -> pods.Manifest:
+        labels = _labels(self._args.tags, tier="platform", data="none")
+        return foundation.config_map(self._args.config, labels=labels)
+
+    def _password_manifest(self) -> pods.Manifest:
+        labels = _labels(self._args.tags, tier=BACKEND.tier.name, data="credentials")
+        return foundation.password_class(secret_name=self._args.secret_name, region=self._args.region, labels=labels)
+
+    def _policies(self) -> list[pulumi.CustomResource]:
+        manifests = connections.network_policies(
+            vpc_cidr=self._args.vpc_cidr, database_cidrs=self._args.database_cidrs
+        )
+        return [self._declare(f"policy-{each['metadata']['name']}", each, (self._namespace,)) for each in manifests]
+
+    def _account(self, service: Service) -> pulumi.CustomResource:
+        labels = self._service_labels(service)
+        manifest = foundation.service_account(service, labels=labels)
+        return self._declare(f"{service.component}-account", manifest, (self._namespace,))
+
+    def _expose(self, service: Service) -> pulumi.CustomResource:
+        args, labels = self._args, self._service_labels(service)
+        inside = self._declare(
+            f"{service.component}-service", connections.service(service, labels=labels), (self._namespace,)
+        )
+        manifest = connections.target_group_binding(
+            service,
+            arn=args.target_group_arns[service.component],
+            security_group_id=args.load_balancer_security_group_id,
+            labels=labels,
+        )
+        return self._declare(f"{service.component}-binding", manifest, (inside, *args.after))
+
+    def _deployment(self, service: Service, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
+        args, keys = self._args, self._args.config_keys(service)
+        manifest = pods.deployment(
+            service,
+            image=args.images[service.component],
+            config_keys=keys,
+            checksum=_checksum({key: args.config[key] for key in keys}),
+            labels=self._service_labels(service),
+        )
+        return self._declare(service.component, manifest, needed)
+
+    def _scale(self, service: Service) -> pulumi.CustomResource:
+        """The budget and the autoscaler, the latter after the ConfigMap: pods that it adds have to read the new role."""
+        args, labels = self._args, self._service_labels(service)
+        budget = scaling.disruption_budget(service, labels=labels)
+        self._declare(f"{service.component}-budget", budget, (self._namespace,))
+        manifest = scaling.autoscaler(
+            service,
+            minimum=args.replicas[service.component],
+            maximum=scaling.maximum_replicas(args.active_replicas[service.component]),
+            labels=labels,
+        )
+        return self._declare(f"{service.component}-autoscaler", manifest, (self.config_map,))
+
+    def _placeholders(self, needed: Iterable[pulumi.Resource]) -> None:
+        labels = _labels(self._args.tags, tier="platform", data="none")
+        manifest = pods.placeholders(
+            replicas=self._args.held_back, image=self._args.placeholder_image, labels=labels
+        )
+        self._declare(pods.PLACEHOLDER, manifest, needed)
+
+    def _service_labels(self, service: Service) -> dict[str, str]:
+        return _labels(self._args.tags, tier=service.tier.name, data="phi")
+
+
+def _labels(tags: Tags, *, tier: str, data: str) -> dict[str, str]:
+    """The tags of the platform as labels; a label's prefix ends in a slash."""
+    return {key.replace(":", "/"): value for key, value in tags.of(tier=tier, data=data).items()}
+
+
+def _checksum(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+    text = pulumi.Output.json_dumps(dict(values), sort_keys=True)
+    return text.apply(lambda found: hashlib.sha256(found.encode()).hexdigest())

@@ -1,0 +1,54 @@
+"""The public hosted zone of the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks import objectives
+from stacks.naming import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneArgs:
+    """The domain, and whether its zone may go."""
+
+    domain: str
+    tags: Tags
+    protect: bool
+    """Whether Pulumi refuses to delete the zone: a new one would have other name servers."""
+
+
+class Zone(pulumi.ComponentResource):
+    """A hosted zone, owned by one stack and used by both. Only Amazon may issue certificates for its names."""
+
+    zone_id: pulumi.Output[str]
+    name_servers: pulumi.Output[Sequence[str]]
+    """What the domain's registrar has to name."""
+
+    def __init__(self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:Zone", name, {}, opts)
+        zone = aws.route53.Zone(
+            f"{name}-zone",
+            name=args.domain,
+            comment=f"{args.domain}: both sites answer here",
+            # Lets records be changed again within the hour while us-east-1 is down. No flip needs it; operators may.
+            enable_accelerated_recovery=True,
+            force_destroy=False,
+            tags=args.tags.of(tier="platform", data="none", name=args.domain),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.zone_id, self.name_servers = zone.zone_id, zone.name_servers
+        aws.route53.Record(
+            f"{name}-issuers",
+            zone_id=zone.zone_id,
+            name=args.domain,
+            type="CAA",
+            ttl=objectives.RECORD_TTL_SECONDS,
+            records=['0 issue "amazon.com"', '0 issuewild "amazon.com"'],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

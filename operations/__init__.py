@@ -1,0 +1,1 @@
+"""What operates the platform: the `lifeline` command, and later the jobs in the cluster."""

@@ -1,0 +1,107 @@
+"""The command's verbs. Each is a thin layer: parse, call, print."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operations.stackfile import StackFileError
+
+app = typer.Typer(
+    name="lifeline",
+    help="Multi-region disaster recovery for a crisis platform: look at a site, at a flip, and rehearse the loss of a region.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+REFUSED = 3
+
+
+class RenderFormat(enum.StrEnum):
+    """How a rendered site is printed."""
+
+    JSON = "json"
+    YAML = "yaml"
+    TABLE = "table"
+    K8S = "k8s"
+
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack, as in Pulumi.<stack>.yaml.")]
+TimelineOption = Annotated[
+    str | None, typer.Option("--timeline", "-t", help="Another timeline than the file's, such as primary-1,secondary-1.")
+]
+
+
+@app.command()
+def render(
+    stack: StackOption,
+    timeline: TimelineOption = None,
+    format: Annotated[RenderFormat, typer.Option("--format", "-f", help="json, yaml, table, or the Kubernetes objects.")] = (
+        RenderFormat.TABLE
+    ),
+) -> None:
+    """Show everything that the program registers for a site, without an engine or an account."""
+    from operations.command import rendering
+
+    print(rendering.rendered(project_root(), stack, entries(timeline), format.value))
+
+
+@app.command()
+def diff(
+    stack: StackOption,
+    timeline: Annotated[str, typer.Option("--timeline", "-t", help="The timeline to go to, such as primary-1,secondary-1.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
+) -> None:
+    """Show the exact steps between a stack's configuration and another timeline."""
+    from operations.command import rendering
+
+    steps = rendering.steps_to(project_root(), stack, entries(timeline) or [])
+    print(rendering.steps_as_json(steps) if as_json else rendering.steps_as_text(steps))
+
+
+@app.command()
+def rehearse(
+    scenario: Annotated[str, typer.Argument(help="What to rehearse: region-loss.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
+) -> None:
+    """Play a disaster in the offline world and measure every promise. Exits 1 if one is broken."""
+    from rehearsal import scenarios
+
+    if scenario not in scenarios.NAMES:
+        raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(scenarios.NAMES)}", param_hint="SCENARIO")
+    if engine not in scenarios.ENGINES:
+        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(scenarios.ENGINES)}", param_hint="--engine")
+    raise typer.Exit(scenarios.run(scenario, engine=engine, json_file=json_file))
+
+
+def entries(timeline: str | None) -> list[str] | None:
+    """The entries of a timeline given as `a-1,b-1`."""
+    return None if timeline is None else [entry.strip() for entry in timeline.split(",")]
+
+
+def project_root() -> Path:
+    """The folder with `Pulumi.yaml`: the present one or one above, else the one that this command was installed from."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    """The console script."""
+    from stacks.config import ConfigError
+
+    try:
+        app()
+    except (ConfigError, StackFileError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)
+    except BrokenPipeError:  # the reader of a pipe had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,112 @@
+"""A site and a flip as text, from a recording of the program."""
+
+from __future__ import annotations
+
+import io
+import json
+import runpy
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from operations.stackfile import StackFile, with_timeline
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.diff import in_order, steps_between
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import STACK_TYPE, Registration
+from rehearsal.providers.replacement import replaces
+from stacks.config import parse
+
+
+def recorded(root: Path, stack: str, timeline: Sequence[str] | None = None) -> list[Registration]:
+    """What a stack's program registers, its configuration checked first.
+
+    Raises:
+        StackFileError: if the stack file cannot be read.
+        ConfigError: with every mistake in it.
+    """
+    config = with_timeline(StackFile(root / f"Pulumi.{stack}.yaml").config, timeline)
+    parse(config, stack=stack)
+    return record(lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"), stack=stack, config=config)
+
+
+def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) -> str:
+    """A site in one of the forms json, yaml, table and k8s."""
+    found = [entry for entry in in_order(recorded(root, stack, timeline)) if entry.type != STACK_TYPE]
+    if form == "json":
+        return json.dumps([as_data(entry) for entry in found], indent=2)
+    if form == "yaml":
+        return yaml.safe_dump([as_data(entry) for entry in found], sort_keys=False)
+    if form == "k8s":
+        objects = [kubernetes_object(entry) for entry in found if is_kubernetes_object(entry)]
+        return yaml.safe_dump_all(objects, sort_keys=False)
+    return _table(found)
+
+
+def as_data(entry: Registration) -> dict[str, Any]:
+    """One registration as the render shows it, secrets left out."""
+    return {
+        "type": entry.type,
+        "name": entry.name,
+        "urn": entry.urn,
+        "parent": entry.parent,
+        "inputs": entry.printable_inputs(),
+        "protect": entry.protect,
+        "dependencies": list(entry.dependencies),
+    }
+
+
+def is_kubernetes_object(entry: Registration) -> bool:
+    """Whether a registration is an object of the Kubernetes API. A Helm release is not: its chart renders elsewhere."""
+    return entry.type.startswith("kubernetes:") and "kind" in entry.inputs
+
+
+def kubernetes_object(entry: Registration) -> dict[str, Any]:
+    """A registration as the manifest that `kubectl` would take."""
+    first = ("apiVersion", "kind", "metadata")
+    return {key: entry.inputs[key] for key in first} | {
+        key: value for key, value in entry.printable_inputs().items() if key not in first
+    }
+
+
+def steps_to(root: Path, stack: str, timeline: Sequence[str]) -> list[Step]:
+    """The steps from a stack's configuration to another timeline."""
+    return steps_between(recorded(root, stack), recorded(root, stack, timeline), replaces)
+
+
+def steps_as_json(steps: Sequence[Step]) -> str:
+    """A list of `{"op", "type", "name", "keys"}`."""
+    data = [{"op": step.op, "type": step.type, "name": step.name, "keys": list(step.keys)} for step in steps]
+    return json.dumps(data, indent=2)
+
+
+_COLOURS = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+
+
+def steps_as_text(steps: Sequence[Step]) -> str:
+    """A table of steps, with their count."""
+    table = Table("step", "type", "name", "what changes", box=None, header_style="bold")
+    for step in steps:
+        table.add_row(f"[{_COLOURS[step.op]}]{step.op}[/]", step.type, step.name, ", ".join(step.keys))
+    counts = Counter(step.op for step in steps)
+    summary = ", ".join(f"{number} {op}" for op, number in counts.items()) or "nothing to do"
+    return f"{_printed(table)}\n{summary}" if steps else summary
+
+
+def _table(found: Sequence[Registration]) -> str:
+    table = Table("type", "name", "protected", "parent", box=None, header_style="bold")
+    for entry in found:
+        table.add_row(entry.type, entry.name, "yes" if entry.protect else "", entry.parent.rsplit("::", 1)[-1])
+    custom = sum(entry.custom for entry in found)
+    return f"{_printed(table)}\n{custom} resources in {len(found) - custom} components"
+
+
+def _printed(table: Table) -> str:
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(table)
+    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]

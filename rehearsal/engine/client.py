@@ -1,0 +1,104 @@
+"""The engine's side of Pulumi's provider protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from rehearsal.engine import wire
+from rehearsal.engine.deployment import Difference
+from rehearsal.engine.monitor import DeploymentError, Registered
+from rehearsal.engine.registration import Registration
+from rehearsal.engine.state import Resource
+
+_OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.max_send_message_length", 64 * 1024 * 1024)]
+
+
+class GrpcProvider:
+    """A provider at a port of the loopback interface."""
+
+    def __init__(self, port: int, *, project: str, stack: str, config: dict[str, str]) -> None:
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS)
+        self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
+        self._project, self._stack, self._config = project, stack, config
+
+    def close(self) -> None:
+        """Hang up."""
+        self._channel.close()
+
+    def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        """See `ProviderClient`."""
+        answer = self._call("Check", provider_pb2.CheckRequest(urn=urn, olds=_struct(old), news=_struct(new)))
+        if answer.failures:
+            reasons = "; ".join(f"{failure.property}: {failure.reason}" for failure in answer.failures)
+            raise DeploymentError(f"{urn}: {reasons}")
+        return wire.decode(answer.inputs)
+
+    def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
+        """See `ProviderClient`."""
+        request = provider_pb2.DiffRequest(
+            id=resource.id,
+            urn=urn,
+            olds=_struct(resource.outputs),
+            old_inputs=_struct(resource.inputs),
+            news=_struct(new),
+            ignoreChanges=ignore,
+        )
+        answer = self._call("Diff", request)
+        return Difference(tuple(answer.diffs), tuple(answer.replaces))
+
+    def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """See `ProviderClient`."""
+        answer = self._call("Create", provider_pb2.CreateRequest(urn=urn, properties=_struct(inputs)))
+        return answer.id, wire.decode(answer.properties)
+
+    def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
+        """See `ProviderClient`."""
+        request = provider_pb2.UpdateRequest(
+            id=resource.id,
+            urn=urn,
+            olds=_struct(resource.outputs),
+            old_inputs=_struct(resource.inputs),
+            news=_struct(inputs),
+        )
+        return wire.decode(self._call("Update", request).properties)
+
+    def delete(self, urn: str, resource: Resource) -> None:
+        """See `ProviderClient`."""
+        self._call("Delete", provider_pb2.DeleteRequest(id=resource.id, urn=urn, properties=_struct(resource.outputs)))
+
+    def construct(self, wanted: Registration, monitor: str) -> Registered:
+        """See `ProviderClient`."""
+        request = provider_pb2.ConstructRequest(
+            project=self._project,
+            stack=self._stack,
+            config=self._config,
+            dryRun=False,
+            parallel=16,
+            monitorEndpoint=monitor,
+            type=wanted.type,
+            name=wanted.name,
+            parent=wanted.parent,
+            inputs=_struct(wanted.inputs),
+            providers=wanted.providers,
+            dependencies=wanted.dependencies,
+            protect=wanted.protect,
+        )
+        answer = self._call("Construct", request)
+        dependencies = {key: tuple(value.urns) for key, value in answer.stateDependencies.items()}
+        return Registered(
+            "", wire.decode(answer.state), wire.secret_keys(answer.state), answer.urn, output_dependencies=dependencies
+        )
+
+    def _call(self, method: str, request: Any) -> Any:
+        try:
+            return getattr(self._stub, method)(request)
+        except grpc.RpcError as error:
+            raise DeploymentError(str(error.details())) from None  # type: ignore[attr-defined]
+
+
+def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
+    return wire.encode(values)

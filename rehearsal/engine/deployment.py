@@ -1,0 +1,258 @@
+"""Applying what a program registers: check, diff, then create, update or replace; what is left over is deleted last."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rehearsal.engine.monitor import DeploymentError, Registered
+from rehearsal.engine.registration import Registration
+from rehearsal.engine.state import Resource, State
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """One thing done to one resource."""
+
+    op: str
+    type: str
+    name: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a provider says of two sets of inputs."""
+
+    changed: tuple[str, ...]
+    replaces: tuple[str, ...]
+
+
+class ProviderClient(Protocol):
+    """A provider as the engine sees it."""
+
+    def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        """Inputs that the provider accepts; raises DeploymentError if it does not."""
+        ...
+
+    def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
+        """What changes, and what of it forces a replacement."""
+        ...
+
+    def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Id and outputs of a new resource."""
+        ...
+
+    def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Outputs after a change in place."""
+        ...
+
+    def delete(self, urn: str, resource: Resource) -> None:
+        """Delete a resource."""
+        ...
+
+    def construct(self, wanted: Registration, monitor: str) -> Registered:
+        """Have a component built by its own provider, which registers the children."""
+        ...
+
+
+class Deployment:
+    """One `up`: answers registrations by making them so.
+
+    Args:
+        state: what earlier runs left; written after every step.
+        providers: by package name.
+        on_step: called after each step, for the progress display.
+        monitor: the address at which a component provider reaches the monitor.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        providers: Mapping[str, ProviderClient],
+        *,
+        on_step: Callable[[Step], None] = lambda step: None,
+        monitor: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._state = state
+        self._providers = providers
+        self._on_step = on_step
+        self._monitor = monitor
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+        self._replaced: list[tuple[str, Resource]] = []
+        self.steps: list[Step] = []
+        self.stack_outputs: dict[str, Any] = {}
+
+    def register(self, wanted: Registration) -> Registered:
+        """Make one resource as it is wanted.
+
+        Raises:
+            DeploymentError: if it cannot be had; the state says what was done until then.
+        """
+        if wanted.remote:
+            return self._construct(wanted)
+        with self._lock:
+            if wanted.urn in self._seen:
+                raise DeploymentError(f"duplicate resource URN {wanted.urn}")
+            self._seen.add(wanted.urn)
+            old = self._state.resources.get(wanted.urn)
+        if not wanted.custom:
+            return self._component(wanted, old)
+        if wanted.is_provider:
+            return self._provider(wanted, old)
+        return self._resource(wanted, old)
+
+    def outputs(self, urn: str, values: dict[str, Any]) -> None:
+        """Keep the stack's outputs; those of other components are of no use to a rehearsal."""
+        if "::pulumi:pulumi:Stack::" in urn:
+            self.stack_outputs = values
+
+    def finish(self) -> None:
+        """Delete what was replaced and what the program no longer registers, dependants first.
+
+        Raises:
+            DeploymentError: if one of them is protected; then nothing is deleted.
+        """
+        gone = {urn: found for urn, found in self._state.resources.items() if urn not in self._seen}
+        for urn, resource in gone.items():
+            if resource.protect:
+                raise DeploymentError(f"{urn} is protected and cannot be deleted; unprotect it first")
+        for urn, resource in self._replaced:
+            self._provider_of(resource.type).delete(urn, resource)
+        for urn in _dependants_first(gone):
+            resource = gone[urn]
+            if resource.custom and not resource.retain and not resource.type.startswith("pulumi:"):
+                self._state.begin(urn, "delete")
+                self._provider_of(resource.type).delete(urn, resource)
+            with self._lock:
+                self._state.end(urn, None)
+            self._took(Step("delete", resource.type, resource.name))
+
+    def _construct(self, wanted: Registration) -> Registered:
+        """Have the component's provider build it: it registers the component itself and its children by the monitor."""
+        return self._provider_of(wanted.type).construct(wanted, self._monitor())
+
+    def _component(self, wanted: Registration, old: Resource | None) -> Registered:
+        with self._lock:
+            self._state.end(wanted.urn, old or _kept(wanted, "", {}))
+        if old is None:
+            self._took(Step("create", wanted.type, wanted.name))
+        return Registered("", {})
+
+    def _provider(self, wanted: Registration, old: Resource | None) -> Registered:
+        id_ = old.id if old else str(uuid.uuid4())
+        changed = old is not None and old.inputs != wanted.inputs
+        with self._lock:
+            self._state.end(wanted.urn, _kept(wanted, id_, wanted.inputs))
+        if old is None or changed:
+            self._took(Step("update" if changed else "create", wanted.type, wanted.name))
+        return Registered(id_, wanted.inputs, wanted.secrets)
+
+    def _resource(self, wanted: Registration, old: Resource | None) -> Registered:
+        provider = self._provider_of(wanted.type)
+        news = dict(wanted.inputs)
+        if old is not None:
+            kept = {key: old.inputs[key] for key in wanted.ignore_changes if key in old.inputs}
+            news = {key: value for key, value in news.items() if key not in wanted.ignore_changes} | kept
+        news = provider.check(wanted.urn, old.inputs if old else {}, news)
+        if old is None:
+            return self._create(wanted, provider, news, "create", ())
+        found = provider.diff(wanted.urn, old, news, wanted.ignore_changes)
+        replaces = set(found.replaces) | (set(found.changed) & set(wanted.replace_on_changes))
+        if replaces:
+            if old.protect:
+                raise DeploymentError(f"{wanted.urn} is protected and {sorted(replaces)} force its replacement")
+            return self._replace(wanted, provider, news, old, found)
+        if found.changed:
+            return self._update(wanted, provider, news, old, found)
+        with self._lock:
+            kept = _kept(wanted, old.id, old.outputs, news)
+            self._state.end(wanted.urn, kept)
+        return Registered(old.id, old.outputs, frozenset(kept.secrets))
+
+    def _create(
+        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], op: str, keys: tuple[str, ...]
+    ) -> Registered:
+        with self._lock:
+            self._state.begin(wanted.urn, "create")
+        id_, outputs = provider.create(wanted.urn, news)
+        return self._made(wanted, id_, outputs, news, Step(op, wanted.type, wanted.name, keys))
+
+    def _update(
+        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], old: Resource, found: Difference
+    ) -> Registered:
+        with self._lock:
+            self._state.begin(wanted.urn, "update")
+        outputs = provider.update(wanted.urn, old, news)
+        return self._made(wanted, old.id, outputs, news, Step("update", wanted.type, wanted.name, found.changed))
+
+    def _replace(
+        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], old: Resource, found: Difference
+    ) -> Registered:
+        if wanted.delete_before_replace:
+            provider.delete(wanted.urn, old)
+        else:
+            self._replaced.append((wanted.urn, old))
+        return self._create(wanted, provider, news, "replace", found.changed)
+
+    def _made(
+        self, wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any], step: Step
+    ) -> Registered:
+        kept = _kept(wanted, id_, outputs, news)
+        with self._lock:
+            self._state.end(wanted.urn, kept)
+        self._took(step)
+        return Registered(id_, outputs, frozenset(kept.secrets))
+
+    def _provider_of(self, type_: str) -> ProviderClient:
+        package = type_.split(":")[0]
+        if package not in self._providers:
+            raise DeploymentError(f"{type_}: no stand-in serves the package '{package}'")
+        return self._providers[package]
+
+    def _took(self, step: Step) -> None:
+        with self._lock:
+            self.steps.append(step)
+        self._on_step(step)
+
+
+_SECRET_OUTPUTS = {"random:index/randomPassword:RandomPassword": {"result", "bcryptHash"}}
+
+
+def _kept(wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any] | None = None) -> Resource:
+    secrets = (wanted.secrets | set(wanted.additional_secrets) | _SECRET_OUTPUTS.get(wanted.type, set())) & outputs.keys()
+    return Resource(
+        type=wanted.type,
+        name=wanted.name,
+        parent=wanted.parent,
+        custom=wanted.custom,
+        id=id_,
+        inputs=news if news is not None else wanted.inputs,
+        outputs=outputs,
+        secrets=sorted(secrets),
+        dependencies=list(wanted.dependencies),
+        provider=wanted.provider,
+        protect=wanted.protect,
+        retain=wanted.retain_on_delete,
+    )
+
+
+def _dependants_first(resources: Mapping[str, Resource]) -> list[str]:
+    order: list[str] = []
+    visited: set[str] = set()
+
+    def visit(urn: str) -> None:
+        if urn in visited or urn not in resources:
+            return
+        visited.add(urn)
+        for dependency in (*resources[urn].dependencies, resources[urn].parent, resources[urn].provider.rsplit("::", 1)[0]):
+            visit(dependency)
+        order.append(urn)
+
+    for urn in sorted(resources):
+        visit(urn)
+    return order[::-1]

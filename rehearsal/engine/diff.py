@@ -1,0 +1,51 @@
+"""The steps between two recordings, by the replacement rules that the stand-in providers go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.registration import Registration
+from rehearsal.providers.server import changed_keys
+
+ReplaceRule = Callable[[str], frozenset[str]]
+"""The inputs of a type whose change forces a replacement."""
+
+
+def steps_between(before: Sequence[Registration], after: Sequence[Registration], replaces: ReplaceRule) -> list[Step]:
+    """Every create, update, replace and delete, in an order that an engine could take: dependencies first, deletes last."""
+    old = {found.urn: found for found in before}
+    new = {found.urn: found for found in after}
+    steps = [step for found in in_order(after) for step in _step(old.get(found.urn), found, replaces)]
+    gone = [found for found in reversed(in_order(before)) if found.urn not in new]
+    return steps + [Step("delete", found.type, found.name) for found in gone]
+
+
+def in_order(registrations: Sequence[Registration]) -> list[Registration]:
+    """Dependencies and parents before what stands on them, otherwise by URN."""
+    by_urn = {found.urn: found for found in registrations}
+    order: dict[str, Registration] = {}
+
+    def visit(urn: str) -> None:
+        found = by_urn.get(urn)
+        if found is None or urn in order:
+            return
+        for needed in (found.parent, found.provider.rsplit("::", 1)[0], *found.dependencies):
+            visit(needed)
+        order[urn] = found
+
+    for urn in sorted(by_urn):
+        visit(urn)
+    return list(order.values())
+
+
+def _step(old: Registration | None, new: Registration, replaces: ReplaceRule) -> Iterator[Step]:
+    if old is None:
+        yield Step("create", new.type, new.name)
+        return
+    if not new.custom:
+        return
+    changed = tuple(changed_keys(old.inputs, new.inputs, new.ignore_changes))
+    if changed:
+        forced = set(changed) & (replaces(new.type) | set(new.replace_on_changes))
+        yield Step("replace" if forced else "update", new.type, new.name, changed)

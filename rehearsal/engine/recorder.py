@@ -1,0 +1,116 @@
+"""Running a program in this process, against nothing, to see what it registers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime import Settings
+from pulumi.runtime.stack import run_in_stack
+
+from rehearsal.engine.computed import computed_id, computed_outputs
+from rehearsal.engine.monitor import DeploymentError, EngineLog, Monitor, Registered
+from rehearsal.engine.registration import STACK_TYPE, Registration
+from stacks.naming import PROJECT
+
+_ONE_AT_A_TIME = threading.Lock()
+"""The SDK keeps its settings in one global bag."""
+
+
+class Recorder:
+    """Answers every registration with made-up outputs and keeps it."""
+
+    def __init__(self, *, region: str, account: str) -> None:
+        self._region = region
+        self._account = account
+        self._lock = threading.Lock()
+        self.registrations: list[Registration] = []
+        self.stack_outputs: dict[str, Any] = {}
+
+    def register(self, wanted: Registration) -> Registered:
+        """Keep a registration.
+
+        Raises:
+            DeploymentError: if its URN was registered before.
+        """
+        with self._lock:
+            if any(known.urn == wanted.urn for known in self.registrations):
+                raise DeploymentError(f"duplicate resource URN {wanted.urn}")
+            self.registrations.append(wanted)
+        if not (wanted.custom or wanted.remote):
+            return Registered("", {})
+        id_ = computed_id(wanted.type, wanted.urn, wanted.inputs)
+        outputs = computed_outputs(wanted.type, wanted.urn, id_, wanted.inputs, self._region, self._account)
+        secrets = wanted.secrets | set(wanted.additional_secrets) | _ALWAYS_SECRET.get(wanted.type, frozenset())
+        return Registered(id_, outputs, secrets & outputs.keys())
+
+    def outputs(self, urn: str, values: dict[str, Any]) -> None:
+        """Keep the stack's outputs."""
+        if f"::{STACK_TYPE}::" in urn:
+            self.stack_outputs = values
+
+
+_ALWAYS_SECRET = {
+    "random:index/randomPassword:RandomPassword": frozenset({"result", "bcryptHash"}),
+    "eks:index:Cluster": frozenset({"kubeconfig", "kubeconfigJson"}),
+}
+
+
+def record(
+    program: Callable[[], object], *, stack: str = "primary", config: Mapping[str, Any] | None = None
+) -> list[Registration]:
+    """Run a program and return what it registered, by URN.
+
+    Args:
+        program: any callable that creates resources.
+        stack: the stack's name.
+        config: values by full key, structured ones as they stand in a stack file.
+
+    Raises:
+        DeploymentError: if the program registers a URN twice or invokes anything.
+        pulumi.RunError: if the program refuses its configuration.
+    """
+    return record_all(program, stack=stack, config=config).registrations
+
+
+def record_all(
+    program: Callable[[], object], *, stack: str = "primary", config: Mapping[str, Any] | None = None
+) -> Recorder:
+    """As `record`, with the stack's outputs."""
+    values = dict(config or {})
+    recorder = Recorder(
+        region=str(values.get("aws:region", "us-east-2")), account=str(values.get("lifeline:account", "123456789012"))
+    )
+    log = EngineLog()
+    monitor = Monitor(recorder, stack=stack, project=PROJECT)
+    with _ONE_AT_A_TIME:
+        _run(program, Settings(project=PROJECT, stack=stack, monitor=monitor, engine=log, dry_run=False), values)
+    if log.errors:
+        raise DeploymentError("\n".join(log.errors))
+    recorder.registrations.sort(key=lambda found: found.urn)
+    return recorder
+
+
+def _run(program: Callable[[], object], settings: Settings, config: Mapping[str, Any]) -> None:
+    encoded = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+    async def main() -> None:
+        def call() -> None:
+            program()
+
+        await run_in_stack(call)
+
+    before = logging.getLogger("asyncio").level
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a refused program leaves tasks behind; asyncio would list them
+    try:
+        pulumi.runtime.set_all_config(encoded)
+        pulumi.runtime.configure(settings)
+        asyncio.run(main())
+    finally:
+        pulumi.runtime.set_all_config({})
+        logging.getLogger("asyncio").setLevel(before)

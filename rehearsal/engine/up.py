@@ -1,0 +1,106 @@
+"""`up` of the in-process engine: serve the monitor, run the program against it, apply what it registers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
+
+from rehearsal.engine.client import GrpcProvider
+from rehearsal.engine.deployment import Deployment, Step
+from rehearsal.engine.monitor import DeploymentError, EngineLog, Monitor
+from rehearsal.engine.state import State
+from stacks.naming import PROJECT
+
+PROGRAM_ROOT = Path(__file__).resolve().parents[2]
+_WORKERS = 64
+"""Registrations wait inside a worker until their resource is made; too few would make a wide graph narrow."""
+
+
+@dataclass(frozen=True)
+class UpResult:
+    """What one `up` did."""
+
+    steps: tuple[Step, ...]
+    outputs: dict[str, Any]
+
+
+def up(
+    stack: str,
+    config: Mapping[str, Any],
+    *,
+    state_file: Path,
+    ports: Mapping[str, int],
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> UpResult:
+    """Apply the program to a stack.
+
+    Args:
+        stack: the stack's name.
+        config: values by full key.
+        state_file: the stack's state, made if absent.
+        ports: the stand-in providers' ports by package.
+        on_step: called after each step.
+
+    Raises:
+        DeploymentError: with what the program, the engine or a provider said.
+    """
+    encoded = encode_config(config)
+    state = State(state_file)
+    clients = {name: GrpcProvider(port, project=PROJECT, stack=stack, config=encoded) for name, port in ports.items()}
+    address: list[str] = []
+    deployment = Deployment(state, clients, on_step=on_step, monitor=lambda: address[0])
+    log = EngineLog()
+    try:
+        with _served(Monitor(deployment, stack=stack, project=PROJECT), log) as endpoint:
+            address.append(endpoint)
+            _run_program(stack, encoded, endpoint, log)
+        deployment.finish()
+    finally:
+        for client in clients.values():
+            client.close()
+    return UpResult(tuple(deployment.steps), deployment.stack_outputs)
+
+
+def encode_config(config: Mapping[str, Any]) -> dict[str, str]:
+    """Configuration as engines pass it: structured values as JSON text."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+@contextmanager
+def _served(monitor: Monitor, log: EngineLog) -> Iterator[str]:
+    options = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
+    server = grpc.server(futures.ThreadPoolExecutor(_WORKERS), options=options)
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+    engine_pb2_grpc.add_EngineServicer_to_server(log, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(grace=None).wait()
+
+
+def _run_program(stack: str, config: dict[str, str], endpoint: str, log: EngineLog) -> None:
+    command = [sys.executable, "-m", "rehearsal.engine.language", "--monitor", endpoint, "--engine", endpoint]
+    done = subprocess.run(
+        [*command, "--project", PROJECT, "--stack", stack],
+        cwd=PROGRAM_ROOT,
+        env={**os.environ, "PULUMI_CONFIG": json.dumps(config)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 or log.errors:
+        raise DeploymentError("\n".join([*log.errors, done.stderr.strip()]).strip())

@@ -1,0 +1,158 @@
+"""The AWS stand-in: resource types applied to a moto server by boto3, through one adapter each.
+
+Two limits: changed tags are kept in the outputs and not sent, and a type without a `read` of its own is believed.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+
+from botocore.exceptions import ClientError
+
+from rehearsal.providers.aws.adapter import Adapter, Call, Ledger, Tables
+from rehearsal.providers.aws.clients import Clients
+from rehearsal.providers.aws.registry import ADAPTERS
+from rehearsal.providers.backend import Effects, FaultSwitch, NoEffects, NoFaults, Plain, UnknownType, Unsupported, auto_name
+
+_ALWAYS = frozenset({"region", "tags"})
+
+
+@cache
+def replacement() -> dict[str, Plain]:
+    """What forces replacement by type: `{"keys": [...], "source": ...}`."""
+    return json.loads(resources.files(__package__).joinpath("replacement.json").read_text())
+
+
+class AwsBackend:
+    """One stack's AWS provider. Backends of one world share `tables`; methods may be called from many threads."""
+
+    def __init__(
+        self,
+        endpoint_url: str,
+        region: str,
+        account: str,
+        faults: FaultSwitch | None = None,
+        effects: Effects | None = None,
+        *,
+        tables: Tables | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.clients = Clients(endpoint_url, faults or NoFaults())
+        self.tables: Tables = {} if tables is None else tables
+        self._region = region
+        self._account = account
+        self._effects: Effects = effects or NoEffects()
+        self._ledger = ledger
+
+    def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
+        """Inputs that the stand-in does not understand, and the type's own rules."""
+        adapter = _adapter(type_)
+        known = adapter.inputs | _ALWAYS
+        given = {key: value for key, value in inputs.items() if value is not None}
+        failures = [(key, f"the stand-in for {type_} does not know this input") for key in given if key not in known]
+        return failures + (adapter.check(given) if adapter.check else [])
+
+    def replaces(self, type_: str) -> frozenset[str]:
+        """The inputs whose change replaces the resource; `region` always does."""
+        _adapter(type_)
+        return frozenset(replacement()[type_]["keys"]) | {"region"}
+
+    def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
+        """Make the resource; its id and outputs."""
+        adapter = _adapter(type_)
+        call = self._call(adapter, urn, _named(adapter, urn, inputs))
+        id_, computed = adapter.create(call)
+        outputs = self._outputs(call, computed) | {"id": id_}
+        self._effects.created(type_, call.region, id_, call.inputs, outputs)
+        return id_, outputs
+
+    def update(self, type_: str, urn: str, id_: str, old_inputs: Plain, inputs: Plain, outputs: Plain) -> Plain:
+        """Change the resource in place.
+
+        Raises:
+            Unsupported: for a change that the adapter does not make.
+        """
+        adapter = _adapter(type_)
+        name = {} if adapter.name is None else {adapter.name: outputs.get(adapter.name)}
+        old, new = {**name, **old_inputs}, {**name, **inputs}
+        call = self._call(adapter, urn, new, id_=id_, old=old, outputs=outputs)
+        beyond = sorted(call.changed - adapter.updates - _ALWAYS)
+        if beyond:
+            raise Unsupported(f"{type_}: the stand-in cannot change {', '.join(beyond)} in place")
+        self.clients.ask(adapter.service, call.region)
+        kept = {key: value for key, value in outputs.items() if key not in old or key in new}
+        result = kept | self._outputs(call, adapter.update(call))
+        self._effects.updated(type_, call.region, id_, old, new, result)
+        return result
+
+    def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
+        """Remove the resource; one that is gone already is no error."""
+        adapter = _adapter(type_)
+        call = self._call(adapter, urn, outputs, id_=id_, outputs=outputs)
+        try:
+            adapter.delete(call)
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+        self._effects.deleted(type_, call.region, id_, outputs)
+
+    def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
+        """The resource as it is now, or None if it is gone. Refused where the region is lost."""
+        adapter = _adapter(type_)
+        call = self._call(adapter, urn, outputs, id_=id_, outputs=outputs)
+        if adapter.read is None:
+            self.clients.ask(adapter.service, call.region)
+            return outputs
+        try:
+            found = adapter.read(call)
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+            return None
+        return None if found is None else outputs | found
+
+    def _call(
+        self, adapter: Adapter, urn: str, inputs: Plain, *, id_: str = "", old: Plain | None = None, outputs: Plain | None = None
+    ) -> Call:
+        old, outputs = old or {}, outputs or {}
+        changed = frozenset(key for key in old.keys() | inputs.keys() if old.get(key) != inputs.get(key))
+        return Call(
+            clients=self.clients,
+            tables=self.tables,
+            ledger=self._ledger,
+            account=self._account,
+            service=adapter.service,
+            region=str(inputs.get("region") or outputs.get("region") or self._region),
+            type=adapter.type,
+            urn=urn,
+            inputs=inputs,
+            id=id_,
+            old=old,
+            outputs=outputs,
+            changed=changed,
+        )
+
+    def _outputs(self, call: Call, computed: Plain) -> Plain:
+        given = {key: value for key, value in call.inputs.items() if value is not None}
+        return {**given, "region": call.region, "tagsAll": given.get("tags", {}), **computed}
+
+
+def _adapter(type_: str) -> Adapter:
+    try:
+        return ADAPTERS[type_]
+    except KeyError:
+        raise UnknownType(type_) from None
+
+
+def _named(adapter: Adapter, urn: str, inputs: Plain) -> Plain:
+    if adapter.name is None or inputs.get(adapter.name) is not None:
+        return inputs
+    prefix = inputs.get(f"{adapter.name}Prefix")
+    return {**inputs, adapter.name: auto_name(urn, prefix)}
+
+
+def _is_gone(error: ClientError) -> bool:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return "NotFound" in code or "NoSuch" in code or code == "404"

@@ -1,0 +1,190 @@
+"""A cluster's API server in memory: objects by kind, namespace and name, and the refusals of a real one."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from rehearsal.providers.kubernetes import schemas
+from rehearsal.providers.kubernetes.admission import objections
+
+Manifest = dict[str, Any]
+
+SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+SYSTEM_PRIORITY_CLASSES = ("system-cluster-critical", "system-node-critical")
+CLUSTER_SCOPED = frozenset(
+    {
+        "APIService", "CSIDriver", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass",
+        "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass", "RuntimeClass",
+        "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+    }
+)  # fmt: skip
+
+
+class ApiError(Exception):
+    """The API server refuses. The words follow kube-apiserver's."""
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What names an object. `namespace` is empty for what belongs to the cluster."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Key:
+        """The key of a manifest; an object without a namespace is in `default`, as kubectl has it."""
+        meta = manifest["metadata"]
+        namespace = "" if manifest["kind"] in CLUSTER_SCOPED else meta.get("namespace", "default")
+        return cls(manifest["apiVersion"], manifest["kind"], namespace, meta["name"])
+
+    @property
+    def id(self) -> str:
+        """Pulumi's id: `namespace/name`, or the name alone."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True)
+class _Stored:
+    manifest: Manifest
+    owner: str
+
+
+class KubernetesApi:
+    """One cluster. Every method may be called from any thread, and every object handed out is a copy.
+
+    Args:
+        version: of the cluster, such as 1.34; schemas are the newest bundled ones that are not newer.
+    """
+
+    def __init__(self, version: str = "1.34") -> None:
+        self.version = schemas.schema_version(version)
+        self._lock = threading.RLock()
+        self._objects: dict[Key, _Stored] = {}
+        for name in SYSTEM_NAMESPACES:
+            self._put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        for name in SYSTEM_PRIORITY_CLASSES:
+            self._put({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}})
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
+        """An object, or None."""
+        with self._lock:
+            stored = self._objects.get(Key(api_version, kind, namespace, name))
+            return copy.deepcopy(stored.manifest) if stored else None
+
+    def list(self, kind: str, *, namespace: str | None = None) -> list[Manifest]:
+        """Every object of a kind by name, in one namespace or in all."""
+        with self._lock:
+            keys = sorted(k for k in self._objects if k.kind == kind and namespace in (None, k.namespace))
+            return [copy.deepcopy(self._objects[key].manifest) for key in keys]
+
+    def apply(self, manifest: Manifest, *, owner: str = "") -> Manifest:
+        """Create an object, or bring an existing one of the same owner to this state.
+
+        Args:
+            owner: who declares it; nobody else may declare the same object.
+
+        Raises:
+            ApiError: if the object is malformed, its namespace or what its pods need is missing, an immutable field would
+                change, or another owner has it.
+        """
+        with self._lock:
+            key = Key.of(manifest)
+            existing = self._objects.get(key)
+            self._admit(key, manifest)
+            if existing is not None:
+                _refuse_takeover(key, existing, owner)
+                _refuse_immutable(key, existing.manifest, manifest)
+            return self._put(manifest, owner=owner, existing=existing)
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
+        """Delete an object, and with a namespace everything in it.
+
+        Raises:
+            ApiError: if there is none.
+        """
+        with self._lock:
+            if self._objects.pop(Key(api_version, kind, namespace, name), None) is None:
+                raise ApiError(f'{kind} "{name}" not found')
+            if kind == "Namespace":
+                for inside in [key for key in self._objects if key.namespace == name]:
+                    del self._objects[inside]
+
+    def pods(self, namespace: str, deployment: str) -> int:
+        """How many pods a Deployment settles at without load: its own number, within its autoscaler's bounds.
+
+        Raises:
+            ApiError: if there is no such Deployment.
+        """
+        with self._lock:
+            found = self.get("apps/v1", "Deployment", deployment, namespace)
+            if found is None:
+                raise ApiError(f'Deployment "{deployment}" not found')
+            wanted = int(found["spec"].get("replicas", 1))
+            for autoscaler in self.list("HorizontalPodAutoscaler", namespace=namespace):
+                spec = autoscaler["spec"]
+                # Kubernetes scales nothing that stands at zero: that is how an autoscaler is switched off.
+                if spec["scaleTargetRef"]["name"] == deployment and wanted:
+                    wanted = min(max(wanted, int(spec.get("minReplicas", 1))), int(spec["maxReplicas"]))
+            return wanted
+
+    def _admit(self, key: Key, manifest: Manifest) -> None:
+        if key.namespace and Key("v1", "Namespace", "", key.namespace) not in self._objects:
+            raise ApiError(f'namespaces "{key.namespace}" not found')
+        custom = schemas.custom_kinds().get((key.api_version, key.kind))
+        if custom and custom.installed_by and not self._has_release(custom.installed_by):
+            raise ApiError(
+                f'no matches for kind "{key.kind}" in version "{key.api_version}": chart {custom.installed_by} is not installed'
+            )
+        reasons = [f"{path}: {message}" for path, message in schemas.problems(manifest, version=self.version)]
+        reasons = reasons or objections(manifest, self)
+        if reasons:
+            raise ApiError(f'{key.kind} "{key.name}" is refused: ' + "; ".join(reasons))
+
+    def _has_release(self, chart: str) -> bool:
+        return any(
+            str(stored.manifest["chart"]).rsplit("/", 1)[-1] == chart
+            for key, stored in self._objects.items()
+            if key.kind == "Release"
+        )
+
+    def _put(self, manifest: Manifest, *, owner: str = "", existing: _Stored | None = None) -> Manifest:
+        kept = copy.deepcopy(manifest)
+        if existing is None:
+            meta = {"uid": str(uuid.uuid4()), "generation": 1}
+        else:
+            before = existing.manifest["metadata"]
+            changed = _without_metadata(existing.manifest) != _without_metadata(manifest)
+            meta = {"uid": before["uid"], "generation": before["generation"] + changed}
+        kept["metadata"] |= meta
+        self._objects[Key.of(kept)] = _Stored(kept, owner)
+        return copy.deepcopy(kept)
+
+
+def value_at(manifest: Manifest, path: str) -> Any:
+    """The value at a dotted path, or None."""
+    found: Any = manifest
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType]
+    return found  # pyright: ignore[reportUnknownVariableType]
+
+
+def _without_metadata(manifest: Manifest) -> Manifest:
+    return {key: value for key, value in manifest.items() if key != "metadata"}
+
+
+def _refuse_takeover(key: Key, existing: _Stored, owner: str) -> None:
+    if existing.owner != owner:
+        raise ApiError(f'{key.kind} "{key.name}" already exists, declared by {existing.owner or "the cluster"}')
+
+
+def _refuse_immutable(key: Key, old: Manifest, new: Manifest) -> None:
+    for path in sorted(schemas.immutable(key.api_version, key.kind, mutable_config=True).forbids):
+        if value_at(old, path) != value_at(new, path):
+            raise ApiError(f'{key.kind} "{key.name}" is invalid: {path}: Invalid value: field is immutable')

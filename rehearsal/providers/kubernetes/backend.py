@@ -1,0 +1,130 @@
+"""Pulumi's Kubernetes provider before a cluster in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rehearsal.providers.backend import UnknownType
+from rehearsal.providers.kubernetes import schemas
+from rehearsal.providers.kubernetes.api import Key, KubernetesApi, Manifest
+
+RELEASE = ("helm.sh/v3", "Release")
+
+
+class Faults(Protocol):
+    """Whether a service of a region answers."""
+
+    def check(self, service: str, region: str) -> None:
+        """Raise if it does not."""
+        ...
+
+
+class KubernetesBackend:
+    """Create, update and delete of Kubernetes objects, checked as the cluster's version would.
+
+    Args:
+        cluster: the cluster that the provider's kubeconfig reaches, asked for at every call: it may be rebuilt.
+        faults: asked for `eks` in `region` before every call.
+        mutable_config: the provider's `enableConfigMapMutable`. Without it, as by default, a changed ConfigMap is
+            deleted and created anew.
+    """
+
+    def __init__(
+        self, cluster: Callable[[], KubernetesApi], faults: Faults, *, region: str, mutable_config: bool
+    ) -> None:
+        self._cluster = cluster
+        self._faults = faults
+        self._region = region
+        self._mutable_config = mutable_config
+
+    def check(self, type_: str, inputs: Manifest) -> list[tuple[str, str]]:
+        """Where inputs break the schema of their kind. A name may still be missing: it is generated at creation.
+
+        Raises:
+            UnknownType: if there is no schema for the kind.
+        """
+        api_version, kind = self._kind(type_)
+        wrong = [
+            (key, f"is {inputs.get(key)!r}, expected {expected!r} for {type_}")
+            for key, expected in (("apiVersion", api_version), ("kind", kind))
+            if (api_version, kind) != RELEASE and inputs.get(key) != expected
+        ]
+        return wrong or schemas.problems(_manifest(api_version, kind, inputs), version=self._cluster().version)
+
+    def replaces(self, type_: str) -> frozenset[str]:
+        """The fields whose change forces a replacement, as dotted paths (`spec.selector`)."""
+        return schemas.immutable(*self._kind(type_), mutable_config=self._mutable_config).replaces
+
+    def create(self, type_: str, urn: str, inputs: Manifest) -> tuple[str, Manifest]:
+        """Create an object; the id is `namespace/name`, or the name of what belongs to the cluster."""
+        wanted = _manifest(*self._kind(type_), inputs, urn=urn)
+        applied = self._reach().apply(wanted, owner=urn)
+        return Key.of(wanted).id, _outputs(inputs, applied)
+
+    def update(
+        self, type_: str, urn: str, id_: str, old_inputs: Manifest, inputs: Manifest, outputs: Manifest
+    ) -> Manifest:
+        """Bring an object to a new state.
+
+        Raises:
+            ApiError: if an immutable field changed, which the caller should have replaced.
+        """
+        wanted = _manifest(*self._kind(type_), inputs, urn=urn)
+        return _outputs(inputs, self._reach().apply(wanted, owner=urn))
+
+    def delete(self, type_: str, urn: str, id_: str, outputs: Manifest) -> None:
+        """Delete an object; one that is gone already is no mistake."""
+        api = self._reach()
+        api_version, kind = self._kind(type_)
+        if self._find(api, type_, id_) is not None:
+            api.delete(api_version, kind, *_split(id_))
+
+    def read(self, type_: str, urn: str, id_: str, outputs: Manifest) -> Manifest | None:
+        """An object as the cluster has it, or None if it is gone."""
+        found = self._find(self._reach(), type_, id_)
+        return None if found is None else _outputs(outputs, found)
+
+    def _reach(self) -> KubernetesApi:
+        self._faults.check("eks", self._region)
+        return self._cluster()
+
+    def _find(self, api: KubernetesApi, type_: str, id_: str) -> Manifest | None:
+        return api.get(*self._kind(type_), *_split(id_))
+
+    def _kind(self, type_: str) -> tuple[str, str]:
+        """The apiVersion and kind of a type token, such as `kubernetes:apps/v1:Deployment`."""
+        package, _, rest = type_.partition(":")
+        api_version, _, kind = rest.partition(":")
+        api_version = api_version.removeprefix("core/")
+        if package != "kubernetes" or not schemas.is_known(api_version, kind, version=self._cluster().version):
+            raise UnknownType(type_)
+        return api_version, kind
+
+
+def _manifest(api_version: str, kind: str, inputs: Manifest, *, urn: str = "urn::unnamed") -> Manifest:
+    """The object that inputs describe. A Helm release has its name and namespace at the top."""
+    if (api_version, kind) == RELEASE:
+        meta = {"name": inputs.get("name") or _generated(urn), "namespace": inputs.get("namespace", "default")}
+        return {**inputs, "apiVersion": api_version, "kind": kind, "metadata": meta}
+    meta = dict(inputs.get("metadata", {}))
+    meta.setdefault("name", _generated(urn))
+    return {**inputs, "apiVersion": api_version, "kind": kind, "metadata": meta}
+
+
+def _generated(urn: str) -> str:
+    return f"{urn.rsplit('::', 1)[-1]}-{hashlib.sha256(urn.encode()).hexdigest()[:7]}"
+
+
+def _outputs(inputs: Manifest, applied: Manifest) -> Manifest:
+    if (applied["apiVersion"], applied["kind"]) != RELEASE:
+        return applied
+    status = {"status": "deployed", "version": applied["version"], "name": applied["metadata"]["name"], "revision": 1}
+    return {**inputs, "name": applied["metadata"]["name"], "status": {**status, "namespace": applied["metadata"]["namespace"]}}
+
+
+def _split(id_: str) -> tuple[str, str]:
+    """An id as (name, namespace)."""
+    namespace, _, name = id_.rpartition("/")
+    return name, namespace

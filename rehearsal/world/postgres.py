@@ -1,0 +1,277 @@
+"""Real PostgreSQL servers on loopback, one a database of the timeline, with real streaming replication.
+
+Commits are durable (fsync) and do not wait for the replica: between regions RDS replicates asynchronously, so that what
+an abrupt loss costs is measured, not assumed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from rehearsal.world import binaries
+from rehearsal.world.binaries import Account, PostgresError
+from rehearsal.world.server import Server, wal_position
+from stacks.naming import DATABASE_NAME, DATABASE_USER
+
+PATIENCE_SECONDS = 20.0
+"""How long a server may take to start, stop or catch up before that is an error. Real seconds."""
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "wal_level": "replica",
+    "hot_standby": "on",
+    "max_wal_senders": "8",
+    "max_replication_slots": "8",
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that a killed server leaves nothing in /dev/shm
+    "wal_retrieve_retry_interval": "500ms",
+}
+
+
+class PostgresServers:
+    """The servers of a rehearsal, by name. Safe to share between threads; everything is gone when it is closed.
+
+    Args:
+        root: where each server's log is kept, as `<name>.log`. Data and sockets live in a temporary folder, because a
+            socket's path must be short and the folder reachable by the user that PostgreSQL runs as.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._programs = binaries.programs()
+        self._account = Account.current()
+        self._logs = root
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._home = Path(tempfile.mkdtemp(prefix="lifeline-pg-"))
+        self._account.own(self._home)
+        self._lock = threading.RLock()
+        self._servers: dict[str, Server] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        atexit.register(self.stop_all)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_all()
+
+    def __getitem__(self, name: str) -> Server:
+        # Reads take no lock: a request must not wait for a copy that is being made.
+        server = self._servers.get(name)
+        if server is None:
+            raise PostgresError(f"there is no server {name}, only {', '.join(self._servers) or 'none'}")
+        return server
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._servers
+
+    def create(self, name: str, password: str) -> Server:
+        """Make and start a new, writable server with the platform's tables.
+
+        Raises:
+            PostgresError: if the name is taken or the server does not start.
+        """
+        with self._lock:
+            server = self._admit(name, password)
+            with tempfile.NamedTemporaryFile("w", dir=self._home, prefix="password-") as secret:
+                secret.write(password)
+                secret.flush()
+                self._account.own(Path(secret.name))
+                self._initialise(name, Path(secret.name))
+            self._servers[name] = server
+            self.start(name)
+            _load_schema(server)
+            return server
+
+    def replicate(self, name: str, source_name: str) -> Server:
+        """Make and start a read-only copy that follows a running server.
+
+        Raises:
+            PostgresError: if the name is taken, the source does not run or the copy does not start.
+        """
+        with self._lock:
+            source = self[source_name]
+            server = self._admit(name, source.password)
+            command = [
+                *(self._programs / "pg_basebackup", "-D", self._data(name), "-h", "127.0.0.1", "-p", str(source.port)),
+                *("-U", DATABASE_USER, "-X", "stream", "-c", "fast", "-R", "-C", "-S", _slot(name), "--no-sync"),
+            ]
+            binaries.run(command, self._account, {"PGPASSWORD": source.password})
+            self._servers[name] = server
+            self.start(name)
+            return server
+
+    def start(self, name: str) -> None:
+        """Start a server that was killed, as it comes back with its region; nothing if it runs.
+
+        Raises:
+            PostgresError: if it does not accept connections in time.
+        """
+        with self._lock:
+            server = self[name]
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not self.is_running(name):
+                self._launch(server)
+                if self._answers(server, deadline):
+                    return
+                if time.monotonic() > deadline:
+                    raise PostgresError(f"{name} did not start: {self._last_words(name)}")
+                time.sleep(0.1)  # the processes of a killed server may still be leaving
+
+    def promote(self, name: str) -> None:
+        """Make a replica writable, for good.
+
+        Raises:
+            PostgresError: if it is no replica, as RDS has it, or does not answer.
+        """
+        server = self[name]
+        if not server.truth("SELECT pg_is_in_recovery()"):
+            raise PostgresError(f"{name} is not a replica: there is nothing to promote")
+        if not server.truth("SELECT pg_promote(wait => true)"):
+            raise PostgresError(f"{name} was not promoted in time")
+
+    def kill(self, name: str) -> None:
+        """Lose a server without a word (SIGKILL): nothing is flushed, sent or said. Nothing if it is dead already."""
+        with self._lock:
+            process = self._processes.pop(self[name].name, None)
+            if process is not None:
+                process.kill()
+                process.wait(PATIENCE_SECONDS)
+
+    def is_running(self, name: str) -> bool:
+        """Whether the server's process lives."""
+        process = self._processes.get(name)
+        return process is not None and process.poll() is None
+
+    def is_writable(self, name: str) -> bool:
+        """Whether the server takes writes now: it answers, is no replica and is not set read-only."""
+        try:
+            return self[name].truth(
+                "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+            )
+        except PostgresError:
+            return False
+
+    def wait_caught_up(self, name: str, timeout: float = PATIENCE_SECONDS) -> None:
+        """Wait until a replica has replayed all that its source had written when this was called.
+
+        Args:
+            name: the replica.
+            timeout: real seconds.
+
+        Raises:
+            PostgresError: if it does not, or is no replica, or has no source that answers.
+        """
+        replica = self[name]
+        target = self._source_of(replica).text("SELECT pg_current_wal_lsn()::text")
+        deadline = time.monotonic() + timeout
+        while True:
+            replayed = replica.text("SELECT pg_last_wal_replay_lsn()::text")
+            if wal_position(replayed) >= wal_position(target):
+                return
+            if time.monotonic() > deadline:
+                raise PostgresError(f"{name} has replayed {replayed} of {target} after {timeout} s")
+            time.sleep(0.02)
+
+    def stop_all(self) -> None:
+        """Stop every server and remove its data; logs stay. May be called again."""
+        with self._lock:
+            for process in self._processes.values():
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGQUIT)
+            for process in self._processes.values():
+                _reap(process)
+            self._processes.clear()
+            for name in self._servers:
+                binaries.remove_shared_memory(self._data(name))
+            self._servers.clear()
+            shutil.rmtree(self._home, ignore_errors=True)
+            atexit.unregister(self.stop_all)
+
+    def _admit(self, name: str, password: str) -> Server:
+        if name in self._servers:
+            raise PostgresError(f"there is a server {name} already")
+        if not self._home.exists():
+            raise PostgresError("the servers were closed")
+        return Server(name, _free_port(), password)
+
+    def _data(self, name: str) -> Path:
+        return self._home / name
+
+    def _initialise(self, name: str, secret: Path) -> None:
+        command = [
+            *(self._programs / "initdb", "-D", self._data(name), "-U", DATABASE_USER, "--pwfile", secret),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--wal-segsize", "1"),
+            *("--no-sync", "--no-instructions"),
+        ]
+        binaries.run(command, self._account)
+
+    def _launch(self, server: Server) -> None:
+        command: list[str | Path] = [self._programs / "postgres", "-D", self._data(server.name), "-p", str(server.port)]
+        for key, value in {**_SETTINGS, "unix_socket_directories": str(self._home)}.items():
+            command += ["-c", f"{key}={value}"]
+        with (self._logs / f"{server.name}.log").open("ab") as log:
+            self._processes[server.name] = binaries.start(command, self._account, log)
+
+    def _answers(self, server: Server, deadline: float) -> bool:
+        while self.is_running(server.name) and time.monotonic() < deadline:
+            with contextlib.suppress(psycopg.OperationalError), server.connect("postgres"):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _last_words(self, name: str) -> str:
+        return "\n".join((self._logs / f"{name}.log").read_text(errors="replace").splitlines()[-5:])
+
+    def _source_of(self, replica: Server) -> Server:
+        conninfo = conninfo_to_dict(replica.text("SHOW primary_conninfo"))
+        port = str(conninfo.get("port", ""))
+        for server in tuple(self._servers.values()):
+            if str(server.port) == port:
+                return server
+        raise PostgresError(f"{replica.name} follows nobody")
+
+
+def _slot(name: str) -> str:
+    return f"replica_{name.replace('-', '_')}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _load_schema(server: Server) -> None:
+    with server.connect("postgres") as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
+    with server.connect() as connection:
+        connection.execute(_SCHEMA.read_bytes())
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

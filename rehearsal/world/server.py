@@ -1,0 +1,70 @@
+"""One PostgreSQL server's address, and questions to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from rehearsal.world.binaries import PostgresError
+from stacks.naming import DATABASE_NAME, DATABASE_USER
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server's address, whether it runs or not: a port outlives a crash."""
+
+    name: str
+    port: int
+    password: str = field(repr=False)
+
+    def conninfo(self, database: str = DATABASE_NAME) -> str:
+        """What psycopg connects by."""
+        return make_conninfo(
+            host="127.0.0.1",
+            port=self.port,
+            user=DATABASE_USER,
+            password=self.password,
+            dbname=database,
+            connect_timeout=5,
+        )
+
+    def connect(self, database: str = DATABASE_NAME) -> psycopg.Connection:
+        """A new connection that commits each statement.
+
+        Raises:
+            psycopg.OperationalError: if the server does not answer.
+        """
+        return psycopg.connect(self.conninfo(database), autocommit=True)
+
+    def truth(self, question: LiteralString) -> bool:
+        """Ask a query for one truth value; no row or NULL is false.
+
+        Raises:
+            PostgresError: if the server does not answer.
+        """
+        return bool(self._ask(question))
+
+    def text(self, question: LiteralString) -> str:
+        """Ask a query for one text; no row or NULL is the empty one.
+
+        Raises:
+            PostgresError: if the server does not answer.
+        """
+        return str(self._ask(question) or "")
+
+    def _ask(self, question: LiteralString) -> Any:
+        try:
+            with self.connect() as connection:
+                row = connection.execute(question).fetchone()
+        except psycopg.Error as error:
+            raise PostgresError(f"{self.name} does not answer: {error}") from error
+        return row[0] if row else None
+
+
+def wal_position(lsn: str) -> int:
+    """Turn `1/2A0` into a number that can be compared; the empty text is before everything."""
+    high, _, low = lsn.partition("/")
+    return (int(high, 16) << 32) + int(low, 16) if lsn else 0

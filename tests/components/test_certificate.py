@@ -1,0 +1,52 @@
+"""The TLS certificate of a site."""
+
+from components.certificate import Certificate, CertificateArgs
+from rehearsal.engine.computed import computed_id, computed_outputs
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from stacks.naming import Tags
+
+DOMAIN = "mentalhealthplatform.com"
+
+
+def registered() -> dict[str, Registration]:
+    args = CertificateArgs(
+        domain=DOMAIN, zone_id="Z0000000000EXAMPLE", tags=Tags(owner="platform-team", site="primary")
+    )
+    return {found.name: found for found in record(lambda: Certificate("tls", args)) if found.custom}
+
+
+def asked_for(certificate: Registration) -> dict[str, str]:
+    """What ACM asks to be put into DNS, as the recorder made it up."""
+    id_ = computed_id(certificate.type, certificate.urn, certificate.inputs)
+    outputs = computed_outputs(certificate.type, certificate.urn, id_, certificate.inputs, "us-east-2", "123456789012")
+    return outputs["domainValidationOptions"][0]
+
+
+def test_the_certificate_covers_the_domain_and_the_names_below_it():
+    inputs = registered()["tls-certificate"].inputs
+    assert inputs["domainName"] == DOMAIN
+    assert inputs["subjectAlternativeNames"] == [f"*.{DOMAIN}"]
+    assert inputs["validationMethod"] == "DNS"
+
+
+def test_the_proof_is_the_record_that_acm_asks_for():
+    found = registered()
+    wanted = asked_for(found["tls-certificate"])
+    record_ = found["tls-proof"].inputs
+    assert record_["name"] == wanted["resourceRecordName"]
+    assert record_["type"] == wanted["resourceRecordType"]
+    assert record_["records"] == [wanted["resourceRecordValue"]]
+    assert record_["zoneId"] == "Z0000000000EXAMPLE"
+
+
+def test_both_sites_can_hold_the_same_proof_and_either_can_leave():
+    proof = registered()["tls-proof"]
+    assert proof.inputs["allowOverwrite"] is True
+    assert proof.retain_on_delete is True
+
+
+def test_a_listener_gets_the_certificate_only_when_it_is_issued():
+    found = registered()
+    validation = found["tls-validation"]
+    assert set(validation.dependencies) == {found["tls-certificate"].urn, found["tls-proof"].urn}

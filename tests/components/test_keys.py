@@ -1,0 +1,108 @@
+"""The keys of a site."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.keys import CRYPTOGRAPHY, Keys, KeysArgs
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from stacks.naming import Tags
+
+ACCOUNT, REGION = "123456789012", "us-east-2"
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+TAGS = Tags(owner="platform-team", site="primary")
+PURPOSES = ["cluster", "database", "logs", "secrets"]
+
+
+def deploy(*, protect: bool = True) -> dict[str, Registration]:
+    args = KeysArgs(site="primary", account=ACCOUNT, region=REGION, tags=TAGS, protect=protect)
+    return {found.name: found for found in record(lambda: Keys("keys", args))}
+
+
+@pytest.fixture(scope="module")
+def keys() -> dict[str, Registration]:
+    return deploy()
+
+
+def policy(key: Registration) -> dict[str, dict[str, Any]]:
+    return {entry["Sid"]: entry for entry in json.loads(key.inputs["policy"])["Statement"]}
+
+
+def test_there_is_one_key_and_one_alias_a_purpose(keys):
+    found = sorted((entry.type.rsplit(":", 1)[-1], name) for name, entry in keys.items() if entry.custom)
+    assert found == sorted(
+        [("Key", f"keys-{purpose}") for purpose in PURPOSES]
+        + [("Alias", f"keys-{purpose}-alias") for purpose in PURPOSES]
+    )
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_an_alias_says_the_site_and_the_purpose(keys, purpose):
+    assert keys[f"keys-{purpose}-alias"].inputs["name"] == f"alias/lifeline-primary-{purpose}"
+    assert keys[f"keys-{purpose}-alias"].inputs["targetKeyId"].startswith(f"keys-{purpose}-")
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_key_is_rotated_and_its_deletion_can_be_taken_back_for_thirty_days(keys, purpose):
+    inputs = keys[f"keys-{purpose}"].inputs
+    assert (inputs["enableKeyRotation"], inputs["deletionWindowInDays"]) == (True, 30)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_keys_are_protected_exactly_when_asked(protect):
+    found = deploy(protect=protect)
+    assert [found[f"keys-{purpose}"].protect for purpose in PURPOSES] == [protect] * 4
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_administrators_manage_a_key_but_cannot_use_it(keys, purpose):
+    administer = policy(keys[f"keys-{purpose}"])["Administer"]
+    assert administer["Principal"] == {"AWS": ROOT}
+    assert "kms:PutKeyPolicy" in administer["Action"], "KMS refuses a policy that locks everybody out"
+    forbidden = {*CRYPTOGRAPHY, "kms:CreateGrant", "kms:*"} - {"kms:DescribeKey"}
+    assert forbidden.isdisjoint(administer["Action"])
+
+
+@pytest.mark.parametrize(("purpose", "service"), [("database", "rds"), ("secrets", "secretsmanager")])
+def test_a_data_key_is_used_through_its_own_service_in_its_own_region_only(keys, purpose, service):
+    statements = policy(keys[f"keys-{purpose}"])
+    assert sorted(statements) == ["Administer", "UseThroughService"]
+    assert statements["UseThroughService"]["Principal"] == {"AWS": ROOT}
+    assert statements["UseThroughService"]["Condition"] == {
+        "StringEquals": {"kms:ViaService": f"{service}.us-east-2.amazonaws.com"}
+    }
+
+
+def test_the_logs_key_is_used_by_cloudwatch_logs_of_this_account_and_region_only(keys):
+    statements = policy(keys["keys-logs"])
+    assert sorted(statements) == ["Administer", "UseByLogs"]
+    assert statements["UseByLogs"]["Principal"] == {"Service": "logs.us-east-2.amazonaws.com"}
+    assert statements["UseByLogs"]["Condition"] == {
+        "ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-2:123456789012:log-group:*"}
+    }
+
+
+def test_every_statement_with_an_open_principal_is_closed_by_account_and_role(keys):
+    opened = [
+        entry
+        for purpose in PURPOSES
+        for entry in policy(keys[f"keys-{purpose}"]).values()
+        if entry["Principal"] == {"AWS": "*"}
+    ]
+    role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+    assert [entry["Sid"] for entry in opened] == ["UseByScaling", "GrantByScaling"]
+    for entry in opened:
+        assert entry["Condition"]["StringEquals"] == {"kms:CallerAccount": ACCOUNT}
+        assert entry["Condition"]["ArnEquals"] == {"aws:PrincipalArn": role}
+
+
+def test_the_cluster_key_is_granted_to_aws_services_only(keys):
+    grants = [entry for entry in policy(keys["keys-cluster"]).values() if "kms:CreateGrant" in entry["Action"]]
+    assert [entry["Condition"]["Bool"] for entry in grants] == [{"kms:GrantIsForAWSResource": "true"}] * 2
+
+
+def test_the_tags_say_what_a_key_protects(keys):
+    data = {purpose: keys[f"keys-{purpose}"].inputs["tags"]["lifeline:data"] for purpose in PURPOSES}
+    assert data == {"cluster": "credentials", "database": "phi", "logs": "operational", "secrets": "credentials"}

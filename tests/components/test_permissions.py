@@ -1,0 +1,135 @@
+"""What workloads may do: linted, exact, and no wider than it says."""
+
+import json
+import warnings
+
+import pytest
+
+from components import permissions
+from components.permissions import WILDCARD_REASONS, Document
+
+with warnings.catch_warnings():
+    # parliament writes regular expressions without r"", imports pkg_resources, and leaves two files to the collector.
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    warnings.filterwarnings("ignore", category=ResourceWarning)
+    import parliament
+
+OWN = {"account": "123456789012", "region": "us-west-2"}
+KEY = "arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
+LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
+PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
+TARGETS = [
+    f"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/{name}/0123456789abcdef"
+    for name in ("backend", "web")
+]
+FLOW_LOGS = "arn:aws:logs:us-west-2:123456789012:log-group:network-flow-logs"
+
+DOCUMENTS: dict[str, Document] = {
+    "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
+    "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
+    "crisis detector": permissions.crisis_detector(**OWN),
+    "hotline gateway": permissions.hotline_gateway(**OWN),
+    "load balancer controller": permissions.load_balancer_controller(TARGETS),
+    "flow logs": permissions.flow_log_delivery(FLOW_LOGS),
+}
+
+
+def allowed(document: Document) -> dict[str, list[str]]:
+    return {entry["Sid"]: sorted(entry["Action"]) for entry in document["Statement"]}
+
+
+def resources(document: Document) -> dict[str, list[str]]:
+    return {entry["Sid"]: entry["Resource"] for entry in document["Statement"]}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_parliament_finds_nothing_wrong(name):
+    findings = parliament.analyze_policy_string(json.dumps(DOCUMENTS[name])).findings
+    assert [str(finding) for finding in findings] == []
+
+
+def test_parliament_would_find_a_misspelt_action_and_a_resource_that_does_not_fit():
+    misspelt = permissions.statement("A", ("dynamodb:GetItems",), (LEDGER,))
+    misfit = permissions.statement("B", ("dynamodb:GetItem",), (KEY,))
+    found = parliament.analyze_policy_string(json.dumps(permissions.document(misspelt, misfit))).findings
+    assert sorted(finding.issue for finding in found) == ["RESOURCE_MISMATCH", "UNKNOWN_ACTION"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_action_is_a_pattern(name):
+    assert [action for actions in allowed(DOCUMENTS[name]).values() for action in actions if "*" in action] == []
+
+
+def test_every_pattern_among_the_resources_has_its_reason_and_no_reason_is_left_over():
+    patterns = {
+        sid
+        for document in DOCUMENTS.values()
+        for sid, names in resources(document).items()
+        if any("*" in name or "?" in name for name in names)
+    }
+    assert patterns == set(WILDCARD_REASONS)
+    assert all(len(reason) > 20 for reason in WILDCARD_REASONS.values())
+
+
+def test_the_backend_uses_the_ledger_and_reads_the_password_of_its_own_region():
+    document = DOCUMENTS["backend"]
+    assert resources(document) == {"UseLedger": [LEDGER], "ReadPassword": [PASSWORD], "DecryptPassword": [KEY]}
+    assert allowed(document) == {
+        "UseLedger": [
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "ReadPassword": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+        "DecryptPassword": ["kms:Decrypt"],
+    }
+
+
+def test_the_backend_decrypts_through_secrets_manager_only():
+    (decrypt,) = (entry for entry in DOCUMENTS["backend"]["Statement"] if entry["Sid"] == "DecryptPassword")
+    assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.us-west-2.amazonaws.com"}}
+
+
+def test_a_backend_that_reads_a_replica_under_the_aws_key_has_no_right_to_any_key():
+    assert sorted(allowed(DOCUMENTS["backend with a replica of the password"])) == ["ReadPassword", "UseLedger"]
+
+
+@pytest.mark.parametrize("name", ["crisis detector", "hotline gateway"])
+def test_the_crisis_services_put_and_get_in_the_ledger_and_nothing_else(name):
+    assert allowed(DOCUMENTS[name]) == {"UseLedger": ["dynamodb:GetItem", "dynamodb:PutItem"]}
+    assert resources(DOCUMENTS[name]) == {"UseLedger": [LEDGER]}
+
+
+@pytest.mark.parametrize("name", ["backend", "crisis detector", "hotline gateway"])
+def test_no_pod_can_take_anything_out_of_the_ledger(name):
+    actions = {action for group in allowed(DOCUMENTS[name]).values() for action in group}
+    assert actions.isdisjoint({"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteTable"})
+
+
+def test_the_load_balancer_controller_changes_the_sites_own_target_groups_and_nothing_else():
+    document = DOCUMENTS["load balancer controller"]
+    assert resources(document) == {"DescribeTargets": ["*"], "FillTargets": TARGETS}
+    assert {action.split(":")[1][:8] for action in allowed(document)["DescribeTargets"]} == {"Describe"}
+    assert allowed(document)["FillTargets"] == [
+        "elasticloadbalancing:DeregisterTargets",
+        "elasticloadbalancing:ModifyTargetGroup",
+        "elasticloadbalancing:ModifyTargetGroupAttributes",
+        "elasticloadbalancing:RegisterTargets",
+    ]
+
+
+def test_flow_logs_write_to_streams_of_their_group_alone():
+    document = DOCUMENTS["flow logs"]
+    assert resources(document) == {"DeliverFlowLogs": [f"{FLOW_LOGS}:*"], "FindLogGroup": ["*"]}
+    assert allowed(document)["FindLogGroup"] == ["logs:DescribeLogGroups"]
+
+
+def test_a_service_trust_says_who_and_under_what_condition():
+    condition = {"ArnLike": {"aws:SourceArn": "arn:aws:ec2:us-west-2:*:vpc-flow-log/*"}}
+    (plain,) = permissions.service_trust("ec2.amazonaws.com")["Statement"]
+    (bound,) = permissions.service_trust("vpc-flow-logs.amazonaws.com", condition=condition)["Statement"]
+    assert plain == {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": ["sts:AssumeRole"]}
+    assert bound["Condition"] == condition

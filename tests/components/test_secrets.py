@@ -1,0 +1,57 @@
+"""The database's password."""
+
+import pulumi_aws as aws
+import pytest
+
+from components.secrets import DatabasePassword, DatabasePasswordArgs
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from stacks.naming import Tags
+
+KEY = "arn:aws:kms:us-east-2:123456789012:key/secrets"
+
+
+def password(*, protect: bool = True) -> DatabasePassword:
+    tags = Tags(owner="platform-team", site="primary")
+    args = DatabasePasswordArgs(peer_region="us-west-2", key_arn=KEY, tags=tags, protect=protect)
+    return DatabasePassword("password", args)
+
+
+def registered(*, protect: bool = True) -> dict[str, Registration]:
+    return {found.name: found for found in record(lambda: password(protect=protect)) if found.custom}
+
+
+def test_the_password_needs_no_escape_in_a_url():
+    assert registered()["password-random"].inputs == {"length": 48, "special": False}
+
+
+def test_the_secret_is_kept_under_its_fixed_name_in_both_regions():
+    secret = registered()["password-secret"].inputs
+    assert secret["name"] == "lifeline/database/password"
+    assert secret["kmsKeyId"] == KEY
+    assert secret["replicas"] == [{"region": "us-west-2"}]
+    assert secret["recoveryWindowInDays"] == 30
+    assert secret["tags"]["lifeline:data"] == "credentials"
+
+
+def test_the_secrets_text_is_the_password_and_never_shown():
+    version = registered()["password-version"]
+    assert version.printable_inputs()["secretString"] == "[secret]"
+    assert registered()["password-random"].urn in version.dependencies
+
+
+def test_who_takes_the_password_from_the_component_gets_it_as_a_secret():
+    def program() -> None:
+        aws.secretsmanager.SecretVersion("reader", secret_id="copy", secret_string=password().value)
+
+    (reader,) = (found for found in record(program) if found.name == "reader")
+    assert reader.secrets == {"secretString"}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_password_and_secret_are_protected_together(protect):
+    assert {name: found.protect for name, found in registered(protect=protect).items()} == {
+        "password-random": protect,
+        "password-secret": protect,
+        "password-version": False,
+    }

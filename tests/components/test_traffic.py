@@ -1,0 +1,136 @@
+"""Records and health checks."""
+
+import pytest
+
+from components.traffic import Traffic, TrafficArgs
+from rehearsal.engine.computed import computed_id
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from stacks import objectives
+from stacks.naming import Tags
+
+DOMAIN = "mentalhealthplatform.com"
+RECORD = "aws:route53/record:Record"
+CHECK = "aws:route53/healthCheck:HealthCheck"
+REGIONS = {"primary": "us-east-2", "secondary": "us-west-2"}
+
+
+def registered(site: str, *, first: str = "primary") -> dict[str, Registration]:
+    peer = "secondary" if site == "primary" else "primary"
+    args = TrafficArgs(
+        site=site,
+        peer_site=peer,
+        account="123456789012",
+        region=REGIONS[site],
+        peer_region=REGIONS[peer],
+        domain=DOMAIN,
+        zone_id="Z0000000000EXAMPLE",
+        is_first=site == first,
+        load_balancer_dns_name=f"lifeline-{site}.elb.amazonaws.com",
+        load_balancer_zone_id="Z3AADJGX6KTTL2",
+        tags=Tags(owner="platform-team", site=site),
+    )
+    return {
+        found.name.removeprefix("traffic-"): found for found in record(lambda: Traffic("traffic", args), stack=site)
+    }
+
+
+def id_of(found: Registration) -> str:
+    return computed_id(found.type, found.urn, found.inputs)
+
+
+def names(found: dict[str, Registration], type_: str) -> set[str]:
+    return {name for name, entry in found.items() if entry.type == type_}
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_a_site_has_exactly_these_records(site):
+    found = registered(site)
+    assert {(found[name].inputs["name"], found[name].inputs["type"]) for name in names(found, RECORD)} == {
+        (f"{site}.{DOMAIN}", "A"),
+        (DOMAIN, "A"),
+        (f"www.{DOMAIN}", "A"),
+        (f"api.{DOMAIN}", "CNAME"),
+    }
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_a_sites_own_name_answers_whatever_its_role_and_health(site):
+    inputs = registered(site)["site"].inputs
+    assert inputs.keys().isdisjoint({"healthCheckId", "setIdentifier", "failoverRoutingPolicies"})
+    (alias,) = inputs["aliases"]
+    assert alias["name"] == f"lifeline-{site}.elb.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("first", "roles"), [("primary", ("PRIMARY", "SECONDARY")), ("secondary", ("SECONDARY", "PRIMARY"))]
+)
+@pytest.mark.parametrize("role", ["apex", "www"])
+def test_the_first_site_answers_the_primary_records(first, roles, role):
+    found = [registered(site, first=first)[role].inputs for site in ("primary", "secondary")]
+    assert tuple(inputs["failoverRoutingPolicies"][0]["type"] for inputs in found) == roles
+    assert [inputs["setIdentifier"] for inputs in found] == ["primary", "secondary"]
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_an_unhealthy_target_group_alone_never_moves_traffic(site):
+    found = registered(site)
+    aliases = [alias for name in names(found, RECORD) for alias in found[name].inputs.get("aliases", [])]
+    assert [alias["evaluateTargetHealth"] for alias in aliases] == [False, False, False]
+
+
+def test_the_first_site_yields_when_it_is_ill_or_the_peer_took_over():
+    found = registered("primary")
+    web = found["checks-web"]
+    assert web.inputs["type"] == "CALCULATED"
+    assert web.inputs["childHealthThreshold"] == 2
+    children = {id_of(found["checks-app"]), id_of(found["checks-no-takeover"])}
+    assert set(web.inputs["childHealthchecks"]) == children
+    assert {found[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
+
+
+def test_the_takeover_is_read_in_the_peers_own_bucket_and_inverted():
+    inputs = registered("primary")["checks-no-takeover"].inputs
+    assert inputs["fqdn"] == "lifeline-123456789012-secondary-switch.s3.us-west-2.amazonaws.com"
+    assert (inputs["resourcePath"], inputs["invertHealthcheck"]) == ("/takeover", True)
+
+
+def test_the_second_site_answers_by_its_own_health_alone():
+    found = registered("secondary")
+    assert names(found, CHECK) == {"checks-app", "checks-crisis"}
+    assert found["checks-app"].inputs["invertHealthcheck"] is False
+    assert {found[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(found["checks-app"])}
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_checks_ask_the_site_itself_and_not_a_name_that_moves(site):
+    found = registered(site)
+    asked = {
+        (found[name].inputs["fqdn"], found[name].inputs["resourcePath"]) for name in ("checks-app", "checks-crisis")
+    }
+    assert asked == {(f"{site}.{DOMAIN}", "/health"), (f"{site}.{DOMAIN}", "/api/crisis/health")}
+
+
+def test_every_check_of_an_address_keeps_the_promised_pace_over_tls():
+    for found in (registered("primary"), registered("secondary")):
+        direct = [
+            entry.inputs for entry in found.values() if entry.type == CHECK and entry.inputs["type"] != "CALCULATED"
+        ]
+        assert {(each["type"], each["port"], each["enableSni"]) for each in direct} == {("HTTPS", 443, True)}
+        assert {(each["requestInterval"], each["failureThreshold"]) for each in direct} == {(10, 3)}
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_crisis_traffic_goes_to_the_nearest_site_that_detects(site):
+    found = registered(site)
+    api = found["api"].inputs
+    assert api["records"] == [f"{site}.{DOMAIN}"]
+    assert api["latencyRoutingPolicies"] == [{"region": REGIONS[site]}]
+    assert api["setIdentifier"] == site
+    assert api["healthCheckId"] == id_of(found["checks-crisis"])
+
+
+def test_crisis_traffic_leaves_a_lost_site_well_within_its_objective():
+    ttl = registered("primary")["api"].inputs["ttl"]
+    assert ttl == 15
+    assert objectives.detection_seconds(ttl) * 2 < objectives.CRISIS.rto_seconds

@@ -1,0 +1,36 @@
+"""The hosted zone."""
+
+import pytest
+
+from components.zone import Zone, ZoneArgs
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from stacks.naming import Tags
+
+DOMAIN = "mentalhealthplatform.com"
+
+
+def registered(*, protect: bool = True) -> dict[str, Registration]:
+    args = ZoneArgs(domain=DOMAIN, tags=Tags(owner="platform-team", site="primary"), protect=protect)
+    return {found.name: found for found in record(lambda: Zone("zone", args)) if found.custom}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_zone_is_protected_as_asked_and_its_record_is_not(protect):
+    found = registered(protect=protect)
+    assert {name: entry.protect for name, entry in found.items()} == {"zone-zone": protect, "zone-issuers": False}
+
+
+def test_a_zone_with_records_in_it_is_never_emptied_by_force():
+    inputs = registered()["zone-zone"].inputs
+    assert (inputs["name"], inputs["forceDestroy"]) == (DOMAIN, False)
+
+
+def test_records_can_be_changed_again_while_us_east_1_is_down():
+    assert registered()["zone-zone"].inputs["enableAcceleratedRecovery"] is True
+
+
+def test_only_amazon_may_issue_certificates_for_the_domain():
+    issuers = registered()["zone-issuers"].inputs
+    assert (issuers["name"], issuers["type"]) == (DOMAIN, "CAA")
+    assert issuers["records"] == ['0 issue "amazon.com"', '0 issuewild "amazon.com"']

@@ -1,0 +1,133 @@
+"""The in-process engine's rules, against a provider that is a dictionary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.engine.deployment import Deployment, Difference, Step
+from rehearsal.engine.monitor import DeploymentError, Registered
+from rehearsal.engine.registration import Registration, urn
+from rehearsal.engine.state import Resource, State
+from rehearsal.providers.server import changed_keys
+
+
+class Dictionary:
+    """A provider whose resources are a dictionary; a change of `name` forces a replacement."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, dict[str, Any]] = {}
+        self.calls: list[str] = []
+        self.broken: str = ""
+
+    def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        return new
+
+    def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
+        changed = tuple(changed_keys(resource.inputs, new, ignore))
+        return Difference(changed, tuple(key for key in changed if key == "name"))
+
+    def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        self._call("create", urn)
+        id_ = f"{inputs.get('name', 'x')}-{len(self.made)}"
+        self.made[id_] = inputs
+        return id_, {**inputs, "arn": f"arn:{id_}"}
+
+    def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
+        self._call("update", urn)
+        self.made[resource.id] = inputs
+        return {**inputs, "arn": f"arn:{resource.id}"}
+
+    def delete(self, urn: str, resource: Resource) -> None:
+        self._call("delete", urn)
+        del self.made[resource.id]
+
+    def construct(self, wanted: Registration, monitor: str) -> Registered:
+        raise NotImplementedError
+
+    def _call(self, operation: str, urn: str) -> None:
+        name = urn.rsplit("::", 1)[-1]
+        self.calls.append(f"{operation} {name}")
+        if self.broken == name:
+            raise DeploymentError(f"{name} is broken")
+
+
+def wanted(name: str, *, dependencies: tuple[str, ...] = (), protect: bool = False, **inputs: Any) -> Registration:
+    type_ = "aws:x/thing:Thing"
+    return Registration(
+        type=type_, name=name, urn=urn("s", "p", "", type_, name), parent="", custom=True, remote=False,
+        inputs=inputs, dependencies=dependencies, protect=protect,
+    )  # fmt: skip
+
+
+def apply(folder: Path, provider: Dictionary, *resources: Registration) -> list[Step]:
+    deployment = Deployment(State(folder / "state.json"), {"aws": provider})
+    for resource in resources:
+        deployment.register(resource)
+    deployment.finish()
+    return deployment.steps
+
+
+def test_the_same_program_again_does_nothing(tmp_path: Path) -> None:
+    provider = Dictionary()
+    assert apply(tmp_path, provider, wanted("a", size=1)) == [Step("create", "aws:x/thing:Thing", "a")]
+    assert apply(tmp_path, provider, wanted("a", size=1)) == []
+    assert provider.calls == ["create a"]
+
+
+def test_a_changed_input_is_an_update_that_names_it(tmp_path: Path) -> None:
+    provider = Dictionary()
+    apply(tmp_path, provider, wanted("a", size=1, colour="red"))
+    assert apply(tmp_path, provider, wanted("a", size=2, colour="red")) == [Step("update", "aws:x/thing:Thing", "a", ("size",))]
+
+
+def test_a_replacement_creates_before_it_deletes(tmp_path: Path) -> None:
+    provider = Dictionary()
+    apply(tmp_path, provider, wanted("a", name="old"))
+    assert apply(tmp_path, provider, wanted("a", name="new")) == [Step("replace", "aws:x/thing:Thing", "a", ("name",))]
+    assert provider.calls == ["create a", "create a", "delete a"]
+    assert list(provider.made.values()) == [{"name": "new"}]
+
+
+def test_what_is_no_longer_registered_goes_dependants_first(tmp_path: Path) -> None:
+    provider = Dictionary()
+    below = wanted("b")
+    apply(tmp_path, provider, below, wanted("a", dependencies=(below.urn,)))
+    steps = apply(tmp_path, provider)
+    assert [(step.op, step.name) for step in steps] == [("delete", "a"), ("delete", "b")]
+    assert provider.made == {}
+
+
+def test_a_protected_resource_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:
+    provider = Dictionary()
+    apply(tmp_path, provider, wanted("a", name="old", protect=True))
+    with pytest.raises(DeploymentError, match="is protected and cannot be deleted"):
+        apply(tmp_path, provider)
+    with pytest.raises(DeploymentError, match="force its replacement"):
+        apply(tmp_path, provider, wanted("a", name="new", protect=True))
+    assert provider.calls == ["create a"]
+
+
+def test_a_failed_call_leaves_its_operation_pending_and_a_second_run_ends_it(tmp_path: Path) -> None:
+    provider = Dictionary()
+    provider.broken = "b"
+    with pytest.raises(DeploymentError, match="b is broken"):
+        apply(tmp_path, provider, wanted("a"), wanted("b"))
+    left = State(tmp_path / "state.json")
+    assert left.pending == {wanted("b").urn: "create"}
+    assert [resource.name for resource in left.resources.values()] == ["a"]
+    provider.broken = ""
+    assert apply(tmp_path, provider, wanted("a"), wanted("b")) == [Step("create", "aws:x/thing:Thing", "b")]
+    assert State(tmp_path / "state.json").pending == {}
+
+
+def test_a_type_of_an_unknown_package_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match="no stand-in serves the package 'aws'"):
+        Deployment(State(tmp_path / "state.json"), {}).register(wanted("a"))
+
+
+def test_a_name_cannot_be_registered_twice(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match="duplicate resource URN"):
+        apply(tmp_path, Dictionary(), wanted("a"), wanted("a"))

@@ -1,0 +1,47 @@
+"""Whole sites as plain data: the program under the recorder, with the committed stack files as its configuration."""
+
+from __future__ import annotations
+
+import copy
+import json
+import runpy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from operations.stackfile import StackFile
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import STACK_TYPE, Registration
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PRIMARY_LEADS = ("primary-1",)
+FAILED_OVER = ("primary-1", "secondary-1")
+SECONDARY_LEADS = ("secondary-1",)
+FAILED_OVER_FROM_SECONDARY = ("secondary-1", "primary-1")
+FAILED_BACK = ("primary-1", "secondary-1", "primary-2")
+
+
+def stack_config(stack: str, **changes: Any) -> dict[str, Any]:
+    """The committed configuration of a stack, with some keys of `lifeline:` changed."""
+    config = copy.deepcopy(StackFile(ROOT / f"Pulumi.{stack}.yaml").config)
+    return config | {f"lifeline:{key}": value for key, value in changes.items()}
+
+
+def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any) -> list[Registration]:
+    """Everything that a stack registers in a timeline, but for the stack itself."""
+    return list(_deploy(stack, timeline, json.dumps(changes, sort_keys=True)))
+
+
+@cache
+def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Registration, ...]:
+    config = stack_config(stack, timeline=list(timeline), **json.loads(changes))
+    found = record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config)
+    return tuple(entry for entry in found if entry.type != STACK_TYPE)
+
+
+def only(registrations: list[Registration], type_: str, name: str = "") -> Registration:
+    """The one resource of a type (and name); fails if there is none or another."""
+    found = [entry for entry in registrations if entry.type == type_ and name in (entry.name, "")]
+    assert len(found) == 1, f"{len(found)} of {type_} {name}"
+    return found[0]

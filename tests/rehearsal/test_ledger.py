@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from rehearsal.world.faults import FaultSwitch, RegionUnavailable
+from rehearsal.world.ledger import GlobalTable
+from stacks.naming import LEDGER_KEY, LEDGER_TABLE
+
+EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def faults() -> FaultSwitch:
+    return FaultSwitch()
+
+
+@pytest.fixture
+def ledger(endpoint: str, faults: FaultSwitch) -> Iterator[GlobalTable]:
+    clients = [
+        boto3.session.Session("rehearsal", "rehearsal", region_name=region).client("dynamodb", endpoint_url=endpoint)
+        for region in (EAST, WEST)
+    ]
+    for client in clients:
+        client.create_table(
+            TableName=LEDGER_TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+        )
+    yield GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    for client in clients:
+        client.delete_table(TableName=LEDGER_TABLE)
+        client.close()
+
+
+def test_what_is_written_in_one_region_is_read_in_the_other(ledger: GlobalTable) -> None:
+    event = {LEDGER_KEY: "event#1", "site": "primary", "attempt": 2, "kept": True}
+    ledger.put(EAST, event)
+
+    assert ledger.get(WEST, "event#1") == event
+    assert ledger.scan(WEST) == [event]
+    assert ledger.get(EAST, "event#2") is None
+
+
+def test_an_epoch_is_claimed_once_whatever_the_region(ledger: GlobalTable) -> None:
+    assert ledger.put_if_absent(EAST, {LEDGER_KEY: "epoch#2", "site": "primary"})
+    assert not ledger.put_if_absent(WEST, {LEDGER_KEY: "epoch#2", "site": "secondary"})
+
+    assert ledger.get(WEST, "epoch#2") == {LEDGER_KEY: "epoch#2", "site": "primary"}
+
+
+def test_of_many_claims_at_once_one_wins(ledger: GlobalTable) -> None:
+    won: list[str] = []
+
+    def claim(region: str) -> None:
+        if ledger.put_if_absent(region, {LEDGER_KEY: "epoch#2", "site": region}):
+            won.append(region)
+
+    threads = [threading.Thread(target=claim, args=(region,)) for region in (EAST, WEST) * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(won) == 1
+    assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "site": won[0]}
+
+
+@pytest.mark.parametrize("lost", [EAST, WITNESS])
+def test_the_loss_of_one_region_loses_nothing_and_stops_nothing_elsewhere(
+    ledger: GlobalTable, faults: FaultSwitch, lost: str
+) -> None:
+    ledger.put(EAST, {LEDGER_KEY: "before"})
+    faults.lose(lost)
+    ledger.put(WEST, {LEDGER_KEY: "after"})
+
+    assert sorted(str(item[LEDGER_KEY]) for item in ledger.scan(WEST)) == ["after", "before"]
+
+
+def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(
+    ledger: GlobalTable, faults: FaultSwitch
+) -> None:
+    faults.lose(EAST)
+    with pytest.raises(RegionUnavailable, match=r"^dynamodb in us-east-2 does not answer: the region is lost$"):
+        ledger.get(EAST, "epoch#2")
+    assert ledger.put_if_absent(WEST, {LEDGER_KEY: "epoch#2", "site": "secondary"})
+    ledger.put(WEST, {LEDGER_KEY: "event#1", "attempt": 1})
+    ledger.put(WEST, {LEDGER_KEY: "event#1", "attempt": 2})
+
+    faults.restore(EAST)
+    faults.lose(WEST)
+
+    assert not ledger.put_if_absent(EAST, {LEDGER_KEY: "epoch#2", "site": "primary"})
+    assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "site": "secondary"}
+    assert ledger.get(EAST, "event#1") == {LEDGER_KEY: "event#1", "attempt": 2}
+
+
+def test_without_a_majority_nothing_is_read_or_written(ledger: GlobalTable, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    faults.lose(WITNESS)
+
+    with pytest.raises(RegionUnavailable, match="fewer than two of the ledger's three regions answer"):
+        ledger.put(WEST, {LEDGER_KEY: "event#1"})
+    with pytest.raises(RegionUnavailable):
+        ledger.get(WEST, "event#1")
+    faults.restore(WITNESS)
+    assert ledger.get(WEST, "event#1") is None
+
+
+def test_the_witness_answers_nobody(ledger: GlobalTable) -> None:
+    with pytest.raises(ValueError, match="no copy in us-east-1, only in us-east-2, us-west-2"):
+        ledger.get(WITNESS, "event#1")
+
+
+def test_an_item_that_a_program_put_into_one_table_is_carried_to_the_other(
+    ledger: GlobalTable, faults: FaultSwitch, endpoint: str
+) -> None:
+    session = boto3.session.Session("rehearsal", "rehearsal", region_name=WEST)
+    client = session.client("dynamodb", endpoint_url=endpoint)
+    faults.lose(EAST)
+    client.put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "epoch#2"}, "epoch": {"N": "2"}})
+    ledger.mirror(WEST, "epoch#2")
+    faults.restore(EAST)
+    client.close()
+
+    assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "epoch": 2}
+    with pytest.raises(KeyError):
+        ledger.mirror(WEST, "epoch#3")

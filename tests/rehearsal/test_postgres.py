@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from rehearsal.world.binaries import PostgresError
+from rehearsal.world.postgres import PostgresServers, Server
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[PostgresServers]:
+    with PostgresServers(tmp_path / "logs") as running:
+        yield running
+
+
+def add_user(server: Server, user: str) -> None:
+    with server.connect() as connection:
+        connection.execute("INSERT INTO users (id) VALUES (%s)", [user])
+
+
+def users(server: Server) -> list[str]:
+    with server.connect() as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM users ORDER BY id").fetchall()]
+
+
+def processes_naming(text: str) -> list[str]:
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if text in command:
+            found.append(command)
+    return found
+
+
+def test_a_promoted_replica_keeps_what_was_replicated_and_the_killed_leader_comes_back_apart(
+    servers: PostgresServers,
+) -> None:
+    leader = servers.create("primary-1", "one secret")
+    replica = servers.replicate("secondary-1", "primary-1")
+    add_user(leader, "ada")
+    servers.wait_caught_up("secondary-1")
+
+    assert users(replica) == ["ada"]
+    assert (servers.is_writable("primary-1"), servers.is_writable("secondary-1")) == (True, False)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        add_user(replica, "too early")
+
+    servers.kill("primary-1")
+    assert not servers.is_running("primary-1")
+    assert not servers.is_writable("primary-1")
+    with pytest.raises(PostgresError, match="primary-1 does not answer"):
+        servers.wait_caught_up("secondary-1")
+
+    servers.promote("secondary-1")
+    assert servers.is_writable("secondary-1")
+    add_user(replica, "bob")
+
+    servers.start("primary-1")
+    assert users(leader) == ["ada"]
+    assert users(replica) == ["ada", "bob"]
+
+
+def test_promoting_what_is_no_replica_is_an_error(servers: PostgresServers) -> None:
+    servers.create("primary-1", "secret")
+
+    with pytest.raises(PostgresError, match=r"^primary-1 is not a replica: there is nothing to promote$"):
+        servers.promote("primary-1")
+
+
+def test_commits_are_durable_and_need_the_password(servers: PostgresServers) -> None:
+    server = servers.create("primary-1", "secret")
+
+    with server.connect() as connection:
+        assert connection.execute("SHOW fsync").fetchone() == ("on",)
+        assert connection.execute("SHOW synchronous_standby_names").fetchone() == ("",)
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+    assert tables == [("crisis_events",), ("users",)]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        Server("primary-1", server.port, "wrong").connect()
+    assert "secret" not in repr(server)
+
+
+def test_a_name_is_given_once_and_an_unknown_one_is_an_error(servers: PostgresServers) -> None:
+    servers.create("primary-1", "secret")
+
+    with pytest.raises(PostgresError, match="there is a server primary-1 already"):
+        servers.create("primary-1", "secret")
+    with pytest.raises(PostgresError, match="there is no server primary-2, only primary-1"):
+        servers.promote("primary-2")
+
+
+def test_nothing_is_left_behind_but_the_log_even_after_an_exception(tmp_path: Path) -> None:
+    homes: list[Path] = []
+
+    def fail_half_way() -> None:
+        with PostgresServers(tmp_path) as servers:
+            homes.append(servers._home)
+            servers.create("primary-1", "secret")
+            servers.replicate("secondary-1", "primary-1")
+            servers.kill("secondary-1")
+            assert processes_naming(str(homes[0]))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_half_way()
+
+    assert not homes[0].exists()
+    assert processes_naming(str(homes[0])) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["primary-1.log", "secondary-1.log"]

@@ -1,0 +1,123 @@
+"""The exact difference that a flip makes, in both directions, and that nothing else is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.diff import steps_between
+from rehearsal.providers.replacement import replaces
+from tests.harness import (
+    FAILED_BACK,
+    FAILED_OVER,
+    FAILED_OVER_FROM_SECONDARY,
+    PRIMARY_LEADS,
+    SECONDARY_LEADS,
+    deploy,
+    only,
+)
+
+Flip = tuple[str, tuple[str, ...], tuple[str, ...]]
+DIRECTIONS: dict[str, Flip] = {
+    "to secondary": ("secondary", PRIMARY_LEADS, FAILED_OVER),
+    "to primary": ("primary", SECONDARY_LEADS, FAILED_OVER_FROM_SECONDARY),
+}
+DEPLOYMENTS = ("mental-health-backend", "mental-health-frontend", "crisis-detector", "hotline-gateway")
+
+
+def flip(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[Step]:
+    return steps_between(deploy(stack, before), deploy(stack, after), replaces)
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_a_flip_touches_only_what_a_recovery_may_touch(
+    stack: str, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    steps = sorted((step.op, step.type, step.keys) for step in flip(stack, before, after))
+    assert steps == sorted(
+        [
+            ("create", "aws:dynamodb/tableItem:TableItem", ()),
+            ("update", "aws:rds/instance:Instance", ("replicateSourceDb",)),
+            ("update", "kubernetes:core/v1:ConfigMap", ("data",)),
+            *[("update", "kubernetes:apps/v1:Deployment", ("spec",))] * (len(DEPLOYMENTS) + 1),
+            *[("update", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler", ("spec",))] * 2,
+            ("create", "aws:s3/bucketObjectv2:BucketObjectv2", ()),
+        ]
+    )
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_a_flip_goes_claim_then_database_then_workloads_then_traffic(
+    stack: str, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    order = [step.type for step in flip(stack, before, after)]
+    ranks = {
+        "aws:dynamodb/tableItem:TableItem": 0,
+        "aws:rds/instance:Instance": 1,
+        "kubernetes:core/v1:ConfigMap": 2,
+        "kubernetes:apps/v1:Deployment": 3,
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": 4,
+        "aws:s3/bucketObjectv2:BucketObjectv2": 5,
+    }
+    assert [ranks[type_] for type_ in order if type_ in ranks][:3] == [0, 1, 2]
+    assert order[-1] == "aws:s3/bucketObjectv2:BucketObjectv2"
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_the_same_flip_again_is_empty(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+    assert flip(stack, after, after) == []
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_the_promotion_removes_the_source_and_waits_for_the_claim(
+    stack: str, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    replica = only(deploy(stack, before), "aws:rds/instance:Instance")
+    promoted = only(deploy(stack, after), "aws:rds/instance:Instance")
+    assert replica.inputs["replicateSourceDb"].startswith("arn:aws:rds:")
+    assert {key: value for key, value in replica.inputs.items() if key != "replicateSourceDb"} == promoted.inputs
+    claims = [found.urn for found in deploy(stack, after) if found.type == "aws:dynamodb/tableItem:TableItem"]
+    assert set(claims) <= set(promoted.dependencies)
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_traffic_waits_for_the_database_and_every_deployment(
+    stack: str, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    registrations = deploy(stack, after)
+    takeover = only(registrations, "aws:s3/bucketObjectv2:BucketObjectv2")
+    awaited = {
+        found.urn
+        for found in registrations
+        if found.type == "aws:rds/instance:Instance"
+        or (found.type == "kubernetes:apps/v1:Deployment" and found.inputs["metadata"]["name"] in DEPLOYMENTS)
+    }
+    assert len(awaited) == len(DEPLOYMENTS) + 1
+    assert awaited <= set(takeover.dependencies)
+
+
+def test_the_old_leader_is_fenced_and_stays_declared() -> None:
+    steps = flip("primary", PRIMARY_LEADS, FAILED_OVER)
+    assert [step.op for step in steps if step.op != "update"] == []
+    database = [step for step in steps if step.type == "aws:rds/instance:Instance"]
+    assert [step.keys for step in database] == [("vpcSecurityGroupIds",)]
+
+
+def test_a_reseed_adds_a_database_and_deletes_nothing() -> None:
+    before = deploy("primary", FAILED_OVER)
+    after = deploy("primary", FAILED_OVER, database={"seeded": 2})
+    steps = steps_between(before, after, replaces)
+    assert {step.op for step in steps} <= {"create", "update"}
+    names = [found.inputs["identifier"] for found in after if found.type == "aws:rds/instance:Instance"]
+    assert sorted(names) == ["lifeline-primary-1", "lifeline-primary-2"]
+
+
+def test_a_failback_promotes_the_reseeded_database_in_place() -> None:
+    steps = steps_between(
+        deploy("primary", FAILED_OVER, database={"seeded": 2}),
+        deploy("primary", FAILED_BACK, database={"seeded": 2}),
+        replaces,
+    )
+    databases = [(step.op, step.keys) for step in steps if step.type == "aws:rds/instance:Instance"]
+    assert databases == [("update", ("replicateSourceDb",))]
+    assert "delete" not in {step.op for step in steps} and "replace" not in {step.op for step in steps}
