@@ -85,6 +85,8 @@ class Cluster(pulumi.ComponentResource):
             # Otherwise a renewed certificate or endpoint would replace every object in the cluster.
             cluster_identifier=args.cluster_name,
             enable_server_side_apply=True,
+            # Otherwise a changed ConfigMap is deleted and made anew, and in a flip pods would start without one.
+            enable_config_map_mutable=True,
             opts=child,
         )
         self.register_outputs({})

@@ -25,14 +25,14 @@ class ControllersArgs:
     vpc_id: pulumi.Input[str]
     """Given, because the controller's pods may not ask the instance for it (IMDSv2 with one hop)."""
     after: tuple[pulumi.Resource, ...] = ()
-    """What its pods need: nodes, add-ons and the pod identity of `LOAD_BALANCER_CONTROLLER` in `CONTROLLER_NAMESPACE`."""
+    """What its pods need: nodes, add-ons, and the pod identity of the chart's service account."""
 
 
 def chart_reference(*, account: str, region: str) -> str:
     """The chart's copy in the site's own registry.
 
-    Pulumi loads the chart at every `up`, to check the release, even if nothing changes: from a public repository, a flip
-    would fail with it. Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
+    Pulumi loads the chart at every `up`, to check the release, even if nothing changes: a flip would fail together with
+    a public repository. Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
     """
     return f"oci://{account}.dkr.ecr.{region}.amazonaws.com/charts/{LOAD_BALANCER_CONTROLLER}"
 

@@ -108,8 +108,8 @@ class Claims(pulumi.ComponentResource):
     """A site's claims: one item an epoch, written if nobody claimed the epoch before, and never changed or deleted.
 
     A run that is killed between the item and the checkpoint leaves the item in the ledger and not in the state, and the
-    next run is refused. AWS's provider cannot import items: the owner, and nobody else, deletes the item on the condition
-    that it names the owner's database, and runs again (docs/runbooks/failover.md, "Interrupted").
+    next run is refused. AWS's provider cannot import items: the owner, and nobody else, deletes the item on the
+    condition that it names the owner's database, and runs again (docs/runbooks/failover.md, "Interrupted").
     """
 
     items: tuple[aws.dynamodb.TableItem, ...]

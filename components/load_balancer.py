@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVICES, Service
 from stacks import objectives
 from stacks.naming import PROJECT, Tags
 
@@ -24,45 +25,15 @@ IDLE_SECONDS = 300
 DRAIN_SECONDS = 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """One service behind the load balancer."""
-
-    name: str
-    """The Kubernetes Deployment's name without the platform's prefix, and the key of `target_group_arns`."""
-    port: int
-    """The pods' own port: the load balancer reaches pods, not nodes."""
-    tier: str
-    health_path: str
-    paths: tuple[str, ...] = ()
-    """Path patterns, at most five a rule (an ELB quota); none for the service that gets what is left."""
-
-
-SERVICES: tuple[Service, ...] = (
-    Service(
-        name="hotline-gateway",
-        port=8080,
-        tier=objectives.HOTLINE.name,
-        health_path="/health",
-        paths=("/api/crisis/hotline*",),
-    ),
-    Service(
-        name="crisis-detector",
-        port=8080,
-        tier=objectives.CRISIS.name,
-        health_path="/api/crisis/health",
-        paths=("/api/crisis/*",),
-    ),
-    Service(
-        name="backend",
-        port=3001,
-        tier=objectives.CORE.name,
-        health_path="/health",
-        paths=("/api/*", "/health*", "/ws*"),
-    ),
-    Service(name="frontend", port=8080, tier=objectives.CORE.name, health_path="/health"),
+ROUTES: tuple[tuple[Service, tuple[str, ...]], ...] = (
+    (HOTLINE_GATEWAY, ("/api/crisis/hotline*",)),
+    (CRISIS_DETECTOR, ("/api/crisis/*",)),
+    (BACKEND, ("/api/*", "/health*", "/ws*")),
 )
-"""In the order of their rules: the first whose paths match gets the request."""
+"""Path patterns by rule, in order: the first that match get the request. A rule takes five at most (an ELB quota)."""
+
+DEFAULT = FRONTEND
+"""Gets what no rule matches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +51,14 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An internet-facing load balancer with a target group for each of `SERVICES`. Plain HTTP is sent on to HTTPS."""
+    """An internet-facing load balancer with a target group for each service. Plain HTTP is sent on to HTTPS."""
 
     dns_name: pulumi.Output[str]
     zone_id: pulumi.Output[str]
     """The load balancer's own hosted zone, which an alias record has to name."""
     security_group_id: pulumi.Output[str]
     target_group_arns: dict[str, pulumi.Output[str]]
-    """By service."""
+    """By the component label of the service."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:LoadBalancer", name, {}, opts)
@@ -107,10 +78,10 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=self._tags(f"{PROJECT}-{args.tags.site}"),
             opts=self._child,
         )
-        groups = {service.name: self._target_group(service) for service in SERVICES}
+        groups = {service.component: self._target_group(service) for service in SERVICES}
         self._listeners(balancer, groups)
         self.dns_name, self.zone_id = balancer.dns_name, balancer.zone_id
-        self.target_group_arns = {service: group.arn for service, group in groups.items()}
+        self.target_group_arns = {component: group.arn for component, group in groups.items()}
         self.register_outputs({})
 
     def _tags(self, name: str, tier: str = "platform") -> dict[str, str]:
@@ -165,10 +136,10 @@ class LoadBalancer(pulumi.ComponentResource):
 
     def _target_group(self, service: Service) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
-            f"{self._name}-{service.name}",
+            f"{self._name}-{service.component}",
             # Auto-naming would pass ELB's limit of 32 characters. A port cannot be changed in place: with it in the
             # name, the group for a new port can stand beside the old one until the rules have moved.
-            name=f"{PROJECT}-{service.name}-{service.port}",
+            name=f"{PROJECT}-{service.component}-{service.port}",
             vpc_id=self._args.vpc_id,
             port=service.port,
             protocol="HTTP",
@@ -184,7 +155,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 healthy_threshold=2,
                 unhealthy_threshold=objectives.HEALTH_CHECK_FAILURES,
             ),
-            tags=self._tags(f"{PROJECT}-{service.name}", service.tier),
+            tags=self._tags(f"{PROJECT}-{service.component}", service.tier.name),
             opts=self._child,
         )
 
@@ -203,7 +174,6 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=self._tags(f"{self._name}-http"),
             opts=self._child,
         )
-        (rest,) = (service for service in SERVICES if not service.paths)
         listener = aws.lb.Listener(
             f"{self._name}-listener-https",
             load_balancer_arn=balancer.arn,
@@ -211,20 +181,28 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="HTTPS",
             ssl_policy=TLS_POLICY,
             certificate_arn=self._args.certificate_arn,
-            default_actions=[{"type": "forward", "target_group_arn": groups[rest.name].arn}],
+            default_actions=[{"type": "forward", "target_group_arn": groups[DEFAULT.component].arn}],
             tags=self._tags(f"{self._name}-https"),
             opts=self._child,
         )
-        for number, service in enumerate((service for service in SERVICES if service.paths), start=1):
-            self._rule(listener, service, groups[service.name], priority=10 * number)
+        for number, (service, paths) in enumerate(ROUTES, start=1):
+            self._rule(listener, service, paths, groups[service.component], priority=10 * number)
 
-    def _rule(self, listener: aws.lb.Listener, service: Service, group: aws.lb.TargetGroup, *, priority: int) -> None:
+    def _rule(
+        self,
+        listener: aws.lb.Listener,
+        service: Service,
+        paths: tuple[str, ...],
+        group: aws.lb.TargetGroup,
+        *,
+        priority: int,
+    ) -> None:
         aws.lb.ListenerRule(
-            f"{self._name}-rule-{service.name}",
+            f"{self._name}-rule-{service.component}",
             listener_arn=listener.arn,
             priority=priority,
-            conditions=[{"path_pattern": {"values": list(service.paths)}}],
+            conditions=[{"path_pattern": {"values": list(paths)}}],
             actions=[{"type": "forward", "target_group_arn": group.arn}],
-            tags=self._tags(f"{self._name}-{service.name}", service.tier),
+            tags=self._tags(f"{self._name}-{service.component}", service.tier.name),
             opts=self._child,
         )

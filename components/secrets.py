@@ -34,7 +34,7 @@ class DatabasePassword(pulumi.ComponentResource):
     """A random password, in a secret whose whole text is the password."""
 
     value: pulumi.Output[str]
-    """The password, marked secret."""
+    """The password. `RandomPassword` marks it secret, and so is whatever is made of it."""
 
     def __init__(self, name: str, args: DatabasePasswordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabasePassword", name, {}, opts)
@@ -56,5 +56,5 @@ class DatabasePassword(pulumi.ComponentResource):
             secret_string=password.result,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.value = pulumi.Output.secret(password.result)
+        self.value = password.result
         self.register_outputs({})

@@ -1,8 +1,8 @@
 """Everything that runs in a site's cluster: the platform's four services and the room that a flip needs.
 
 A flip changes the ConfigMap; the Deployments whose pods read a changed key (the crisis services read none); the
-HorizontalPodAutoscalers of what grows, through `minReplicas`; and the placeholders, down to none. Autoscaler and Deployment
-follow the ConfigMap side by side: the one scales, the other rolls, and neither waits for the other.
+HorizontalPodAutoscalers of what grows, through `minReplicas`; and the placeholders, down to none. Autoscaler and
+Deployment follow the ConfigMap side by side: the one scales, the other rolls, and neither waits for the other.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class WorkloadsArgs:
             "target_group_arns": self.target_group_arns,
         }
         for field, values in by_component.items():
-            if values.keys() != COMPONENTS:
+            if values.keys() ^ COMPONENTS:
                 raise ValueError(f"{field}: has {sorted(values)}, expected {sorted(COMPONENTS)}")
         for service in SERVICES:
             missing = sorted(set(service.settings or ()) - self.config.keys())
@@ -79,8 +79,8 @@ class WorkloadsArgs:
 def pause_image(region: str) -> str:
     """The pause image in EKS's registry of a region, which every node may pull from.
 
-    Source: Amazon EKS User Guide, "View Amazon container image registries for Amazon EKS add-ons" (commercial regions that
-    need no opt-in).
+    Source: Amazon EKS User Guide, "View Amazon container image registries for Amazon EKS add-ons", commercial regions
+    that need no opt-in.
     """
     return f"602401143452.dkr.ecr.{region}.amazonaws.com/eks/pause:3.10"
 
@@ -92,7 +92,8 @@ class Workloads(pulumi.ComponentResource):
     deployments: dict[str, pulumi.CustomResource]
     """By component."""
     settled: tuple[pulumi.Resource, ...]
-    """What a flip waits for before it moves traffic: every roll-out is complete, every autoscaler has its new minimum."""
+    """What a flip waits for before it moves traffic: every roll-out complete, every autoscaler at its new minimum,
+    no placeholder left."""
 
     def __init__(self, name: str, args: WorkloadsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Workloads", name, {}, opts)
@@ -101,7 +102,7 @@ class Workloads(pulumi.ComponentResource):
         self._namespace = self._declare(
             "namespace", foundation.namespace(labels=_labels(args.tags, tier="platform", data="phi")), ()
         )
-        classes = [self._declare(f"priority-{c['metadata']['name']}", c, ()) for c in scaling.priority_classes()]
+        classes = self._priority_classes()
         policies = self._policies()
         self.config_map = self._declare("config", self._config_manifest(), (self._namespace, *args.after))
         password = self._declare("database-password", self._password_manifest(), (self._namespace, *args.after))
@@ -111,16 +112,14 @@ class Workloads(pulumi.ComponentResource):
         needed = (self.config_map, *classes, *policies, password, *bindings, *accounts)
         self.deployments = {service.component: self._deployment(service, needed) for service in SERVICES}
         autoscalers = [self._scale(service) for service in SERVICES]
-        self._placeholders((self.config_map, *classes, *policies))
-        self.settled = (*self.deployments.values(), *autoscalers)
+        placeholders = self._placeholders((self.config_map, *classes, *policies))
+        self.settled = (*self.deployments.values(), *autoscalers, placeholders)
         self.register_outputs({})
 
     def _declare(
         self, role: str, manifest: Mapping[str, Any], after: Iterable[pulumi.Resource]
     ) -> pulumi.CustomResource:
-        return declare(
-            f"{self._name}-{role}", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*after])
-        )
+        return declare(f"{self._name}-{role}", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*after]))
 
     def _config_manifest(self) -> pods.Manifest:
         labels = _labels(self._args.tags, tier="platform", data="none")
@@ -130,9 +129,15 @@ class Workloads(pulumi.ComponentResource):
         labels = _labels(self._args.tags, tier=BACKEND.tier.name, data="credentials")
         return foundation.password_class(secret_name=self._args.secret_name, region=self._args.region, labels=labels)
 
+    def _priority_classes(self) -> list[pulumi.CustomResource]:
+        manifests = scaling.priority_classes(labels=_labels(self._args.tags, tier="platform", data="none"))
+        return [self._declare(f"priority-{each['metadata']['name']}", each, ()) for each in manifests]
+
     def _policies(self) -> list[pulumi.CustomResource]:
         manifests = connections.network_policies(
-            vpc_cidr=self._args.vpc_cidr, database_cidrs=self._args.database_cidrs
+            vpc_cidr=self._args.vpc_cidr,
+            database_cidrs=self._args.database_cidrs,
+            labels=_labels(self._args.tags, tier="platform", data="none"),
         )
         return [self._declare(f"policy-{each['metadata']['name']}", each, (self._namespace,)) for each in manifests]
 
@@ -166,7 +171,7 @@ class Workloads(pulumi.ComponentResource):
         return self._declare(service.component, manifest, needed)
 
     def _scale(self, service: Service) -> pulumi.CustomResource:
-        """The budget and the autoscaler, the latter after the ConfigMap: pods that it adds have to read the new role."""
+        """The budget, and the autoscaler after the ConfigMap: the pods that it adds have to read the new role."""
         args, labels = self._args, self._service_labels(service)
         budget = scaling.disruption_budget(service, labels=labels)
         self._declare(f"{service.component}-budget", budget, (self._namespace,))
@@ -178,12 +183,10 @@ class Workloads(pulumi.ComponentResource):
         )
         return self._declare(f"{service.component}-autoscaler", manifest, (self.config_map,))
 
-    def _placeholders(self, needed: Iterable[pulumi.Resource]) -> None:
+    def _placeholders(self, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
         labels = _labels(self._args.tags, tier="platform", data="none")
-        manifest = pods.placeholders(
-            replicas=self._args.held_back, image=self._args.placeholder_image, labels=labels
-        )
-        self._declare(pods.PLACEHOLDER, manifest, needed)
+        manifest = pods.placeholders(replicas=self._args.held_back, image=self._args.placeholder_image, labels=labels)
+        return self._declare(pods.PLACEHOLDER, manifest, needed)
 
     def _service_labels(self, service: Service) -> dict[str, str]:
         return _labels(self._args.tags, tier=service.tier.name, data="phi")

@@ -135,7 +135,8 @@ def _databases(
     """Every database that the site keeps. Each waits for the claims: a leader must own its epoch before it leads."""
     history = config.history
     declared = rules.declared_databases(config.own_database, history, config.database.retired)
-    password = _password(config, keys) if any(rules.is_born_leader(each, history) for each in declared) else None
+    # Declared for as long as the site exists: replicas in both sites were seeded with it, whoever leads now.
+    password = _password(config, keys) if _is_first(config) else None
     return {
         database: Database(
             f"database-{database.epoch}",

@@ -1,7 +1,7 @@
 """Who may talk to whom: Services, bindings to the load balancer's target groups, and network policies.
 
-The namespace denies everything both ways; each policy below opens one path. A kubelet's probes need none: traffic from the
-node that a pod runs on is always allowed (Kubernetes, "Network Policies").
+The namespace denies everything both ways; each policy below opens one path. A kubelet's probes need none: traffic from
+the node that a pod runs on is always allowed (Kubernetes, "Network Policies").
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ Manifest = dict[str, Any]
 
 DATABASE_PORT = 5432
 POD_IDENTITY_AGENT = "169.254.170.23/32"
-"""Where EKS Pod Identity hands out credentials, on port 80. Source: Amazon EKS User Guide, "Set up the Pod Identity Agent"."""
+"""Where EKS Pod Identity hands out credentials, on port 80.
+
+Source: Amazon EKS User Guide, "Set up the Amazon EKS Pod Identity Agent".
+"""
 _NOT_PUBLIC = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
 
 
@@ -35,11 +38,16 @@ def service(of: Service, *, labels: Mapping[str, str]) -> Manifest:
     }
 
 
-def target_group_binding(of: Service, *, arn: Any, security_group_id: Any | None, labels: Mapping[str, str]) -> Manifest:
+def target_group_binding(
+    of: Service, *, arn: Any, security_group_id: Any | None, labels: Mapping[str, str]
+) -> Manifest:
     """Registers the Service's pods in a target group that Pulumi owns.
 
     Args:
+        of: the component.
+        arn: the target group's.
         security_group_id: the load balancer's, for the controller to let in at the nodes; None if other rules do.
+        labels: of the object itself.
     """
     spec: Manifest = {
         "targetGroupARN": arn,
@@ -57,13 +65,20 @@ def target_group_binding(of: Service, *, arn: Any, security_group_id: Any | None
     }
 
 
-def network_policies(*, vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest]:
+def network_policies(*, vpc_cidr: str, database_cidrs: Sequence[str], labels: Mapping[str, str]) -> Iterator[Manifest]:
     """Every network policy of the namespace.
 
     Args:
         vpc_cidr: where the load balancer and the interface endpoints are.
         database_cidrs: the database subnets, of this site and of any that a job has to reach.
+        labels: of the objects themselves.
     """
+    for policy in _policies(vpc_cidr, database_cidrs):
+        policy["metadata"]["labels"] = dict(labels)
+        yield policy
+
+
+def _policies(vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest]:
     yield _policy("default-deny", {}, types=("Ingress", "Egress"))
     yield _policy("allow-dns", {}, egress=[_dns()])
     yield _policy(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.kube.pods import PASSWORD_CLASS, PASSWORD_FILE
+from components.kube.pods import CREDENTIALS_CLASS, CREDENTIALS_FILE
 from components.kube.services import Service
 from stacks.naming import CONFIG_MAP, NAMESPACE
 
@@ -36,7 +36,7 @@ def config_map(data: Mapping[str, Any], *, labels: Mapping[str, str]) -> Manifes
 
 
 def service_account(of: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """The identity of one service's pods, named as its Deployment. AWS roles are associated with it by EKS Pod Identity."""
+    """The identity of one service's pods, named as its Deployment; EKS Pod Identity associates an AWS role with it."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -51,11 +51,11 @@ def password_class(*, secret_name: str, region: str, labels: Mapping[str, str]) 
     Parameters as in the AWS Secrets Manager User Guide, "AWS Secrets and Configuration Provider code examples".
     """
     # The alias names the file: without one, the slashes of the secret's name would turn into underscores.
-    secret = {"objectName": secret_name, "objectType": "secretsmanager", "objectAlias": PASSWORD_FILE}
+    secret = {"objectName": secret_name, "objectType": "secretsmanager", "objectAlias": CREDENTIALS_FILE}
     return {
         "apiVersion": "secrets-store.csi.x-k8s.io/v1",
         "kind": "SecretProviderClass",
-        "metadata": {"name": PASSWORD_CLASS, "namespace": NAMESPACE, "labels": dict(labels)},
+        "metadata": {"name": CREDENTIALS_CLASS, "namespace": NAMESPACE, "labels": dict(labels)},
         "spec": {
             "provider": "aws",
             "parameters": {"region": region, "usePodIdentity": "true", "objects": json.dumps([secret])},

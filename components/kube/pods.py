@@ -1,7 +1,8 @@
 """Deployments: the services' pods, and the placeholders that keep room for a flip.
 
-Pods pass the Pod Security Standard `restricted`. A Deployment of a service states no `replicas`: its autoscaler owns the
-number (see `scaling`), and stating it would take back what a surge had added, or fail, at the next update.
+Pods pass the Pod Security Standard `restricted`. A Deployment of a service states no `replicas`: its autoscaler owns
+the number (see `scaling`). Stated, the next update would take back what a surge had added, or fail: under server-side
+apply the autoscaler owns the field (Kubernetes, "Server-Side Apply", transferring ownership).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from stacks.naming import CONFIG_MAP, NAMESPACE
 Manifest = dict[str, Any]
 
 CHECKSUM_ANNOTATION = "lifeline/config-checksum"
-PASSWORD_CLASS = "database-password"
-PASSWORD_FILE = "password"
+CREDENTIALS_CLASS = "database-password"
+CREDENTIALS_FILE = "password"
 SECRETS_PATH = "/var/run/secrets/lifeline/database"
 PLACEHOLDER = "placeholder"
 PLACEHOLDER_PRIORITY_CLASS = "lifeline-placeholder"
@@ -39,9 +40,10 @@ def deployment(
     """The Deployment of one service.
 
     Args:
+        service: which one.
         image: by digest, in the site's own registry.
         config_keys: the keys of the ConfigMap to hand over as environment variables.
-        checksum: of those keys' values; a new one rolls the pods, because a container never sees its environment change.
+        checksum: of those keys' values; a new one rolls the pods, for a container never sees its environment change.
         labels: of the object itself.
     """
     template = {
@@ -161,21 +163,21 @@ def _environment(service: Service, config_keys: tuple[str, ...]) -> Iterator[Man
     for key in config_keys:
         yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
     if service.uses_database:
-        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{PASSWORD_FILE}"}
+        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{CREDENTIALS_FILE}"}
 
 
 def _volumes(service: Service) -> Iterator[Manifest]:
     yield {"name": "scratch", "emptyDir": {"sizeLimit": "256Mi"}}
     if service.uses_database:
-        attributes = {"secretProviderClass": PASSWORD_CLASS}
+        attributes = {"secretProviderClass": CREDENTIALS_CLASS}
         source = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, "volumeAttributes": attributes}
-        yield {"name": PASSWORD_CLASS, "csi": source}
+        yield {"name": CREDENTIALS_CLASS, "csi": source}
 
 
 def _mounts(service: Service) -> Iterator[Manifest]:
-    yield {"name": "scratch", "mountPath": "/tmp"}
+    yield {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - the pod's own, seen by nothing else
     if service.uses_database:
-        yield {"name": PASSWORD_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
+        yield {"name": CREDENTIALS_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
 
 
 def _probes(service: Service) -> Manifest:

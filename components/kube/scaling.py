@@ -64,7 +64,7 @@ _BEHAVIOR: Manifest = {
 
 
 def disruption_budget(service: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """One pod at a time may be evicted; one that is not ready always may, or it would hold up the repair of its node."""
+    """One pod at a time may be evicted; one that is not ready always may, or it would hold up its node's repair."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -77,21 +77,21 @@ def disruption_budget(service: Service, *, labels: Mapping[str, str]) -> Manifes
     }
 
 
-def priority_classes() -> Iterator[Manifest]:
+def priority_classes(*, labels: Mapping[str, str]) -> Iterator[Manifest]:
     """One for every tier, and one below zero for the placeholders."""
     for tier in objectives.TIERS:
-        yield _priority_class(priority_class(tier), tier.priority, f"{tier.title}, back within {tier.rto_seconds} s")
-    yield {
-        **_priority_class(PLACEHOLDER_PRIORITY_CLASS, PLACEHOLDER_PRIORITY, "Room for a flip: evicted for any other pod"),
-        "preemptionPolicy": "Never",
-    }
+        meaning = f"{tier.title}, back within {tier.rto_seconds} s"
+        yield _priority_class(priority_class(tier), tier.priority, meaning, labels)
+    meaning = "Room for a flip: evicted for any other pod"
+    lowest = _priority_class(PLACEHOLDER_PRIORITY_CLASS, PLACEHOLDER_PRIORITY, meaning, labels)
+    yield {**lowest, "preemptionPolicy": "Never"}
 
 
-def _priority_class(name: str, value: int, description: str) -> Manifest:
+def _priority_class(name: str, value: int, description: str, labels: Mapping[str, str]) -> Manifest:
     return {
         "apiVersion": "scheduling.k8s.io/v1",
         "kind": "PriorityClass",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": dict(labels)},
         "value": value,
         "globalDefault": False,
         "description": description,

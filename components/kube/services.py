@@ -70,7 +70,7 @@ FRONTEND = Service(
     component="frontend",
     tier=objectives.CORE,
     port=8080,
-    health_path="/",
+    health_path="/health",
     settings=("SITE", "SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY"),
     cpu_millis=200,
     memory_mib=256,
@@ -108,7 +108,7 @@ HOTLINE_GATEWAY = Service(
 )
 
 SERVICES: tuple[Service, ...] = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
-"""In the plan's order of importance. The crisis services read no setting that a flip changes: a flip restarts neither."""
+"""In the plan's order of importance. The crisis services read no setting that a flip changes: it restarts neither."""
 
 COMPONENTS: frozenset[str] = frozenset(service.component for service in SERVICES)
 

@@ -19,7 +19,6 @@ from rehearsal.engine.deployment import Step
 from rehearsal.engine.diff import in_order, steps_between
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import STACK_TYPE, Registration
-from rehearsal.providers.replacement import replaces
 from stacks.config import parse
 
 
@@ -76,7 +75,7 @@ def kubernetes_object(entry: Registration) -> dict[str, Any]:
 
 def steps_to(root: Path, stack: str, timeline: Sequence[str]) -> list[Step]:
     """The steps from a stack's configuration to another timeline."""
-    return steps_between(recorded(root, stack), recorded(root, stack, timeline), replaces)
+    return steps_between(recorded(root, stack), recorded(root, stack, timeline))
 
 
 def steps_as_json(steps: Sequence[Step]) -> str:

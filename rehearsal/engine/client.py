@@ -29,6 +29,10 @@ class GrpcProvider:
         """Hang up."""
         self._channel.close()
 
+    def configure(self, settings: dict[str, Any]) -> None:
+        """See `ProviderClient`."""
+        self._call("Configure", provider_pb2.ConfigureRequest(args=_struct(settings)))
+
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         """See `ProviderClient`."""
         answer = self._call("Check", provider_pb2.CheckRequest(urn=urn, olds=_struct(old), news=_struct(new)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import Registration
+from rehearsal.engine.registration import PROVIDER_PREFIX, Registration
 from rehearsal.engine.state import Resource, State
 
 
@@ -33,6 +33,10 @@ class Difference:
 
 class ProviderClient(Protocol):
     """A provider as the engine sees it."""
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Hand the provider its settings."""
+        ...
 
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         """Inputs that the provider accepts; raises DeploymentError if it does not."""
@@ -145,6 +149,7 @@ class Deployment:
 
     def _provider(self, wanted: Registration, old: Resource | None) -> Registered:
         id_ = old.id if old else str(uuid.uuid4())
+        self._provider_of(wanted.type.removeprefix(PROVIDER_PREFIX)).configure(wanted.inputs)
         changed = old is not None and old.inputs != wanted.inputs
         with self._lock:
             self._state.end(wanted.urn, _kept(wanted, id_, wanted.inputs))

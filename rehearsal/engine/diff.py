@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.registration import Registration
-from rehearsal.providers.server import changed_keys
+from rehearsal.providers.replacement import rules_for
+from rehearsal.providers.server import changed_keys, forced_paths
 
-ReplaceRule = Callable[[str], frozenset[str]]
-"""The inputs of a type whose change forces a replacement."""
-
-
-def steps_between(before: Sequence[Registration], after: Sequence[Registration], replaces: ReplaceRule) -> list[Step]:
+def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:
     """Every create, update, replace and delete, in an order that an engine could take: dependencies first, deletes last."""
+    replaces = rules_for(after)
     old = {found.urn: found for found in before}
     new = {found.urn: found for found in after}
     steps = [step for found in in_order(after) for step in _step(old.get(found.urn), found, replaces)]
@@ -39,7 +37,7 @@ def in_order(registrations: Sequence[Registration]) -> list[Registration]:
     return list(order.values())
 
 
-def _step(old: Registration | None, new: Registration, replaces: ReplaceRule) -> Iterator[Step]:
+def _step(old: Registration | None, new: Registration, replaces: Callable[[str], frozenset[str]]) -> Iterator[Step]:
     if old is None:
         yield Step("create", new.type, new.name)
         return
@@ -47,5 +45,5 @@ def _step(old: Registration | None, new: Registration, replaces: ReplaceRule) ->
         return
     changed = tuple(changed_keys(old.inputs, new.inputs, new.ignore_changes))
     if changed:
-        forced = set(changed) & (replaces(new.type) | set(new.replace_on_changes))
+        forced = forced_paths(old.inputs, new.inputs, replaces(new.type) | set(new.replace_on_changes))
         yield Step("replace" if forced else "update", new.type, new.name, changed)

@@ -12,7 +12,7 @@ Plain = dict[str, Any]
 """Property values after unwrapping: what JSON can hold."""
 
 
-class UnknownType(Exception):
+class UnknownType(Exception):  # noqa: N818 - reads as what is the case
     """A resource type that no adapter stands in for: an error, never a silent success."""
 
     def __init__(self, type_: str) -> None:
@@ -20,19 +20,23 @@ class UnknownType(Exception):
         self.type = type_
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 - reads as what is the case
     """A change that the stand-in does not make, or that AWS refuses."""
 
 
 class Backend(Protocol):
     """One provider, without the wire."""
 
+    def configure(self, settings: Plain) -> None:
+        """Take the provider's own settings, before any other call."""
+        ...
+
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
         """(property, reason) for each input that is refused. Raises UnknownType."""
         ...
 
     def replaces(self, type_: str) -> frozenset[str]:
-        """The top-level inputs whose change replaces the resource. Raises UnknownType."""
+        """The inputs, as dotted paths, whose change replaces the resource. Raises UnknownType."""
         ...
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:

@@ -55,6 +55,7 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
+        self._backend.configure(wire.decode(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> NoReturn:
@@ -76,8 +77,9 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        changed = changed_keys(wire.decode(request.old_inputs), wire.decode(request.news), request.ignoreChanges)
-        replaces = sorted(set(changed) & self._backend.replaces(type_of(request.urn)))
+        old, new = wire.decode(request.old_inputs), wire.decode(request.news)
+        changed = changed_keys(old, new, request.ignoreChanges)
+        replaces = forced_paths(old, new, self._backend.replaces(type_of(request.urn)))
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
 
@@ -122,6 +124,17 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
 def changed_keys(old: dict[str, Any], new: dict[str, Any], ignore: Any = ()) -> list[str]:
     """The top-level inputs that differ."""
     return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in set(ignore))
+
+
+def forced_paths(old: dict[str, Any], new: dict[str, Any], rules: frozenset[str]) -> list[str]:
+    """The inputs, as dotted paths, that differ and whose change forces a replacement."""
+    return sorted(path for path in rules if _at(old, path) != _at(new, path))
+
+
+def _at(values: Any, path: str) -> Any:
+    for part in path.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def _refuse(context: grpc.ServicerContext, urn: str, error: Exception) -> NoReturn:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Item = Mapping[str, str | int | bool]
 """What the ledger holds: flat values, among them its key."""
 
-_SERVICE = "dynamodb"
+_SERVICE: Final = "dynamodb"
 _CONFIG = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
 
 
@@ -52,7 +52,11 @@ class GlobalTable:
     ) -> None:
         self._faults = faults
         self._regions = (*replicas, witness)
-        self._clients = {region: _client(endpoint_url, region, credentials) for region in replicas}
+        # A session of its own: boto3's default one is not safe to share between threads.
+        session = boto3.session.Session(*credentials)
+        self._clients: dict[str, DynamoDBClient] = {
+            region: session.client(_SERVICE, region, endpoint_url=endpoint_url, config=_CONFIG) for region in replicas
+        }
         self._missed: dict[str, dict[str, Item]] = {region: {} for region in replicas}
         self._lock = threading.Lock()
 
@@ -156,12 +160,6 @@ class GlobalTable:
             TableName=LEDGER_TABLE, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True
         )
         return _decode(answer["Item"]) if "Item" in answer else None
-
-
-def _client(endpoint_url: str, region: str, credentials: tuple[str, str]) -> DynamoDBClient:
-    # A session of its own: boto3's default one is not safe to share between threads.
-    session = boto3.session.Session(*credentials, region_name=region)
-    return session.client("dynamodb", endpoint_url=endpoint_url, config=_CONFIG)
 
 
 def _encode(item: Item) -> dict[str, Any]:

@@ -95,3 +95,10 @@ def test_a_claim_is_neither_rewritten_nor_deleted():
     assert found.retain_on_delete is True
     assert found.replace_on_changes == ("item",)
     assert found.delete_before_replace is False  # the new one must meet the old one, and be refused
+
+
+def test_a_site_claims_each_epoch_that_it_led_and_no_other():
+    leaders = {3: DatabaseId("primary", 2), 1: DatabaseId("primary", 1)}
+    found = record(lambda: Claims("claims", ClaimsArgs(leaders=leaders, table_name="lifeline-crisis-ledger")))
+    items = {entry.name: json.loads(entry.inputs["item"])["database"]["S"] for entry in found if entry.custom}
+    assert items == {"claims-epoch-1": "primary-1", "claims-epoch-3": "primary-2"}

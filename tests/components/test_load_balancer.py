@@ -4,7 +4,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from components.load_balancer import SERVICES, LoadBalancer, LoadBalancerArgs
+from components.kube.services import SERVICES
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from rehearsal.engine.computed import computed_id
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
@@ -127,10 +128,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(found):
         if entry.type == "aws:lb/targetGroup:TargetGroup"
     }
     assert {name: (each["port"], each["healthCheck"]["path"]) for name, each in groups.items()} == {
-        "frontend": (8080, "/health"),
-        "backend": (3001, "/health"),
-        "crisis-detector": (8080, "/api/crisis/health"),
-        "hotline-gateway": (8080, "/health"),
+        service.component: (service.port, service.health_path) for service in SERVICES
     }
     assert {each["targetType"] for each in groups.values()} == {"ip"}
     assert groups["crisis-detector"]["tags"]["lifeline:tier"] == "crisis"
@@ -139,7 +137,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(found):
 def test_elb_names_keep_within_32_characters_at_the_longest_site_name(found):
     groups = [entry for entry in found.values() if entry.type == "aws:lb/targetGroup:TargetGroup"]
     names = [entry.inputs["name"] for entry in groups]
-    assert len(names) == len(set(names)) == len(SERVICES)
+    assert len(names) == len(set(names)) == 4
     assert max(len(name) for name in [*names, "lifeline-" + "a" * 20]) <= 32
     assert found["entrance-alb"].inputs["name"] == "lifeline-primary"
 

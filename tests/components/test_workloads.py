@@ -127,9 +127,9 @@ def test_the_fallback_mode_rolls_the_crisis_detector() -> None:
 
 
 def test_every_object_is_valid_in_the_clusters_version(standby: dict[str, Registration]) -> None:
-    assert {name: schemas.problems(found.inputs, version="1.34") for name, found in standby.items()} == dict.fromkeys(
-        standby, []
-    )
+    assert {name: schemas.problems(found.inputs, version="1.34") for name, found in standby.items()} == {
+        key: [] for key in standby
+    }
 
 
 def test_every_object_has_a_kept_name_and_the_platforms_namespace(standby: dict[str, Registration]) -> None:
@@ -326,7 +326,9 @@ def test_incomplete_arguments_are_refused(change: dict[str, Any], message: str) 
 def test_the_load_balancer_controller_is_pinned_and_comes_from_the_sites_own_region() -> None:
     def program() -> None:
         args = ControllersArgs(account="123456789012", region="us-west-2", cluster_name="lifeline", vpc_id="vpc-1")
-        Controllers("controllers", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
+        Controllers(
+            "controllers", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
+        )
 
     release = next(found for found in record(program) if found.type == "kubernetes:helm.sh/v3:Release")
     assert schemas.problems({**release.inputs, "apiVersion": "helm.sh/v3", "kind": "Release"}, version="1.34") == []

@@ -22,6 +22,9 @@ class Dictionary:
         self.calls: list[str] = []
         self.broken: str = ""
 
+    def configure(self, settings: dict[str, Any]) -> None:
+        raise NotImplementedError
+
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
 

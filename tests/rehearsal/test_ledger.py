@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from mypy_boto3_dynamodb import DynamoDBClient
 
 from rehearsal.world.faults import FaultSwitch, RegionUnavailable
 from rehearsal.world.ledger import GlobalTable
@@ -23,18 +24,23 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def tables(endpoint: str) -> Iterator[dict[str, DynamoDBClient]]:
+    session = boto3.session.Session("rehearsal", "rehearsal")
+    clients = {region: session.client("dynamodb", region, endpoint_url=endpoint) for region in (EAST, WEST)}
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
 @pytest.fixture
 def faults() -> FaultSwitch:
     return FaultSwitch()
 
 
 @pytest.fixture
-def ledger(endpoint: str, faults: FaultSwitch) -> Iterator[GlobalTable]:
-    clients = [
-        boto3.session.Session("rehearsal", "rehearsal", region_name=region).client("dynamodb", endpoint_url=endpoint)
-        for region in (EAST, WEST)
-    ]
-    for client in clients:
+def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: FaultSwitch) -> Iterator[GlobalTable]:
+    for client in tables.values():
         client.create_table(
             TableName=LEDGER_TABLE,
             BillingMode="PAY_PER_REQUEST",
@@ -42,9 +48,8 @@ def ledger(endpoint: str, faults: FaultSwitch) -> Iterator[GlobalTable]:
             AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
         )
     yield GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
-    for client in clients:
+    for client in tables.values():
         client.delete_table(TableName=LEDGER_TABLE)
-        client.close()
 
 
 def test_what_is_written_in_one_region_is_read_in_the_other(ledger: GlobalTable) -> None:
@@ -127,15 +132,12 @@ def test_the_witness_answers_nobody(ledger: GlobalTable) -> None:
 
 
 def test_an_item_that_a_program_put_into_one_table_is_carried_to_the_other(
-    ledger: GlobalTable, faults: FaultSwitch, endpoint: str
+    ledger: GlobalTable, faults: FaultSwitch, tables: dict[str, DynamoDBClient]
 ) -> None:
-    session = boto3.session.Session("rehearsal", "rehearsal", region_name=WEST)
-    client = session.client("dynamodb", endpoint_url=endpoint)
     faults.lose(EAST)
-    client.put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "epoch#2"}, "epoch": {"N": "2"}})
+    tables[WEST].put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "epoch#2"}, "epoch": {"N": "2"}})
     ledger.mirror(WEST, "epoch#2")
     faults.restore(EAST)
-    client.close()
 
     assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "epoch": 2}
     with pytest.raises(KeyError):

@@ -39,7 +39,7 @@ def processes_naming(text: str) -> list[str]:
 
 
 def test_a_promoted_replica_keeps_what_was_replicated_and_the_killed_leader_comes_back_apart(
-    servers: PostgresServers,
+    servers: PostgresServers, tmp_path: Path
 ) -> None:
     leader = servers.create("primary-1", "one secret")
     replica = servers.replicate("secondary-1", "primary-1")
@@ -64,6 +64,9 @@ def test_a_promoted_replica_keeps_what_was_replicated_and_the_killed_leader_come
     servers.start("primary-1")
     assert users(leader) == ["ada"]
     assert users(replica) == ["ada", "bob"]
+    log = (tmp_path / "logs" / "primary-1.log").read_text()
+    assert "was not properly shut down" in log
+    assert "shutting down" not in log
 
 
 def test_promoting_what_is_no_replica_is_an_error(servers: PostgresServers) -> None:

@@ -73,7 +73,9 @@ class Call:
 
     def arn(self, resource: str, *, service: str | None = None, region: str | None = None) -> str:
         """An ARN in this account."""
-        return f"arn:aws:{service or self.service}:{self.region if region is None else region}:{self.account}:{resource}"
+        return (
+            f"arn:aws:{service or self.service}:{self.region if region is None else region}:{self.account}:{resource}"
+        )
 
     @property
     def tag_list(self) -> list[Plain]:

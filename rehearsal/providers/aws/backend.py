@@ -14,7 +14,16 @@ from botocore.exceptions import ClientError
 from rehearsal.providers.aws.adapter import Adapter, Call, Ledger, Tables
 from rehearsal.providers.aws.clients import Clients
 from rehearsal.providers.aws.registry import ADAPTERS
-from rehearsal.providers.backend import Effects, FaultSwitch, NoEffects, NoFaults, Plain, UnknownType, Unsupported, auto_name
+from rehearsal.providers.backend import (
+    Effects,
+    FaultSwitch,
+    NoEffects,
+    NoFaults,
+    Plain,
+    UnknownType,
+    Unsupported,
+    auto_name,
+)
 
 _ALWAYS = frozenset({"region", "tags"})
 
@@ -111,10 +120,19 @@ class AwsBackend:
             if not _is_gone(error):
                 raise
             return None
-        return None if found is None else outputs | found
+        if found is None:
+            return None
+        return {key: value for key, value in (outputs | found).items() if value is not None}
 
     def _call(
-        self, adapter: Adapter, urn: str, inputs: Plain, *, id_: str = "", old: Plain | None = None, outputs: Plain | None = None
+        self,
+        adapter: Adapter,
+        urn: str,
+        inputs: Plain,
+        *,
+        id_: str = "",
+        old: Plain | None = None,
+        outputs: Plain | None = None,
     ) -> Call:
         old, outputs = old or {}, outputs or {}
         changed = frozenset(key for key in old.keys() | inputs.keys() if old.get(key) != inputs.get(key))

@@ -27,7 +27,11 @@ def _update_vpc(call: Call) -> Plain:
 
 
 def _set_public_ip(call: Call) -> Plain:
-    call.do("ModifySubnetAttribute", SubnetId=call.id, MapPublicIpOnLaunch={"Value": bool(call.inputs.get("mapPublicIpOnLaunch"))})
+    call.do(
+        "ModifySubnetAttribute",
+        SubnetId=call.id,
+        MapPublicIpOnLaunch={"Value": bool(call.inputs.get("mapPublicIpOnLaunch"))},
+    )
     return {}
 
 
@@ -37,7 +41,9 @@ def _create_subnet(call: Call) -> Created:
     call.id = made["SubnetId"]
     if call.inputs.get("mapPublicIpOnLaunch"):
         _set_public_ip(call)
-    computed = gives(made, availabilityZone="AvailabilityZone", availabilityZoneId="AvailabilityZoneId", ownerId="OwnerId")
+    computed = gives(
+        made, availabilityZone="AvailabilityZone", availabilityZoneId="AvailabilityZoneId", ownerId="OwnerId"
+    )
     return call.id, {"arn": call.arn(f"subnet/{call.id}"), **computed}
 
 
@@ -112,10 +118,14 @@ def _create_endpoint(call: Call) -> Created:
     keys = words(
         "vpcId serviceName vpcEndpointType subnetIds securityGroupIds routeTableIds privateDnsEnabled policy ipAddressType"
     )
-    made = call.send("CreateVpcEndpoint", keys, renames={"policy": "PolicyDocument"}, **call.tag_specifications("vpc-endpoint"))
+    made = call.send(
+        "CreateVpcEndpoint", keys, renames={"policy": "PolicyDocument"}, **call.tag_specifications("vpc-endpoint")
+    )
     endpoint: Plain = made["VpcEndpoint"]
     id_ = endpoint["VpcEndpointId"]
-    entries = [{"dnsName": e.get("DnsName"), "hostedZoneId": e.get("HostedZoneId")} for e in endpoint.get("DnsEntries") or []]
+    entries = [
+        {"dnsName": e.get("DnsName"), "hostedZoneId": e.get("HostedZoneId")} for e in endpoint.get("DnsEntries") or []
+    ]
     return id_, {
         "arn": call.arn(f"vpc-endpoint/{id_}"),
         "ownerId": call.account,
@@ -128,7 +138,11 @@ def _create_endpoint(call: Call) -> Created:
 
 def _update_endpoint(call: Call) -> Plain:
     changes: Plain = {}
-    for key, name in (("subnetIds", "SubnetIds"), ("securityGroupIds", "SecurityGroupIds"), ("routeTableIds", "RouteTableIds")):
+    for key, name in (
+        ("subnetIds", "SubnetIds"),
+        ("securityGroupIds", "SecurityGroupIds"),
+        ("routeTableIds", "RouteTableIds"),
+    ):
         new, old = set(call.inputs.get(key) or []), set(call.old.get(key) or [])
         changes |= {f"Add{name}": sorted(new - old)} if new - old else {}
         changes |= {f"Remove{name}": sorted(old - new)} if old - new else {}
@@ -144,7 +158,9 @@ def _create_flow_log(call: Call) -> Created:
     inputs = call.inputs
     kinds = {"vpcId": "VPC", "subnetId": "Subnet", "eniId": "NetworkInterface"}
     key = next(key for key in kinds if inputs.get(key))
-    keys = words("trafficType logDestination logDestinationType logFormat maxAggregationInterval iamRoleArn destinationOptions")
+    keys = words(
+        "trafficType logDestination logDestinationType logFormat maxAggregationInterval iamRoleArn destinationOptions"
+    )
     made = call.send(
         "CreateFlowLogs",
         keys,

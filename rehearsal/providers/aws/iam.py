@@ -13,7 +13,11 @@ def _create_role(call: Call) -> Created:
         RoleName=call.inputs["name"],
         AssumeRolePolicyDocument=call.inputs["assumeRolePolicy"],
     )["Role"]
-    return made["RoleName"], {"arn": made["Arn"], "uniqueId": made["RoleId"], "createDate": made["CreateDate"].isoformat()}
+    return made["RoleName"], {
+        "arn": made["Arn"],
+        "uniqueId": made["RoleId"],
+        "createDate": made["CreateDate"].isoformat(),
+    }
 
 
 def _update_role(call: Call) -> Plain:
@@ -46,7 +50,10 @@ def _attach(call: Call) -> Created:
 
 def _create_policy(call: Call) -> Created:
     made = call.send(
-        "CreatePolicy", ("description", "path", "tags"), PolicyName=call.inputs["name"], PolicyDocument=call.inputs["policy"]
+        "CreatePolicy",
+        ("description", "path", "tags"),
+        PolicyName=call.inputs["name"],
+        PolicyDocument=call.inputs["policy"],
     )["Policy"]
     return made["Arn"], gives(made, arn="Arn", policyId="PolicyId", path="Path")
 
@@ -75,7 +82,9 @@ ADAPTERS = (
     Adapter(
         type="aws:iam/role:Role",
         service="iam",
-        inputs=words("name namePrefix assumeRolePolicy description path maxSessionDuration permissionsBoundary forceDetachPolicies"),
+        inputs=words(
+            "name namePrefix assumeRolePolicy description path maxSessionDuration permissionsBoundary forceDetachPolicies"
+        ),
         create=_create_role,
         update=_update_role,
         updates=words("assumeRolePolicy description maxSessionDuration forceDetachPolicies"),

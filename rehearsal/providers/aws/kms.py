@@ -9,11 +9,20 @@ _KEY_NAMES = {"customerMasterKeySpec": "KeySpec"}
 
 
 def _create_key(call: Call) -> Created:
-    keys = ("description", "policy", "keyUsage", "customerMasterKeySpec", "multiRegion", "bypassPolicyLockoutSafetyCheck")
+    keys = (
+        "description",
+        "policy",
+        "keyUsage",
+        "customerMasterKeySpec",
+        "multiRegion",
+        "bypassPolicyLockoutSafetyCheck",
+    )
     tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in call.tag_list]
     made = call.send("CreateKey", keys, renames=_KEY_NAMES, Tags=tags)["KeyMetadata"]
     if call.inputs.get("enableKeyRotation"):
-        call.do("EnableKeyRotation", KeyId=made["KeyId"])  # moto takes no RotationPeriodInDays: the period stays in the outputs
+        call.do(
+            "EnableKeyRotation", KeyId=made["KeyId"]
+        )  # moto takes no RotationPeriodInDays: the period stays in the outputs
     return made["KeyId"], {"keyId": made["KeyId"], "arn": made["Arn"]}
 
 

@@ -151,7 +151,9 @@ def _update_template(call: Call) -> Plain:
     return {"latestVersion": version, "defaultVersion": version}
 
 
-_RULE_KEYS = words("securityGroupId description ipProtocol fromPort toPort cidrIpv4 cidrIpv6 prefixListId referencedSecurityGroupId")
+_RULE_KEYS = words(
+    "securityGroupId description ipProtocol fromPort toPort cidrIpv4 cidrIpv6 prefixListId referencedSecurityGroupId"
+)
 
 
 def _rule(direction: str) -> Adapter:

@@ -8,11 +8,13 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 
-class UnknownProperty(Exception):
+class UnknownProperty(Exception):  # noqa: N818 - reads as what is the case
     """An input that the operation has no parameter for: an error, never dropped."""
 
 
-def parameters(shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str] | None = None) -> dict[str, Any]:
+def parameters(
+    shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Parameters of one operation.
 
     Args:
@@ -24,7 +26,9 @@ def parameters(shape: StructureShape, inputs: Mapping[str, Any], renames: Mappin
     return _structure(shape, inputs, renames or {}, "")
 
 
-def _structure(shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str], path: str) -> dict[str, Any]:
+def _structure(
+    shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str], path: str
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in inputs.items():
         if value is None:

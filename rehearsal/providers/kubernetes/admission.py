@@ -1,7 +1,7 @@
 """What a cluster demands of an object beyond its schema.
 
-A real API server admits a Deployment whose pods could never run, and Pulumi then waits ten minutes for it in vain. Here it
-is refused at once, with the reason that the pods' events would show.
+A real API server admits a Deployment whose pods could never run, and Pulumi then waits ten minutes for it in vain. Here
+it is refused at once, with the reason that the pods' events would show.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _missing_key(entry: Mapping[str, Any], namespace: str, cluster: Lookup) -> I
     if found is None:
         yield f'configmap "{reference["name"]}" not found'
     elif reference["key"] not in found.get("data", {}):
-        yield f'couldn\'t find key {reference["key"]} in ConfigMap {namespace}/{reference["name"]}'
+        yield f"couldn't find key {reference['key']} in ConfigMap {namespace}/{reference['name']}"
 
 
 def _insecure(pod: Manifest, namespace: str, cluster: Lookup) -> Iterator[str]:

@@ -19,7 +19,8 @@ CLUSTER_SCOPED = frozenset(
     {
         "APIService", "CSIDriver", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass",
         "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass", "RuntimeClass",
-        "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+        "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
     }
 )  # fmt: skip
 
@@ -88,11 +89,12 @@ class KubernetesApi:
         """Create an object, or bring an existing one of the same owner to this state.
 
         Args:
+            manifest: the whole object.
             owner: who declares it; nobody else may declare the same object.
 
         Raises:
-            ApiError: if the object is malformed, its namespace or what its pods need is missing, an immutable field would
-                change, or another owner has it.
+            ApiError: if the object is malformed, its namespace or what its pods need is missing, an immutable field
+                would change, or another owner has it.
         """
         with self._lock:
             key = Key.of(manifest)
@@ -140,7 +142,8 @@ class KubernetesApi:
         custom = schemas.custom_kinds().get((key.api_version, key.kind))
         if custom and custom.installed_by and not self._has_release(custom.installed_by):
             raise ApiError(
-                f'no matches for kind "{key.kind}" in version "{key.api_version}": chart {custom.installed_by} is not installed'
+                f'no matches for kind "{key.kind}" in version "{key.api_version}": '
+                f"chart {custom.installed_by} is not installed"
             )
         reasons = [f"{path}: {message}" for path, message in schemas.problems(manifest, version=self.version)]
         reasons = reasons or objections(manifest, self)

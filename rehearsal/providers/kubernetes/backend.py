@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from typing import Any, Protocol
 
-from rehearsal.providers.backend import UnknownType
+from rehearsal.providers.backend import FaultSwitch, NoFaults, UnknownType, auto_name
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.api import Key, KubernetesApi, Manifest
 
 RELEASE = ("helm.sh/v3", "Release")
-
-
-class Faults(Protocol):
-    """Whether a service of a region answers."""
-
-    def check(self, service: str, region: str) -> None:
-        """Raise if it does not."""
-        ...
 
 
 class KubernetesBackend:
@@ -32,10 +22,15 @@ class KubernetesBackend:
     """
 
     def __init__(
-        self, cluster: Callable[[], KubernetesApi], faults: Faults, *, region: str, mutable_config: bool
+        self,
+        cluster: Callable[[], KubernetesApi],
+        *,
+        region: str,
+        mutable_config: bool,
+        faults: FaultSwitch | None = None,
     ) -> None:
         self._cluster = cluster
-        self._faults = faults
+        self._faults = faults or NoFaults()
         self._region = region
         self._mutable_config = mutable_config
 
@@ -64,7 +59,13 @@ class KubernetesBackend:
         return Key.of(wanted).id, _outputs(inputs, applied)
 
     def update(
-        self, type_: str, urn: str, id_: str, old_inputs: Manifest, inputs: Manifest, outputs: Manifest
+        self,
+        type_: str,
+        urn: str,
+        id_: str,
+        old_inputs: Manifest,
+        inputs: Manifest,
+        outputs: Manifest,
     ) -> Manifest:
         """Bring an object to a new state.
 
@@ -106,22 +107,22 @@ class KubernetesBackend:
 def _manifest(api_version: str, kind: str, inputs: Manifest, *, urn: str = "urn::unnamed") -> Manifest:
     """The object that inputs describe. A Helm release has its name and namespace at the top."""
     if (api_version, kind) == RELEASE:
-        meta = {"name": inputs.get("name") or _generated(urn), "namespace": inputs.get("namespace", "default")}
+        meta = {"name": inputs.get("name") or auto_name(urn), "namespace": inputs.get("namespace", "default")}
         return {**inputs, "apiVersion": api_version, "kind": kind, "metadata": meta}
     meta = dict(inputs.get("metadata", {}))
-    meta.setdefault("name", _generated(urn))
+    meta.setdefault("name", auto_name(urn))
     return {**inputs, "apiVersion": api_version, "kind": kind, "metadata": meta}
-
-
-def _generated(urn: str) -> str:
-    return f"{urn.rsplit('::', 1)[-1]}-{hashlib.sha256(urn.encode()).hexdigest()[:7]}"
 
 
 def _outputs(inputs: Manifest, applied: Manifest) -> Manifest:
     if (applied["apiVersion"], applied["kind"]) != RELEASE:
         return applied
     status = {"status": "deployed", "version": applied["version"], "name": applied["metadata"]["name"], "revision": 1}
-    return {**inputs, "name": applied["metadata"]["name"], "status": {**status, "namespace": applied["metadata"]["namespace"]}}
+    return {
+        **inputs,
+        "name": applied["metadata"]["name"],
+        "status": {**status, "namespace": applied["metadata"]["namespace"]},
+    }
 
 
 def _split(id_: str) -> tuple[str, str]:

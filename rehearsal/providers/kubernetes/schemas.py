@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import kubernetes_validate
 from kubernetes_validate import utils as bundled
+from referencing import Registry, Resource
 
 HERE = Path(__file__).parent
 
@@ -42,7 +42,7 @@ def custom_kinds() -> dict[tuple[str, str], CustomKind]:
     """Every bundled custom kind, by apiVersion and kind."""
     kinds: dict[tuple[str, str], CustomKind] = {}
     for path in sorted((HERE / "kinds").glob("*.json")):
-        data = cast(dict[str, Any], json.loads(path.read_text()))
+        data = cast("dict[str, Any]", json.loads(path.read_text()))
         kinds[data["apiVersion"], data["kind"]] = CustomKind(
             schema=data["schema"], installed_by=data["installedBy"], forbids=tuple(data["forbids"])
         )
@@ -53,7 +53,9 @@ def immutable(api_version: str, kind: str, *, mutable_config: bool) -> Immutable
     """What may not change in a kind.
 
     Args:
-        mutable_config: whether the provider updates ConfigMaps in place (`enableConfigMapMutable`), which is not its default.
+        api_version: the kind's.
+        kind: the kind itself.
+        mutable_config: whether the provider updates ConfigMaps in place (`enableConfigMapMutable`); not its default.
     """
     table = _immutable_table()
     entry = table.get(f"{api_version}/{kind}", {})
@@ -67,7 +69,7 @@ def immutable(api_version: str, kind: str, *, mutable_config: bool) -> Immutable
 
 @functools.cache
 def _immutable_table() -> dict[str, dict[str, Any]]:
-    return cast(dict[str, dict[str, Any]], json.loads((HERE / "immutable.json").read_text()))
+    return cast("dict[str, dict[str, Any]]", json.loads((HERE / "immutable.json").read_text()))
 
 
 def schema_version(cluster_version: str) -> str:
@@ -90,28 +92,46 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def is_known(api_version: str, kind: str, *, version: str) -> bool:
     """Whether an object of this kind can be checked at all."""
-    if (api_version, kind) in custom_kinds():
-        return True
-    try:
-        kubernetes_validate.validate({"apiVersion": api_version, "kind": kind}, version, strict=True)
-    except kubernetes_validate.SchemaNotFoundError:
-        return False
-    except kubernetes_validate.ValidationError:
-        return True
-    return True
+    return _validator(api_version, kind, version) is not None
 
 
-def problems(manifest: dict[str, Any], *, version: str) -> list[tuple[str, str]]:
-    """Where an object breaks its schema, as (dotted path, message); an unknown field is a mistake as well."""
-    custom = custom_kinds().get((manifest["apiVersion"], manifest["kind"]))
+def problems(manifest: Mapping[str, Any], *, version: str) -> list[tuple[str, str]]:
+    """Where an object breaks its schema, as (dotted path, message); an unknown field is a mistake as well.
+
+    Raises:
+        ValueError: if the kind has no schema.
+    """
+    validator = _validator(manifest["apiVersion"], manifest["kind"], version)
+    if validator is None:
+        raise ValueError(f"no schema for {manifest['apiVersion']} {manifest['kind']}")
+    return sorted((_path(error), error.message) for error in validator.iter_errors(manifest))
+
+
+@functools.cache
+def _validator(api_version: str, kind: str, version: str) -> jsonschema.Draft202012Validator | None:
+    custom = custom_kinds().get((api_version, kind))
     if custom is not None:
-        found = jsonschema.Draft202012Validator(custom.schema).iter_errors(manifest)  # pyright: ignore[reportUnknownMemberType]
-        return [(_path(error), error.message) for error in found]
+        return jsonschema.Draft202012Validator(custom.schema)
+    folder = f"kubernetes-json-schema/v{schema_version(version)}-local-strict"
     try:
-        kubernetes_validate.validate(manifest, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        return [(_path(error), error.message)]
-    return []
+        schema = bundled.schema_contents(f"{folder}/{_file(api_version, kind)}", version)
+    except FileNotFoundError:
+        return None
+    return jsonschema.Draft202012Validator(
+        schema, registry=Resource.from_contents(schema) @ _definitions(folder, version)
+    )
+
+
+@functools.cache
+def _definitions(folder: str, version: str) -> Registry[Any]:
+    contents = bundled.schema_contents(f"{folder}/_definitions.json", version)
+    return Resource.from_contents(contents) @ Registry()
+
+
+def _file(api_version: str, kind: str) -> str:
+    """The bundle's name of a kind's schema: `networkpolicy-networking-v1.json` for networking.k8s.io/v1."""
+    group, slash, number = api_version.rpartition("/")
+    return f"{kind.lower()}-{group.split('.')[0]}{'-' if slash else ''}{number}.json"
 
 
 def _path(error: jsonschema.ValidationError) -> str:

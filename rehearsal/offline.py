@@ -1,0 +1,199 @@
+"""The offline world: one account on this machine, with both sites' stacks, stand-in providers and real databases."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from moto.server import ThreadedMotoServer
+
+from operations.stackfile import StackFile
+from rehearsal.engine import up as in_process
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.monitor import DeploymentError
+from rehearsal.engine.pulumi_cli import PulumiEngine
+from rehearsal.engine.up import UpResult
+from rehearsal.providers.aws.backend import AwsBackend
+from rehearsal.providers.backend import Effects
+from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.providers.kubernetes.backend import KubernetesBackend
+from rehearsal.providers.random import RandomBackend
+from rehearsal.providers.server import ProviderServer, StandInProvider
+from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.ledger import GlobalTable
+from stacks.config import SiteConfig, parse
+
+VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
+"""What the stand-ins say they are: the versions that the program's own packages ask for."""
+
+
+class Engine(Protocol):
+    """One stack's engine."""
+
+    def up(
+        self, stack: str, config: Mapping[str, Any], *, on_step: Callable[[Step], None] = lambda step: None
+    ) -> UpResult:
+        """Apply the program."""
+        ...
+
+
+class InProcessEngine:
+    """The rehearsal's own engine."""
+
+    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
+        self._folder, self._ports = folder, ports
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def up(
+        self, stack: str, config: Mapping[str, Any], *, on_step: Callable[[Step], None] = lambda step: None
+    ) -> UpResult:
+        """Apply the program."""
+        return in_process.up(
+            stack, config, state_file=self._folder / f"{stack}.json", ports=self._ports, on_step=on_step
+        )
+
+
+ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {
+    "in-process": InProcessEngine,
+    "pulumi": PulumiEngine,
+}
+
+
+@dataclass
+class SiteWorld:
+    """One site: its stack file, its providers and its cluster."""
+
+    file: StackFile
+    config: SiteConfig
+    engine: Engine
+    cluster: KubernetesApi
+    aws: AwsBackend
+    servers: list[ProviderServer] = field(default_factory=list[ProviderServer])
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self.config.site
+
+    @property
+    def region(self) -> str:
+        """The site's region."""
+        return self.config.region
+
+
+class OfflineAccount:
+    """The AWS account: a moto server, the ledger's three regions, and what can be lost of them.
+
+    Args:
+        folder: for stack files, states and logs.
+        engine: `in-process` or `pulumi`.
+        effects: told of each change after it was made.
+    """
+
+    def __init__(self, folder: Path, *, engine: str, effects: Effects, faults: FaultSwitch) -> None:
+        self._folder = folder
+        self._engine = ENGINES[engine]
+        self._effects = effects
+        self.faults = faults
+        self._stack = contextlib.ExitStack()
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self.ledger: GlobalTable | None = None
+        self.sites: dict[str, SiteWorld] = {}
+        self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._moto.start()
+        self._stack.callback(self._moto.stop)
+        host, port = self._moto.get_host_and_port()
+        self.endpoint_url = f"http://{host}:{port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def add_site(self, source: Path) -> SiteWorld:
+        """Take a committed stack file: a copy of it is this site's configuration from now on."""
+        file = StackFile(source)
+        file.path = self._folder / source.name
+        file.save()
+        config = parse(file.config, stack=source.name.split(".")[1])
+        if self.ledger is None:
+            self.ledger = GlobalTable(
+                self.endpoint_url,
+                replicas=(config.region, config.peer.region),
+                witness=config.ledger.witness,
+                faults=self.faults,
+            )
+        site = self._site(file, config)
+        self.sites[site.name] = site
+        return site
+
+    def up(self, site: SiteWorld, *, on_step: Callable[[Step], None] = lambda step: None) -> UpResult:
+        """`pulumi up` of a site by its stack file as it stands now.
+
+        Raises:
+            ConfigError: if the file has mistakes.
+            DeploymentError: if a provider refuses.
+        """
+        config = site.file.config
+        site.config = parse(config, stack=site.name)
+        return site.engine.up(site.name, config, on_step=on_step)
+
+    def _site(self, file: StackFile, config: SiteConfig) -> SiteWorld:
+        cluster = KubernetesApi(config.cluster.version)
+        aws = AwsBackend(
+            self.endpoint_url,
+            config.region,
+            config.account,
+            self.faults,
+            self._effects,
+            tables=self._tables,
+            ledger=self.ledger,
+        )
+        kubernetes = KubernetesBackend(lambda: cluster, self.faults, region=config.region)
+        backends = {"aws": aws, "kubernetes": kubernetes, "random": RandomBackend()}
+        servers = {name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()}
+        ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}
+        engine = self._engine(self._folder / "engine" / config.site, ports)
+        return SiteWorld(file, config, engine, cluster, aws, list(servers.values()))
+
+    def _serve(self, provider: StandInProvider) -> ProviderServer:
+        server = ProviderServer(provider)
+        self._stack.callback(server.stop)
+        return server
+
+    def _eks_provider(self) -> int:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rehearsal.providers.eks"],
+            cwd=in_process.PROGRAM_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=(self._folder / "eks.log").open("ab"),
+            text=True,
+        )
+        self._stack.callback(_end, process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.strip().isdigit():
+            raise DeploymentError(f"the eks stand-in did not start: {(self._folder / 'eks.log').read_text()[-2000:]}")
+        return int(line)
+
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,44 @@
+"""Every adapter by the resource type it stands in for."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from rehearsal.providers.aws import (
+    acm,
+    dynamodb,
+    ec2,
+    eks,
+    eks_access,
+    elbv2,
+    iam,
+    kms,
+    logs,
+    rds,
+    rds_groups,
+    route53,
+    s3,
+    secretsmanager,
+    security_groups,
+)
+from rehearsal.providers.aws.adapter import Adapter
+
+_MODULES: tuple[ModuleType, ...] = (
+    acm,
+    dynamodb,
+    ec2,
+    eks,
+    eks_access,
+    elbv2,
+    iam,
+    kms,
+    logs,
+    rds,
+    rds_groups,
+    route53,
+    s3,
+    secretsmanager,
+    security_groups,
+)
+
+ADAPTERS: dict[str, Adapter] = {adapter.type: adapter for module in _MODULES for adapter in module.ADAPTERS}

@@ -1,0 +1,186 @@
+"""Route 53 zones, records and health checks, such as a DNS evaluator can read back with boto3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
+from rehearsal.providers.aws.translate import parameters
+from rehearsal.providers.backend import Plain, digest
+
+
+def _create_zone(call: Call) -> Created:
+    name: str = call.inputs["name"]
+    config = {"Comment": call.inputs.get("comment") or "Managed by Pulumi", "PrivateZone": False}
+    made = call.do("CreateHostedZone", Name=name, CallerReference=digest(call.urn, 32), HostedZoneConfig=config)
+    id_: str = made["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    if call.inputs.get("enableAcceleratedRecovery"):
+        call.pretend("UpdateHostedZoneFeatures", HostedZoneId=id_, EnableAcceleratedRecovery=True)
+    servers: list[str] = made["DelegationSet"]["NameServers"]
+    call.table("route53-zones")[id_] = name.rstrip(".")
+    return id_, {
+        "zoneId": id_,
+        "arn": f"arn:aws:route53:::hostedzone/{id_}",
+        "nameServers": sorted(servers),
+        "primaryNameServer": servers[0],
+    }
+
+
+def _update_zone(call: Call) -> Plain:
+    if "comment" in call.changed:
+        call.do("UpdateHostedZoneComment", Id=call.id, Comment=call.inputs.get("comment") or "")
+    return {}
+
+
+def _fqdn(call: Call) -> str:
+    """The record's full name: a name given relative to the zone is completed, as the provider does."""
+    zones, id_ = call.table("route53-zones"), call.inputs["zoneId"]
+    if id_ not in zones:
+        zones[id_] = call.do("GetHostedZone", Id=id_)["HostedZone"]["Name"].rstrip(".")
+    zone, name = zones[id_], str(call.inputs["name"]).rstrip(".").lower()
+    if not name:
+        return zone
+    return name if name == zone or name.endswith(f".{zone}") else f"{name}.{zone}"
+
+
+def _record_set(inputs: Plain, fqdn: str) -> Plain:
+    found: Plain = {"Name": fqdn, "Type": inputs["type"], **_routing(inputs)}
+    for alias in inputs.get("aliases") or []:
+        found["AliasTarget"] = {
+            "HostedZoneId": alias["zoneId"],
+            "DNSName": alias["name"],
+            "EvaluateTargetHealth": bool(alias["evaluateTargetHealth"]),
+        }
+    if inputs.get("records"):
+        found["TTL"] = int(inputs["ttl"])
+        found["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
+    return found
+
+
+def _routing(inputs: Plain) -> Plain:
+    found: Plain = {}
+    for key, member, inner in (
+        ("failoverRoutingPolicies", "Failover", "type"),
+        ("latencyRoutingPolicies", "Region", "region"),
+        ("weightedRoutingPolicies", "Weight", "weight"),
+    ):
+        for policy in inputs.get(key) or []:
+            found[member] = policy[inner]
+    for key, member in (
+        ("setIdentifier", "SetIdentifier"),
+        ("healthCheckId", "HealthCheckId"),
+        ("multivalueAnswerRoutingPolicy", "MultiValueAnswer"),
+    ):
+        if inputs.get(key):
+            found[member] = inputs[key]
+    return found
+
+
+def _change(call: Call, action: str, record_set: Plain) -> None:
+    batch = {"Changes": [{"Action": action, "ResourceRecordSet": record_set}]}
+    call.do("ChangeResourceRecordSets", HostedZoneId=call.inputs["zoneId"], ChangeBatch=batch)
+
+
+def _create_record(call: Call) -> Created:
+    fqdn = _fqdn(call)
+    _change(call, "UPSERT" if call.inputs.get("allowOverwrite") else "CREATE", _record_set(call.inputs, fqdn))
+    parts = [call.inputs["zoneId"], fqdn, call.inputs["type"], call.inputs.get("setIdentifier")]
+    return "_".join(str(part) for part in parts if part), {"fqdn": fqdn}
+
+
+def _update_record(call: Call) -> Plain:
+    _change(call, "UPSERT", _record_set(call.inputs, call.outputs["fqdn"]))
+    return {}
+
+
+def _delete_record(call: Call) -> None:
+    _change(call, "DELETE", _record_set(call.outputs, call.outputs["fqdn"]))
+
+
+def _check_record(inputs: Plain) -> list[tuple[str, str]]:
+    """Rules of Route 53 and of the provider that moto does not keep."""
+    policies = [key for key in inputs if "RoutingPolic" in key and inputs[key]]
+    found = [("setIdentifier", f"is needed with {policies[0]}")] if policies and not inputs.get("setIdentifier") else []
+    if bool(inputs.get("aliases")) == bool(inputs.get("records")):
+        found.append(("records", "exactly one of aliases and records is needed"))
+    if inputs.get("records") and inputs.get("ttl") is None:
+        found.append(("ttl", "is needed with records"))
+    failover: list[Plain] = inputs.get("failoverRoutingPolicies") or []
+    if any(policy["type"] == "PRIMARY" for policy in failover) and not inputs.get("healthCheckId"):
+        if not any(alias.get("evaluateTargetHealth") for alias in inputs.get("aliases") or []):
+            found.append(("healthCheckId", "a PRIMARY failover record without a health check never fails over"))
+    return found
+
+
+_CHECK_NAMES = {
+    "fqdn": "FullyQualifiedDomainName",
+    "ipAddress": "IPAddress",
+    "invertHealthcheck": "Inverted",
+    "childHealthchecks": "ChildHealthChecks",
+    "childHealthThreshold": "HealthThreshold",
+    "enableSni": "EnableSNI",
+}
+_CHECK_KEYS = words(
+    "type fqdn ipAddress port resourcePath searchString requestInterval failureThreshold measureLatency invertHealthcheck"
+    " disabled enableSni childHealthchecks childHealthThreshold regions"
+)
+_CHECK_FIXED = words("type requestInterval measureLatency")
+
+
+def _check_config(call: Call, keys: frozenset[str]) -> Plain:
+    shape: Any = call.clients.model("route53", "CreateHealthCheck").input_shape
+    given = {key: call.inputs[key] for key in sorted(keys) if call.inputs.get(key) is not None}
+    return parameters(shape.members["HealthCheckConfig"], given, _CHECK_NAMES)
+
+
+def _create_check(call: Call) -> Created:
+    made = call.do(
+        "CreateHealthCheck", CallerReference=digest(call.urn, 32), HealthCheckConfig=_check_config(call, _CHECK_KEYS)
+    )
+    id_: str = made["HealthCheck"]["Id"]
+    return id_, {"arn": f"arn:aws:route53:::healthcheck/{id_}"}
+
+
+def _update_check(call: Call) -> Plain:
+    """Everything that can change is sent again, since moto drops the regions of a check that is updated without them."""
+    call.do("UpdateHealthCheck", HealthCheckId=call.id, **_check_config(call, _CHECK_KEYS - _CHECK_FIXED))
+    return {}
+
+
+ADAPTERS = (
+    Adapter(
+        type="aws:route53/zone:Zone",
+        service="route53",
+        inputs=words("name comment forceDestroy enableAcceleratedRecovery"),
+        create=_create_zone,
+        update=_update_zone,
+        updates=words("comment forceDestroy"),
+        delete=remover("DeleteHostedZone", Id="id"),
+        name="name",
+    ),
+    Adapter(
+        type="aws:route53/record:Record",
+        service="route53",
+        inputs=words(
+            "zoneId name type ttl records aliases setIdentifier healthCheckId allowOverwrite failoverRoutingPolicies"
+            " latencyRoutingPolicies weightedRoutingPolicies multivalueAnswerRoutingPolicy"
+        ),
+        create=_create_record,
+        update=_update_record,
+        updates=words(
+            "ttl records aliases healthCheckId allowOverwrite failoverRoutingPolicies latencyRoutingPolicies"
+            " weightedRoutingPolicies multivalueAnswerRoutingPolicy"
+        ),
+        delete=_delete_record,
+        check=_check_record,
+    ),
+    Adapter(
+        type="aws:route53/healthCheck:HealthCheck",
+        service="route53",
+        inputs=_CHECK_KEYS,
+        create=_create_check,
+        update=_update_check,
+        updates=_CHECK_KEYS - _CHECK_FIXED,
+        delete=remover("DeleteHealthCheck", HealthCheckId="id"),
+    ),
+)

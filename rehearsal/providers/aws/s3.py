@@ -1,0 +1,207 @@
+"""S3 buckets, their configuration, and objects.
+
+moto reads a Deny statement without its Condition and would refuse every call: such statements are validated as JSON and
+kept in the table `s3-policies` with the rest of the policy, and only the other statements are put.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+from rehearsal.providers.aws.adapter import Adapter, Call, Created, nothing, words
+from rehearsal.providers.aws.translate import parameters
+from rehearsal.providers.backend import Plain
+
+_LOG = logging.getLogger(__name__)
+
+
+def _create_bucket(call: Call) -> Created:
+    name: str = call.inputs["bucket"]
+    place: Plain = {} if call.region == "us-east-1" else {"LocationConstraint": call.region}
+    options: Plain = {"CreateBucketConfiguration": place} if place else {}
+    if call.inputs.get("objectLockEnabled"):
+        options["ObjectLockEnabledForBucket"] = True
+    call.do("CreateBucket", Bucket=name, **options)
+    if call.tag_list:
+        call.do("PutBucketTagging", Bucket=name, Tagging={"TagSet": call.tag_list})
+    return name, {
+        "arn": f"arn:aws:s3:::{name}",
+        "bucketDomainName": f"{name}.s3.amazonaws.com",
+        "bucketRegionalDomainName": f"{name}.s3.{call.region}.amazonaws.com",
+    }
+
+
+def _delete_bucket(call: Call) -> None:
+    if call.outputs.get("forceDestroy"):
+        listed = call.do("ListObjectVersions", Bucket=call.id)
+        for found in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+            call.do("DeleteObject", Bucket=call.id, Key=found["Key"], VersionId=found["VersionId"])
+    call.do("DeleteBucket", Bucket=call.id)
+
+
+def _setting(
+    token: str, operation: str, member: str, keys: str, *, undo: str | None = None, inner: str | None = None
+) -> Adapter:
+    """A resource that is one setting of a bucket: put to create and to change, and taken back by `undo`."""
+    names = {inner: "Rules"} if inner else {}
+
+    def put(call: Call) -> Plain:
+        shape: Any = call.clients.model("s3", operation).input_shape.members[member]
+        given = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
+        value = given["versioningConfiguration"] if "versioningConfiguration" in given else given
+        call.do(operation, Bucket=call.inputs["bucket"], **{member: parameters(shape, value, names | _S3_NAMES)})
+        return {}
+
+    def create(call: Call) -> Created:
+        return call.inputs["bucket"], put(call)
+
+    def delete(call: Call) -> None:
+        if undo:
+            call.do(undo, Bucket=call.id)
+
+    return Adapter(
+        type=f"aws:s3/{token[0].lower()}{token[1:]}:{token}",
+        service="s3",
+        inputs=words(f"bucket {keys}"),
+        create=create,
+        update=put,
+        updates=words(keys),
+        delete=delete if undo else nothing,
+    )
+
+
+_S3_NAMES = {
+    "sseAlgorithm": "SSEAlgorithm",
+    "kmsMasterKeyId": "KMSMasterKeyID",
+    "mfaDelete": "MFADelete",
+    "id": "ID",
+    "rule": "Rules",
+}
+
+
+def _put_policy(call: Call) -> Created:
+    bucket: str = call.inputs["bucket"]
+    policy: Plain = json.loads(call.inputs["policy"])
+    statements: list[Plain] = policy["Statement"]
+    felt = [each for each in statements if not (each["Effect"] == "Deny" and each.get("Condition"))]
+    if len(felt) < len(statements):
+        _LOG.info("%s: %d conditional Deny statements are kept, not put on moto", bucket, len(statements) - len(felt))
+    call.table("s3-policies")[bucket] = policy
+    if felt:
+        call.do("PutBucketPolicy", Bucket=bucket, Policy=json.dumps({**policy, "Statement": felt}))
+    else:
+        call.clients.ask("s3", call.region, "PutBucketPolicy")
+    return bucket, {}
+
+
+def _update_policy(call: Call) -> Plain:
+    return _put_policy(call)[1]
+
+
+def _delete_policy(call: Call) -> None:
+    call.do("DeleteBucketPolicy", Bucket=call.id)
+    call.table("s3-policies").pop(call.id, None)
+
+
+def _check_policy(inputs: Plain) -> list[tuple[str, str]]:
+    try:
+        json.loads(inputs.get("policy") or "{}")
+    except ValueError as error:
+        return [("policy", f"is no JSON: {error}")]
+    return []
+
+
+_OBJECT_KEYS = "contentType cacheControl contentEncoding contentDisposition contentLanguage serverSideEncryption kmsKeyId storageClass"
+_OBJECT_NAMES = {"kmsKeyId": "SSEKMSKeyId"}
+
+
+def _put_object(call: Call) -> Plain:
+    inputs = call.inputs
+    encoded: str | None = inputs.get("contentBase64")
+    body = base64.b64decode(encoded) if encoded else str(inputs.get("content") or "").encode()
+    tags = {"Tagging": urlencode(inputs["tags"])} if inputs.get("tags") else {}
+    keys = words(_OBJECT_KEYS)
+    made = call.send(
+        "PutObject", keys, renames=_OBJECT_NAMES, Bucket=inputs["bucket"], Key=inputs["key"], Body=body, **tags
+    )
+    return {"etag": made["ETag"].strip('"'), "versionId": made.get("VersionId", "")}
+
+
+def _create_object(call: Call) -> Created:
+    bucket, key = call.inputs["bucket"], call.inputs["key"]
+    return f"{bucket}/{key}", {"arn": f"arn:aws:s3:::{bucket}/{key}", **_put_object(call)}
+
+
+def _delete_object(call: Call) -> None:
+    call.do("DeleteObject", Bucket=call.outputs["bucket"], Key=call.outputs["key"])
+
+
+def _read_object(call: Call) -> Plain:
+    head = call.do("HeadObject", Bucket=call.outputs["bucket"], Key=call.outputs["key"])
+    return {"etag": head["ETag"].strip('"')}
+
+
+ADAPTERS = (
+    Adapter(
+        type="aws:s3/bucket:Bucket",
+        service="s3",
+        inputs=words("bucket bucketPrefix forceDestroy objectLockEnabled"),
+        create=_create_bucket,
+        updates=words("forceDestroy"),
+        delete=_delete_bucket,
+        name="bucket",
+    ),
+    _setting("BucketVersioning", "PutBucketVersioning", "VersioningConfiguration", "versioningConfiguration"),
+    _setting(
+        "BucketPublicAccessBlock",
+        "PutPublicAccessBlock",
+        "PublicAccessBlockConfiguration",
+        "blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets",
+        undo="DeletePublicAccessBlock",
+    ),
+    _setting(
+        "BucketOwnershipControls",
+        "PutBucketOwnershipControls",
+        "OwnershipControls",
+        "rule",
+        undo="DeleteBucketOwnershipControls",
+    ),
+    _setting(
+        "BucketServerSideEncryptionConfiguration",
+        "PutBucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        "rules",
+        undo="DeleteBucketEncryption",
+    ),
+    _setting(
+        "BucketLifecycleConfiguration",
+        "PutBucketLifecycleConfiguration",
+        "LifecycleConfiguration",
+        "rules",
+        undo="DeleteBucketLifecycle",
+    ),
+    Adapter(
+        type="aws:s3/bucketPolicy:BucketPolicy",
+        service="s3",
+        inputs=words("bucket policy"),
+        create=_put_policy,
+        update=_update_policy,
+        updates=words("policy"),
+        delete=_delete_policy,
+        check=_check_policy,
+    ),
+    Adapter(
+        type="aws:s3/bucketObjectv2:BucketObjectv2",
+        service="s3",
+        inputs=words(f"bucket key content contentBase64 {_OBJECT_KEYS}"),
+        create=_create_object,
+        update=_put_object,
+        updates=words(f"content contentBase64 {_OBJECT_KEYS}"),
+        delete=_delete_object,
+        read=_read_object,
+    ),
+)

@@ -1,0 +1,154 @@
+"""The random stand-in: values that depend on the URN and a seed alone, so that a rehearsal can be run again."""
+
+from __future__ import annotations
+
+import base64
+import random
+import string
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from rehearsal.providers.backend import Plain, UnknownType, digest
+
+_SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
+"""The provider's default set of special characters."""
+_WORDS = (
+    "able",
+    "brave",
+    "calm",
+    "dear",
+    "eager",
+    "fair",
+    "glad",
+    "keen",
+    "kind",
+    "mild",
+    "neat",
+    "proud",
+    "sure",
+    "warm",
+)
+
+_TEXT_KEYS = frozenset(
+    "keepers length lower minLower minNumeric minSpecial minUpper number numeric overrideSpecial special upper".split()
+)
+
+
+def _text(source: random.Random, inputs: Plain) -> str:
+    """A text of the length asked for, with at least as many of each kind of character as asked for."""
+    special = inputs.get("overrideSpecial") or _SPECIAL
+    numeric = inputs.get("numeric", inputs.get("number", True))
+    kinds = (
+        (string.ascii_lowercase, inputs.get("lower", True), inputs.get("minLower", 0)),
+        (string.ascii_uppercase, inputs.get("upper", True), inputs.get("minUpper", 0)),
+        (string.digits, numeric, inputs.get("minNumeric", 0)),
+        (special, inputs.get("special", True), inputs.get("minSpecial", 0)),
+    )
+    chosen = [source.choice(letters) for letters, _, least in kinds for _ in range(int(least))]
+    everything = "".join(letters for letters, wanted, _ in kinds if wanted)
+    chosen += [source.choice(everything) for _ in range(int(inputs["length"]) - len(chosen))]
+    source.shuffle(chosen)
+    return "".join(chosen)
+
+
+def _string(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    text = _text(source, inputs)
+    return text, {"result": text}
+
+
+def _password(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    """The id of a password is `none`: ids are not secret."""
+    text = _text(source, inputs)
+    return "none", {"result": text, "bcryptHash": f"$2a$10$rehearsal{digest(text, 44)}"}
+
+
+def _id(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    raw = source.randbytes(int(inputs["byteLength"]))
+    prefix: str = inputs.get("prefix") or ""
+    url = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return url, {
+        "b64Url": prefix + url,
+        "b64Std": prefix + base64.b64encode(raw).decode(),
+        "hex": prefix + raw.hex(),
+        "dec": prefix + str(int.from_bytes(raw)),
+    }
+
+
+def _pet(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    words = [source.choice(_WORDS) for _ in range(int(inputs.get("length") or 2))]
+    name = str(inputs.get("separator") or "-").join([*([inputs["prefix"]] if inputs.get("prefix") else []), *words])
+    return name, {}
+
+
+def _uuid(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    text = str(uuid.UUID(bytes=source.randbytes(16), version=4))
+    return text, {"result": text}
+
+
+def _integer(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
+    number = source.randint(int(inputs["min"]), int(inputs["max"]))
+    return str(number), {"result": number}
+
+
+_Make = Callable[[random.Random, Plain], tuple[str, Plain]]
+
+_KINDS: dict[str, tuple[_Make, frozenset[str]]] = {
+    "random:index/randomString:RandomString": (_string, _TEXT_KEYS),
+    "random:index/randomPassword:RandomPassword": (_password, _TEXT_KEYS),
+    "random:index/randomId:RandomId": (_id, frozenset({"byteLength", "keepers", "prefix"})),
+    "random:index/randomPet:RandomPet": (_pet, frozenset({"keepers", "length", "prefix", "separator"})),
+    "random:index/randomUuid:RandomUuid": (_uuid, frozenset({"keepers"})),
+    "random:index/randomInteger:RandomInteger": (_integer, frozenset({"keepers", "max", "min", "seed"})),
+}
+
+
+class RandomBackend:
+    """The random provider. Every input is part of the value, so any change replaces it (the provider's documentation)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
+        """Inputs that the type does not have, and a text too short for what it has to hold."""
+        known = self.replaces(type_)
+        failures = [(key, f"{type_} has no such input") for key in inputs if key not in known]
+        least = sum(int(value or 0) for key, value in inputs.items() if key.startswith("min") and key != "min")
+        if "length" in known and "length" in inputs and int(inputs["length"]) < least:
+            failures.append(("length", f"is {inputs['length']}, less than the {least} characters asked for"))
+        return failures
+
+    def replaces(self, type_: str) -> frozenset[str]:
+        """Every input. Raises UnknownType."""
+        return _kind(type_)[1]
+
+    def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
+        """A value that the URN and the seed decide."""
+        make, _ = _kind(type_)
+        source = random.Random(f"{self._seed}/{urn}/{sorted((inputs.get('keepers') or {}).items())}")
+        id_, computed = make(source, {key: value for key, value in inputs.items() if value is not None})
+        return id_, {**inputs, **computed, "id": id_}
+
+    def update(self, type_: str, urn: str, id_: str, old_inputs: Plain, inputs: Plain, outputs: Plain) -> Plain:
+        """Nothing can change in place.
+
+        Raises:
+            ValueError: always; the engine asks for a replacement instead.
+        """
+        raise ValueError(f"{type_}: a random value is replaced, never changed")
+
+    def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
+        """Nothing is left behind."""
+        _kind(type_)
+
+    def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
+        """The state is all there is."""
+        _kind(type_)
+        return outputs
+
+
+def _kind(type_: str) -> tuple[Any, frozenset[str]]:
+    try:
+        return _KINDS[type_]
+    except KeyError:
+        raise UnknownType(type_) from None

@@ -1,0 +1,247 @@
+"""People who use the platform, as a black box: each tier is asked at an interval, and every answer is kept."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import math
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from rehearsal.world.clock import Clock
+from rehearsal.world.dns import ClientResolver, NoAnswer
+from stacks import objectives
+
+SHORTEST_TIMEOUT_SECONDS = 1.0
+"""The least real time that a request gets, however fast the clock: the machine does not run faster with it."""
+
+
+class Network(Protocol):
+    """The way from a name that DNS answered to a socket."""
+
+    def dial(self, target: str) -> tuple[str, int]:
+        """Where a load balancer's name is reached on this machine.
+
+        Raises:
+            TimeoutError: if nothing would answer there; the client lets its own time limit pass.
+            ConnectionError: if the connection is refused at once.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One request. `at` is the simulated second when it was over; `latency` is real seconds."""
+
+    tier: str
+    at: float
+    ok: bool
+    latency: float
+    reason: str = ""
+    """Why it failed."""
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """Something that the platform said it keeps, at a simulated second."""
+
+    id: str
+    at: float
+
+
+class Refused(Exception):  # noqa: N818 - an answer rather than a mistake
+    """An answer that is not what was asked for."""
+
+
+class BlackBoxClient:
+    """Asks each tier from a thread of its own between `start` and `stop`, knowing nothing but the domain.
+
+    Args:
+        domain: the platform's.
+        network: the way to a load balancer.
+        resolver: the client's own, with its cache.
+        clock: simulated time.
+        interval: simulated seconds between two requests of a tier.
+        timeout: simulated seconds that a request may take, but see SHORTEST_TIMEOUT_SECONDS.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        *,
+        network: Network,
+        resolver: ClientResolver,
+        clock: Clock,
+        interval: float = 5.0,
+        timeout: float = 5.0,
+    ) -> None:
+        self._domain = domain
+        self._network = network
+        self._resolver = resolver
+        self._clock = clock
+        self._interval = interval
+        self._timeout = timeout
+        self._run_id = uuid.uuid4().hex[:8]
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._samples: dict[str, list[Sample]] = {tier.name: [] for tier in objectives.TIERS}
+        self._events: list[Acknowledged] = []
+        self._users: list[Acknowledged] = []
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._failure: Exception | None = None
+        self._probes: dict[str, Callable[[], None]] = {
+            objectives.CRISIS.name: self._ask_for_help,
+            objectives.HOTLINE.name: self._ask_for_hotline,
+            objectives.CORE.name: self._write_user,
+            objectives.FULL.name: self._look_at_everything,
+            objectives.DATA.name: self._write_and_read_back,
+        }
+
+    @property
+    def events(self) -> tuple[Acknowledged, ...]:
+        """Crisis events that were acknowledged; the ledger keeps each under `event#<id>`."""
+        with self._lock:
+            return tuple(self._events)
+
+    @property
+    def users(self) -> tuple[Acknowledged, ...]:
+        """User rows that were acknowledged."""
+        with self._lock:
+            return tuple(self._users)
+
+    def samples(self, tier: str) -> tuple[Sample, ...]:
+        """All requests of a tier so far, in order."""
+        with self._lock:
+            return tuple(self._samples[tier])
+
+    def outage(self, tier: str, since: float, until: float = math.inf) -> float:
+        """Simulated seconds from `since` to the first success after which nothing failed before `until`.
+
+        0 if nothing failed; infinity if the tier did not come back.
+        """
+        return outage([sample for sample in self.samples(tier) if since <= sample.at < until], since)
+
+    def ask(self, tier: str) -> Sample:
+        """Send one request now and keep its sample."""
+        began, reason = time.perf_counter(), ""
+        try:
+            self._probes[tier]()
+        except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswer, Refused) as error:
+            reason = str(error) or type(error).__name__
+        sample = Sample(tier, self._clock.now(), not reason, time.perf_counter() - began, reason)
+        with self._lock:
+            self._samples[tier].append(sample)
+        return sample
+
+    def start(self) -> None:
+        """Begin to ask."""
+        for tier in self._probes:
+            thread = threading.Thread(target=self._run, args=(tier,), name=f"client-{tier}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask no more; every thread has ended when this returns.
+
+        Raises:
+            RuntimeError: if one ended before, of a fault of the rehearsal's own.
+        """
+        self._stopping.set()
+        while self._threads:
+            self._threads.pop().join()
+        if self._failure is not None:
+            raise RuntimeError("a client died") from self._failure
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self, tier: str) -> None:
+        try:
+            while not self._stopping.is_set():
+                began = self._clock.now()
+                self.ask(tier)
+                self._clock.wait(self._stopping, began + self._interval - self._clock.now())
+        except Exception as error:  # noqa: BLE001 - told by `stop`, in the thread that asks
+            self._failure = error
+
+    def _ask_for_help(self) -> None:
+        body = {"id": self._new_id("event"), "message": "I am having thoughts of self-harm", "test": False}
+        answer = self._send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
+        if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
+            raise Refused(f"the crisis was not noted: {answer}")
+        self._keep(self._events, str(body["id"]))
+
+    def _ask_for_hotline(self) -> None:
+        body = {"emergency": True, "test": True}
+        answer = self._send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
+        if answer.get("connection_status") != "connected":
+            raise Refused(f"the hotline is not connected: {answer}")
+
+    def _write_user(self) -> None:
+        self._new_user()
+
+    def _look_at_everything(self) -> None:
+        self._send(self._domain, "GET", "/health/complete")
+
+    def _write_and_read_back(self) -> None:
+        self._send(self._domain, "GET", f"/api/users?id={self._new_user()}")
+
+    def _new_user(self) -> str:
+        user = self._new_id("user")
+        self._send(self._domain, "POST", "/api/users", {"id": user})
+        self._keep(self._users, user)
+        return user
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}-{self._run_id}-{next(self._numbers):06d}"
+
+    def _keep(self, kept: list[Acknowledged], id_: str) -> None:
+        with self._lock:
+            kept.append(Acknowledged(id_, self._clock.now()))
+
+    def _send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Send a request as a browser does: resolve, connect, ask. Anything but a 2xx answer is refused."""
+        connection = http.client.HTTPConnection(*self._dial(host), timeout=self._real_timeout())
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, payload, {"Host": host, "Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        if not 200 <= response.status < 300:
+            raise Refused(f"{response.status}: {text.decode(errors='replace')[:200]}")
+        return cast("dict[str, Any]", json.loads(text))
+
+    def _dial(self, host: str) -> tuple[str, int]:
+        target = self._resolver.resolve(host)
+        try:
+            return self._network.dial(target)
+        except TimeoutError:
+            self._clock.wait(self._stopping, self._timeout)
+            raise
+
+    def _real_timeout(self) -> float:
+        return max(SHORTEST_TIMEOUT_SECONDS, self._clock.real(self._timeout))
+
+
+def outage(samples: Sequence[Sample], since: float) -> float:
+    """Simulated seconds from `since` to the first success after the last failure; infinity if none followed."""
+    failures = [index for index, sample in enumerate(samples) if not sample.ok]
+    if not failures:
+        return 0.0
+    after = samples[failures[-1] + 1 :]
+    return after[0].at - since if after else math.inf

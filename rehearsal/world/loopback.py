@@ -1,0 +1,156 @@
+"""An HTTP server on loopback that can vanish and come back at the same port, as a lost region does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER for no seconds: closing sends a reset instead of a farewell."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request with a JSON body; without one, the body is empty."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP status and a JSON body."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class LoopbackServer:
+    """Serves `answer`, a thread a request, from `start` to `close`.
+
+    An exception in `answer` is a 500 that names it: a fault of the rehearsal's own must show in its figures.
+    """
+
+    def __init__(self, name: str, answer: Callable[[Request], Reply]) -> None:
+        self._server = _Server(answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=name, daemon=True)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, the same for life."""
+        host, port = self._server.server_address[:2]
+        return str(host), int(port)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Vanish: open connections break, with their requests unanswered, and new ones are reset."""
+        self._server.vanish()
+
+    def restore(self) -> None:
+        """Answer again."""
+        self._server.gone.clear()
+
+    def close(self) -> None:
+        """Vanish for good; every thread has ended when this returns."""
+        self._server.vanish()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that server_close waits for them
+    request_queue_size = 128
+
+    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+        self.answer = answer
+        self.gone = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def vanish(self) -> None:
+        self.gone.set()
+        with self._open_lock:
+            for connection in self._open:
+                _reset(connection)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        with self._open_lock:
+            self._open.add(request)
+            if self.gone.is_set():
+                _reset(request)
+                return False
+        return True
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def _reset(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
+        """Say nothing: the client's record is the log."""
+
+    def _serve(self) -> None:
+        server = cast("_Server", self.server)
+        try:
+            request = self._request()
+        except ValueError as error:
+            reply = Reply(400, {"error": f"the body is not a JSON object: {error}"})
+        else:
+            try:
+                reply = server.answer(request)
+            except Exception as error:  # noqa: BLE001 - told in the answer, see LoopbackServer
+                reply = Reply(500, {"error": repr(error)})
+        self._send(reply)
+
+    def _request(self) -> Request:
+        parts = urlsplit(self.path)
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.loads(raw) if raw else {}
+        if not isinstance(body, dict):
+            raise ValueError("an object was expected")  # noqa: TRY004 - answered as any other malformed body
+        return Request(self.command, parts.path, dict(parse_qsl(parts.query)), cast("dict[str, Any]", body))
+
+    def _send(self, reply: Reply) -> None:
+        payload = json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)

@@ -1,0 +1,202 @@
+"""One site's services behind its load balancer: what people reach, as far as a recovery is about it.
+
+Real HTTP on loopback, real commits and real ledger writes. The detection, the escalation and the hotline behind it
+stand in for the platform's own services.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import Any, Self
+
+from rehearsal.world.detector import KEYWORD_ONLY, detect
+from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.loopback import LoopbackServer, Reply, Request
+from rehearsal.world.users import DatabaseUnavailable, Users
+from stacks.naming import LEDGER_KEY
+
+BACKEND = "mental-health-backend"
+FRONTEND = "mental-health-frontend"
+CRISIS_DETECTOR = "crisis-detector"
+HOTLINE_GATEWAY = "hotline-gateway"
+DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
+
+ROUTES = (
+    ("/api/crisis/hotline*", HOTLINE_GATEWAY),
+    ("/api/crisis/*", CRISIS_DETECTOR),
+    ("/api/*", BACKEND),
+    ("/health*", BACKEND),
+    ("/ws*", BACKEND),
+    ("*", FRONTEND),
+)
+"""The load balancer's rules, the first that matches wins; a test holds them against the declared ones."""
+
+_SAMPLE = "I am thinking about hurting myself"
+
+
+class SitePlatform:
+    """A site's services, from `start` to `close`.
+
+    Args:
+        site: the site's name.
+        region: where it is; its crisis events go into the ledger there.
+        read_config: the ConfigMap's data as pods see it now.
+        replicas: how many pods of each deployment are ready now, by the deployment's name.
+        ledger: the crisis ledger.
+        conninfo: what psycopg connects by, for the ConfigMap's DB_HOST; None if there is no such database.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        region: str,
+        *,
+        read_config: Callable[[], Mapping[str, str]],
+        replicas: Callable[[], Mapping[str, int]],
+        ledger: GlobalTable,
+        conninfo: Callable[[str], str | None],
+    ) -> None:
+        self._site = site
+        self._region = region
+        self._read_config = read_config
+        self._replicas = replicas
+        self._ledger = ledger
+        self._users = Users(conninfo)
+        self._server = LoopbackServer(f"platform-{site}", self._answer)
+        self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
+            ("GET", "/"): lambda _: Reply(200, {"site": site}),
+            ("GET", "/health"): lambda _: Reply(200, {"status": "healthy", "site": site}),
+            ("GET", "/health/complete"): self._complete_health,
+            ("GET", "/api/users"): self._get_user,
+            ("POST", "/api/users"): self._add_user,
+            ("GET", "/api/crisis/health"): self._crisis_health,
+            ("GET", "/api/crisis/test"): self._crisis_health,
+            ("POST", "/api/crisis/detect"): self._detect,
+            ("POST", "/api/crisis/escalate"): self._escalate,
+            ("POST", "/api/crisis/hotline"): self._hotline,
+        }
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the load balancer."""
+        return self._server.address
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._server.start()
+
+    def cut(self) -> None:
+        """Vanish with the region: open connections break, new ones are reset."""
+        self._server.cut()
+
+    def restore(self) -> None:
+        """Come back with the region."""
+        self._server.restore()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._server.close()
+        self._users.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, request: Request) -> Reply:
+        deployment = next(name for pattern, name in ROUTES if fnmatchcase(request.path, pattern))
+        if self._replicas().get(deployment, 0) < 1:
+            return Reply(503, {"error": f"{deployment} has no pod that is ready"})
+        handler = self._handlers.get((request.method, request.path))
+        if handler is None:
+            return Reply(404, {"error": f"{request.method} {request.path} is not served"})
+        try:
+            return handler(request)
+        except ConnectionError as error:  # the ledger or the database
+            return Reply(503, {"error": str(error)})
+
+    @property
+    def _mode(self) -> str:
+        return self._read_config().get("CRISIS_FALLBACK_MODE", KEYWORD_ONLY)
+
+    @property
+    def _database_host(self) -> str:
+        return self._read_config().get("DB_HOST", "")
+
+    def _crisis_health(self, _: Request) -> Reply:
+        """Detection works. Says nothing of the ledger: a check that fails in all sites at once would move nobody."""
+        works = detect(_SAMPLE, self._mode)
+        return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
+
+    def _detect(self, request: Request) -> Reply:
+        message = request.body.get("message")
+        if not isinstance(message, str):
+            return Reply(400, {"error": "message is missing"})
+        mode = self._mode
+        found: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
+        if found["crisis_detected"] and not request.body.get("test"):
+            found["event_id"] = self._record("event", request, mode=mode)
+        return Reply(200, found)
+
+    def _escalate(self, request: Request) -> Reply:
+        if request.body.get("test"):
+            return Reply(200, {"escalation_id": f"test-{uuid.uuid4()}"})
+        severity = str(request.body.get("severity", "high"))
+        return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
+
+    def _record(self, kind: str, request: Request, **facts: str) -> str:
+        """Put an event into the ledger before anybody is told that it was noted. What was said is not kept."""
+        given = request.body.get("id")
+        id_ = given if isinstance(given, str) else str(uuid.uuid4())
+        self._ledger.put(self._region, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
+        return id_
+
+    def _hotline(self, _: Request) -> Reply:
+        provider = self._read_config().get("HOTLINE_PROVIDER", "primary")
+        return Reply(200, {"connection_status": "connected", "provider": provider})
+
+    def _add_user(self, request: Request) -> Reply:
+        user = request.body.get("id")
+        if not isinstance(user, str):
+            return Reply(400, {"error": "id is missing"})
+        if self._read_config().get("EMERGENCY_READ_ONLY") == "true":
+            return Reply(503, {"error": "this site is read-only"})
+        self._users.add(self._database_host, user)
+        return Reply(201, {"id": user})
+
+    def _get_user(self, request: Request) -> Reply:
+        user = request.query.get("id", "")
+        found = self._users.has(self._database_host, user)
+        return Reply(200, {"id": user}) if found else Reply(404, {"error": "no such user"})
+
+    def _complete_health(self, _: Request) -> Reply:
+        ready = self._replicas()
+        parts = {name: ready.get(name, 0) >= 1 for name in DEPLOYMENTS}
+        parts |= {"database": self._database_serves(), "ledger": self._ledger_answers()}
+        healthy = all(parts.values())
+        states = {name: "healthy" if fine else "unhealthy" for name, fine in parts.items()}
+        body = {"status": "healthy" if healthy else "unhealthy", "site": self._site, "components": states}
+        return Reply(200 if healthy else 503, body)
+
+    def _database_serves(self) -> bool:
+        """The active site's database takes writes and the site lets them; a standby's answers."""
+        config = self._read_config()
+        try:
+            writable = self._users.takes_writes(self._database_host)
+        except DatabaseUnavailable:
+            return False
+        return config.get("SITE_ROLE") != "active" or (writable and config.get("EMERGENCY_READ_ONLY") != "true")
+
+    def _ledger_answers(self) -> bool:
+        try:
+            self._ledger.get(self._region, "health")
+        except ConnectionError:
+            return False
+        return True

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rehearsal.world.client import BlackBoxClient, Sample, outage
+from rehearsal.world.clock import Clock, ManualClock, ScaledClock
+from rehearsal.world.dns import ClientResolver, Resolver
+from rehearsal.world.loopback import LoopbackServer, Reply, Request
+from rehearsal.world.zone import Alias, Record, Zone
+from stacks.objectives import TIERS
+
+TIER_NAMES = [tier.name for tier in TIERS]
+ZONE = Zone(
+    tuple(Record(name=name, type="A", alias=Alias("site.elb", False)) for name in ("example.com", "api.example.com"))
+)
+
+
+class World:
+    """A platform that answers as it is told, and the way to it."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.users: set[str] = set()
+        self.dials: list[str] = []
+        self.reachable = True
+        self.overrides: dict[str, Reply] = {}
+        self.server = LoopbackServer("platform", self._answer)
+
+    def dial(self, target: str) -> tuple[str, int]:
+        self.dials.append(target)
+        if not self.reachable:
+            raise TimeoutError(f"{target} does not answer")
+        return self.server.address
+
+    def _answer(self, request: Request) -> Reply:
+        self.requests.append(request)
+        if request.path in self.overrides:
+            return self.overrides[request.path]
+        if request.path == "/api/crisis/detect":
+            return Reply(200, {"crisis_detected": True, "event_id": request.body["id"]})
+        if request.path == "/api/crisis/hotline":
+            return Reply(200, {"connection_status": "connected"})
+        if request.method == "POST":
+            self.users.add(str(request.body["id"]))
+            return Reply(201, {})
+        if request.path == "/api/users":
+            return Reply(200 if request.query["id"] in self.users else 404, {})
+        return Reply(200, {"status": "healthy"})
+
+
+class Forgetful(set[str]):
+    """Rows that are gone when they are asked for."""
+
+    def add(self, element: str, /) -> None:
+        """Keep nothing."""
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    found = World()
+    found.server.start()
+    yield found
+    found.server.close()
+
+
+def client_of(world: World, clock: Clock, **options: float) -> BlackBoxClient:
+    resolver = ClientResolver(Resolver(ZONE, lambda _: True), clock)
+    return BlackBoxClient("example.com", network=world, resolver=resolver, clock=clock, **options)
+
+
+def test_each_tier_asks_its_own_question(world: World) -> None:
+    client = client_of(world, ManualClock())
+
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for tier in TIER_NAMES:
+        del world.requests[:]
+        assert client.ask(tier).ok
+        asked[tier] = [(request.method, request.path) for request in world.requests]
+
+    assert asked == {
+        "crisis": [("POST", "/api/crisis/detect")],
+        "hotline": [("POST", "/api/crisis/hotline")],
+        "core": [("POST", "/api/users")],
+        "full": [("GET", "/health/complete")],
+        "data": [("POST", "/api/users"), ("GET", "/api/users")],
+    }
+    assert set(world.dials) == {"site.elb"}
+
+
+def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock)
+    for tier in TIER_NAMES:
+        clock.advance(10)
+        client.ask(tier)
+
+    assert [event.at for event in client.events] == [10.0]
+    assert [user.at for user in client.users] == [30.0, 50.0]
+    assert {user.id for user in client.users} == world.users
+    assert len({entry.id for entry in (*client.events, *client.users)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("tier", "path", "reply"),
+    [
+        ("crisis", "/api/crisis/detect", Reply(503, {})),
+        ("crisis", "/api/crisis/detect", Reply(200, {"crisis_detected": False})),
+        ("crisis", "/api/crisis/detect", Reply(200, {"crisis_detected": True, "event_id": "another"})),
+        ("hotline", "/api/crisis/hotline", Reply(200, {"connection_status": "busy"})),
+        ("core", "/api/users", Reply(503, {})),
+        ("full", "/health/complete", Reply(503, {})),
+        ("data", "/api/users", Reply(503, {})),
+    ],
+)
+def test_an_answer_that_does_not_help_is_a_failure_and_acknowledges_nothing(
+    world: World, tier: str, path: str, reply: Reply
+) -> None:
+    world.overrides[path] = reply
+    client = client_of(world, ManualClock())
+
+    sample = client.ask(tier)
+    assert not sample.ok
+    assert sample.reason
+    assert client.samples(tier) == (sample,)
+    assert (client.events, client.users) == ((), ())
+
+
+def test_a_row_that_cannot_be_read_back_fails_the_data_tier_alone(world: World) -> None:
+    client = client_of(world, ManualClock())
+    world.users = Forgetful()
+
+    assert client.ask("core").ok
+    assert not client.ask("data").ok
+
+
+def test_a_connection_that_times_out_takes_its_simulated_time_and_a_reset_does_not(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock, timeout=5.0)
+    world.reachable = False
+    assert client.ask("full") == Sample(
+        "full", 5.0, False, client.samples("full")[0].latency, "site.elb does not answer"
+    )
+
+    world.reachable = True
+    world.server.cut()
+    assert not client.ask("full").ok
+    assert clock.now() == 5.0
+
+    world.server.restore()
+    assert client.ask("full").ok
+    assert client.outage("full", since=0.0) == 5.0
+
+
+def test_a_name_without_an_answer_is_a_failure(world: World) -> None:
+    clock = ManualClock()
+    resolver = ClientResolver(Resolver(Zone(), lambda _: True), clock)
+    client = BlackBoxClient("example.com", network=world, resolver=resolver, clock=clock)
+
+    assert client.ask("core").reason == "the zone has no record example.com"
+
+
+def sample(at: float, ok: bool) -> Sample:
+    return Sample("core", at, ok, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds"),
+    [
+        ([], 0.0),
+        ([(101, True), (106, True)], 0.0),
+        ([(101, True), (106, False), (111, True)], 11.0),
+        ([(101, False), (106, True), (111, False), (116, True), (121, True)], 16.0),
+        ([(101, True), (106, False)], math.inf),
+    ],
+)
+def test_an_outage_ends_with_the_first_success_after_which_nothing_fails(
+    answers: list[tuple[float, bool]], seconds: float
+) -> None:
+    assert outage([sample(at, ok) for at, ok in answers], since=100.0) == seconds
+
+
+@given(st.lists(st.booleans(), max_size=12))
+def test_an_outage_is_as_long_as_the_last_failure_says(oks: list[bool]) -> None:
+    samples = [sample(100.0 + index, ok) for index, ok in enumerate(oks)]
+    found = outage(samples, since=100.0)
+
+    assert (found == 0) == all(oks)
+    if 0 < found < math.inf:
+        assert not samples[int(found) - 1].ok
+        assert all(oks[int(found) :])
+    assert (found == math.inf) == (bool(oks) and not oks[-1])
+
+
+def test_an_outage_counts_only_what_was_asked_in_its_window(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock)
+    for at, ok in ((10, False), (20, True), (30, False), (40, True), (50, False)):
+        clock.advance(at - clock.now())
+        world.overrides = {} if ok else {"/health/complete": Reply(503, {})}
+        client.ask("full")
+
+    assert client.outage("full", since=15.0, until=45.0) == 25.0
+    assert client.outage("full", since=15.0) == math.inf
+    assert client.outage("core", since=15.0) == 0.0
+
+
+def client_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("client-")]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    waiting = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        waiting.wait(0.01)
+    raise AssertionError("it did not happen")
+
+
+def test_every_tier_is_asked_again_and_again_and_all_threads_end(world: World) -> None:
+    client = client_of(world, ScaledClock(200), interval=1.0)
+    with client:
+        wait_until(lambda: all(len(client.samples(tier)) > 2 for tier in TIER_NAMES))
+        assert sorted(client_threads()) == sorted(f"client-{tier}" for tier in TIER_NAMES)
+
+    assert client_threads() == []
+    assert all(sample.ok for tier in TIER_NAMES for sample in client.samples(tier))
+
+
+def test_the_threads_end_also_when_the_rehearsal_fails(world: World) -> None:
+    client = client_of(world, ScaledClock(200), interval=3600.0)
+    world.reachable = False
+
+    with pytest.raises(KeyError), client:
+        raise KeyError
+
+    assert client_threads() == []
+
+
+def test_a_client_that_dies_of_a_fault_of_its_own_says_so(world: World) -> None:
+    client = client_of(world, ScaledClock(200))
+    client._probes["full"] = lambda: {}.missing  # pyright: ignore[reportAttributeAccessIssue]
+    client.start()
+    wait_until(lambda: client._failure is not None)
+
+    with pytest.raises(RuntimeError, match="a client died"):
+        client.stop()
+    assert client_threads() == []

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from rehearsal.world import loopback, platform
+from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
+from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.loopback import LoopbackServer, Reply
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
+from rehearsal.world.postgres import PostgresServers
+from stacks.naming import LEDGER_KEY, LEDGER_TABLE
+
+EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
+CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": False}
+
+
+class Site:
+    """A site before the load balancer, with what its pods read."""
+
+    def __init__(self, ledger: GlobalTable, databases: PostgresServers) -> None:
+        self.config = {
+            "SITE_ROLE": "active",
+            "DB_HOST": "leader",
+            "EMERGENCY_READ_ONLY": "false",
+            "CRISIS_FALLBACK_MODE": "hybrid",
+            "HOTLINE_PROVIDER": "primary",
+        }
+        self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
+        self.platform = SitePlatform(
+            "primary",
+            EAST,
+            read_config=lambda: self.config,
+            replicas=lambda: self.pods,
+            ledger=ledger,
+            conninfo=lambda host: databases[host].conninfo() if host in databases else None,
+        )
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        return ask(self.platform.address, method, path, body)
+
+
+def ask(address: tuple[str, int], method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+    connection = HTTPConnection(*address, timeout=10)
+    try:
+        connection.request(method, path, body=None if body is None else json.dumps(body))
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
+    with PostgresServers(Path(tmp_path_factory.mktemp("logs"))) as servers:
+        servers.create("leader", "secret")
+        servers.replicate("replica", "leader")
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    session = boto3.session.Session("rehearsal", "rehearsal")
+    for region in (EAST, WEST):
+        client = session.client("dynamodb", region, endpoint_url=f"http://{host}:{port}")
+        client.create_table(
+            TableName=LEDGER_TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+        )
+        client.close()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def faults() -> FaultSwitch:
+    return FaultSwitch()
+
+
+@pytest.fixture(scope="module")
+def ledger(endpoint: str, faults: FaultSwitch) -> GlobalTable:
+    return GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+
+
+@pytest.fixture
+def site(ledger: GlobalTable, databases: PostgresServers, faults: FaultSwitch) -> Iterator[Site]:
+    found = Site(ledger, databases)
+    with found.platform:
+        yield found
+    for region in faults.lost:
+        faults.restore(region)
+
+
+def test_a_crisis_event_is_in_the_ledger_of_both_regions_when_it_is_acknowledged(
+    site: Site, ledger: GlobalTable
+) -> None:
+    answer = site.ask("POST", "/api/crisis/detect", CRISIS)
+
+    assert answer == (200, {"crisis_detected": True, "mode": "hybrid", "event_id": "e1"})
+    kept = {LEDGER_KEY: "event#e1", "site": "primary", "mode": "hybrid"}
+    assert (ledger.get(EAST, "event#e1"), ledger.get(WEST, "event#e1")) == (kept, kept)
+
+
+def test_a_crisis_event_that_the_ledger_cannot_keep_is_not_acknowledged(site: Site, faults: FaultSwitch) -> None:
+    faults.lose(WEST)
+    faults.lose(WITNESS)
+
+    status, body = site.ask("POST", "/api/crisis/detect", CRISIS | {"id": "e2"})
+    assert status == 503
+    assert "fewer than two of the ledger's three regions answer" in body["error"]
+    status, body = site.ask("GET", "/health/complete")
+    assert (status, body["components"]["ledger"]) == (503, "unhealthy")
+    assert site.ask("GET", "/api/crisis/health")[0] == 200
+
+
+def test_tests_and_harmless_messages_leave_nothing_in_the_ledger(site: Site, ledger: GlobalTable) -> None:
+    before = ledger.scan(EAST)
+
+    assert site.ask("POST", "/api/crisis/detect", CRISIS | {"test": True}) == (
+        200,
+        {"crisis_detected": True, "mode": "hybrid"},
+    )
+    assert site.ask("POST", "/api/crisis/detect", {"message": "good morning"})[1]["crisis_detected"] is False
+    assert site.ask("POST", "/api/crisis/escalate", {"severity": "high", "test": True})[1]["escalation_id"]
+    assert ledger.scan(EAST) == before
+
+
+def test_an_escalation_is_kept_under_its_id(site: Site, ledger: GlobalTable) -> None:
+    status, body = site.ask("POST", "/api/crisis/escalate", {"severity": "high", "test": False})
+
+    assert status == 200
+    kept = ledger.get(WEST, f"escalation#{body['escalation_id']}")
+    assert kept is not None
+    assert kept["severity"] == "high"
+
+
+def test_the_mode_and_the_hotline_provider_follow_the_config_map(site: Site) -> None:
+    site.config |= {"CRISIS_FALLBACK_MODE": "keyword_only", "HOTLINE_PROVIDER": "backup"}
+
+    assert site.ask("POST", "/api/crisis/detect", CRISIS)[1]["mode"] == "keyword_only"
+    assert site.ask("POST", "/api/crisis/hotline", {"emergency": True, "test": True}) == (
+        200,
+        {"connection_status": "connected", "provider": "backup"},
+    )
+    assert site.ask("GET", "/api/crisis/test") == (200, {"status": "operational", "mode": "keyword_only"})
+
+
+def test_a_user_is_committed_to_the_sites_own_database_before_the_answer(
+    site: Site, databases: PostgresServers
+) -> None:
+    assert site.ask("POST", "/api/users", {"id": "ada"}) == (201, {"id": "ada"})
+    with databases["leader"].connect() as connection:
+        assert connection.execute("SELECT count(*) FROM users WHERE id = 'ada'").fetchone() == (1,)
+    assert site.ask("GET", "/api/users?id=ada") == (200, {"id": "ada"})
+    assert site.ask("GET", "/api/users?id=nobody")[0] == 404
+
+
+def test_a_read_only_site_and_a_replica_refuse_users_and_serve_the_crisis(site: Site) -> None:
+    site.config["EMERGENCY_READ_ONLY"] = "true"
+    assert site.ask("POST", "/api/users", {"id": "x"}) == (503, {"error": "this site is read-only"})
+
+    site.config |= {"EMERGENCY_READ_ONLY": "false", "DB_HOST": "replica"}
+    status, body = site.ask("POST", "/api/users", {"id": "x"})
+    assert status == 503
+    assert "read-only transaction" in body["error"]
+    assert site.ask("GET", "/api/users?id=x")[0] == 404
+    assert site.ask("POST", "/api/crisis/detect", CRISIS)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("deployment", "method", "path"),
+    [
+        (BACKEND, "GET", "/health"),
+        (BACKEND, "GET", "/api/users?id=x"),
+        (CRISIS_DETECTOR, "GET", "/api/crisis/health"),
+        (HOTLINE_GATEWAY, "POST", "/api/crisis/hotline"),
+        (FRONTEND, "GET", "/"),
+    ],
+)
+def test_a_deployment_without_pods_answers_503_and_the_others_go_on(
+    site: Site, deployment: str, method: str, path: str
+) -> None:
+    assert site.ask(method, path)[0] in {200, 404}
+    site.pods[deployment] = 0
+
+    assert site.ask(method, path) == (503, {"error": f"{deployment} has no pod that is ready"})
+    other = "/" if deployment != FRONTEND else "/health"
+    assert site.ask("GET", other)[0] == 200
+
+
+def test_complete_health_is_that_of_every_part(site: Site) -> None:
+    parts = [*DEPLOYMENTS, "database", "ledger"]
+    assert site.ask("GET", "/health/complete") == (
+        200,
+        {"status": "healthy", "site": "primary", "components": dict.fromkeys(parts, "healthy")},
+    )
+    site.pods[HOTLINE_GATEWAY] = 0
+    status, body = site.ask("GET", "/health/complete")
+    assert (status, body["status"]) == (503, "unhealthy")
+    assert [name for name, state in body["components"].items() if state == "unhealthy"] == [HOTLINE_GATEWAY]
+
+
+@pytest.mark.parametrize(
+    ("role", "host", "read_only", "status"),
+    [
+        ("active", "leader", "false", 200),
+        ("active", "leader", "true", 503),
+        ("active", "replica", "false", 503),
+        ("standby", "replica", "true", 200),
+        ("standby", "nowhere", "true", 503),
+    ],
+)
+def test_an_active_site_is_whole_only_with_a_database_that_takes_writes(
+    site: Site, role: str, host: str, read_only: str, status: int
+) -> None:
+    site.config |= {"SITE_ROLE": role, "DB_HOST": host, "EMERGENCY_READ_ONLY": read_only}
+
+    assert site.ask("GET", "/health/complete")[0] == status
+
+
+def test_a_site_that_is_cut_resets_every_connection_and_answers_again_at_the_same_port(site: Site) -> None:
+    address = site.platform.address
+    site.platform.cut()
+    with pytest.raises(ConnectionError):
+        site.ask("GET", "/health")
+
+    site.platform.restore()
+    assert site.platform.address == address
+    assert site.ask("GET", "/health")[0] == 200
+
+
+def test_a_request_that_is_under_way_when_the_site_is_cut_gets_no_answer() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(_: loopback.Request) -> Reply:
+        entered.set()
+        leave.wait(10)
+        return Reply(200, {})
+
+    server, failures = LoopbackServer("slow", slow), list[Exception]()
+    server.start()
+
+    def client() -> None:
+        try:
+            ask(server.address, "GET", "/")
+        except ConnectionError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    assert entered.wait(10)
+    server.cut()
+    thread.join(10)
+    leave.set()
+    server.close()
+
+    assert len(failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/users", {}),
+        ("/api/users", {"id": 7}),
+        ("/api/users", [1]),
+        ("/api/crisis/detect", {"text": "x"}),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_the_clients_mistake(site: Site, path: str, body: object) -> None:
+    assert site.ask("POST", path, body)[0] == 400
+
+
+def test_an_unknown_path_is_not_found_and_a_body_that_is_no_json_is_refused(site: Site) -> None:
+    assert site.ask("GET", "/api/nothing")[0] == 404
+    host, port = site.platform.address
+    with pytest.raises(urllib.error.HTTPError, match="400") as refused:
+        urllib.request.urlopen(f"http://{host}:{port}/api/users", data=b"{", timeout=10)
+    refused.value.close()
+
+
+def test_a_fault_of_the_rehearsals_own_is_a_500_that_names_it(site: Site) -> None:
+    site.pods = None  # pyright: ignore[reportAttributeAccessIssue]
+
+    status, body = site.ask("GET", "/health")
+    assert status == 500
+    assert "AttributeError" in body["error"]
+
+
+def test_a_database_that_is_lost_costs_writes_until_it_is_back(tmp_path: Path, ledger: GlobalTable) -> None:
+    with PostgresServers(tmp_path) as servers:
+        servers.create("leader", "secret")
+        site = Site(ledger, servers)
+        with site.platform:
+            assert site.ask("POST", "/api/users", {"id": "ada"})[0] == 201
+            servers.kill("leader")
+            assert site.ask("POST", "/api/users", {"id": "bob"})[0] == 503
+            assert site.ask("GET", "/health")[0] == 200
+            servers.start("leader")
+            assert site.ask("POST", "/api/users", {"id": "bob"})[0] == 201
+            assert site.ask("GET", "/api/users?id=ada")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("message", "keyword_only", "hybrid"),
+    [
+        ("I am having thoughts of self-harm", True, True),
+        ("I am thinking about hurting myself", True, True),
+        ("I feel hopeless and alone", False, True),
+        ("I feel alone", False, False),
+        ("what a fine day", False, False),
+    ],
+)
+def test_keywords_need_no_model_and_hybrid_finds_more(message: str, keyword_only: bool, hybrid: bool) -> None:
+    assert detect(message, KEYWORD_ONLY) is keyword_only
+    assert detect(message, HYBRID) is hybrid
+
+
+def test_the_routes_are_the_load_balancers_declared_ones() -> None:
+    from components.kube.services import SERVICES
+    from components.load_balancer import DEFAULT, ROUTES
+
+    declared = [(pattern, service.name) for service, patterns in ROUTES for pattern in patterns]
+
+    assert list(platform.ROUTES) == [*declared, ("*", DEFAULT.name)]
+    assert set(DEPLOYMENTS) == {service.name for service in SERVICES}
