@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import subprocess
 import sys
 import threading
@@ -32,6 +34,9 @@ from stacks.config import SiteConfig, parse
 
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 """What the stand-ins say they are: the versions that the program's own packages ask for."""
+
+_MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
+"""AWS's own policies exist, and a certificate is issued as soon as it is proved. moto reads these when it is asked."""
 
 
 class Engine(Protocol):
@@ -107,6 +112,8 @@ class OfflineAccount:
         self._lock = threading.Lock()
         self.ledger: GlobalTable | None = None
         self.sites: dict[str, SiteWorld] = {}
+        os.environ.update(_MOTO)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every call otherwise
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._moto.start()
         self._stack.callback(self._moto.stop)
@@ -160,7 +167,7 @@ class OfflineAccount:
             tables=self._tables,
             ledger=self.ledger,
         )
-        kubernetes = KubernetesBackend(lambda: cluster, self.faults, region=config.region)
+        kubernetes = KubernetesBackend(lambda: cluster, region=config.region, faults=self.faults)
         backends = {"aws": aws, "kubernetes": kubernetes, "random": RandomBackend()}
         servers = {name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()}
         ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}

@@ -139,7 +139,7 @@ class SiteConfig(_Section):
     timeline: tuple[str, ...] = Field(strict=False)
     discards: tuple[int, ...] = Field(default=(), strict=False)
     globals: Literal["own", "use"]
-    zone_id: Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")] | None = None
+    zone_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{6,32}$")] | None = None
     protect: bool = True
     peer: Peer
     network: NetworkConfig

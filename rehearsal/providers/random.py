@@ -31,7 +31,10 @@ _WORDS = (
 )
 
 _TEXT_KEYS = frozenset(
-    "keepers length lower minLower minNumeric minSpecial minUpper number numeric overrideSpecial special upper".split()
+    {
+        *("keepers", "length", "lower", "minLower", "minNumeric", "minSpecial", "minUpper"),
+        *("number", "numeric", "overrideSpecial", "special", "upper"),
+    }
 )
 
 
@@ -104,10 +107,13 @@ _KINDS: dict[str, tuple[_Make, frozenset[str]]] = {
 
 
 class RandomBackend:
-    """The random provider. Every input is part of the value, so any change replaces it (the provider's documentation)."""
+    """The random provider. Every input is part of the value, so any change replaces it, as its documentation says."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
+
+    def configure(self, settings: Plain) -> None:
+        """The provider has no settings."""
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
         """Inputs that the type does not have, and a text too short for what it has to hold."""

@@ -194,7 +194,10 @@ class BlackBoxClient:
         self._new_user()
 
     def _look_at_everything(self) -> None:
-        self._send(self._domain, "GET", "/health/complete")
+        answer = self._send(self._domain, "GET", "/health/complete")
+        # A standby is whole for what it is; people are served in full only by a site that takes their writes.
+        if answer.get("role") != "active":
+            raise Refused(f"the site that answers is not active: {answer}")
 
     def _write_and_read_back(self) -> None:
         self._send(self._domain, "GET", f"/api/users?id={self._new_user()}")

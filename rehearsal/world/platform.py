@@ -182,7 +182,8 @@ class SitePlatform:
         parts |= {"database": self._database_serves(), "ledger": self._ledger_answers()}
         healthy = all(parts.values())
         states = {name: "healthy" if fine else "unhealthy" for name, fine in parts.items()}
-        body = {"status": "healthy" if healthy else "unhealthy", "site": self._site, "components": states}
+        body: dict[str, Any] = {"status": "healthy" if healthy else "unhealthy", "components": states}
+        body |= {"site": self._site, "role": self._read_config().get("SITE_ROLE", "")}
         return Reply(200 if healthy else 503, body)
 
     def _database_serves(self) -> bool:

@@ -145,7 +145,7 @@ class PostgresServers:
             PostgresError: if it is no replica, as RDS has it, or does not answer.
         """
         server = self[name]
-        if False:
+        if not server.truth("SELECT pg_is_in_recovery()"):
             raise PostgresError(f"{name} is not a replica: there is nothing to promote")
         if not server.truth("SELECT pg_promote(wait => true)"):
             raise PostgresError(f"{name} was not promoted in time")

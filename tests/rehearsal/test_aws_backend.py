@@ -36,10 +36,12 @@ CLUSTER = "aws:eks/cluster:Cluster"
 ADDON = "aws:eks/addon:Addon"
 
 _numbers = count(1)
-TRUST = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
 
 
 def unique(stem: str) -> str:
@@ -144,7 +146,7 @@ def test_an_input_that_no_adapter_understands_is_refused_before_anything_is_made
 
 def test_a_nested_input_that_aws_does_not_have_is_an_error(world):
     template = "aws:ec2/launchTemplate:LaunchTemplate"
-    with pytest.raises(UnknownProperty, match="metadataOptions.httpTokenz"):
+    with pytest.raises(UnknownProperty, match=r"metadataOptions\.httpTokenz"):
         make(world.east, template, {"metadataOptions": {"httpTokenz": "required"}})
 
 
@@ -161,7 +163,9 @@ def test_what_cannot_be_changed_in_place_either_replaces_or_is_told(world):
     name = unique("vpc")
     made = make(world.east, VPC, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "default"}, name)
     with pytest.raises(Unsupported, match="cannot change instanceTenancy in place"):
-        change(world.east, VPC, made, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "x"})
+        change(
+            world.east, VPC, made, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "x"}
+        )
 
 
 def test_a_nameless_resource_gets_its_logical_name_and_a_suffix_that_stays(world):
@@ -170,7 +174,12 @@ def test_a_nameless_resource_gets_its_logical_name_and_a_suffix_that_stays(world
     assert id_.startswith("nodes-role-")
     assert len(id_) == len("nodes-role-") + 7
     updated = world.east.update(
-        ROLE, urn("nodes-role", ROLE), id_, {"assumeRolePolicy": TRUST}, {"assumeRolePolicy": TRUST, "description": "x"}, outputs
+        ROLE,
+        urn("nodes-role", ROLE),
+        id_,
+        {"assumeRolePolicy": TRUST},
+        {"assumeRolePolicy": TRUST, "description": "x"},
+        outputs,
     )
     assert updated["name"] == id_
 
@@ -228,7 +237,9 @@ def test_nothing_is_made_changed_read_or_removed_in_a_lost_region(world):
     world.faults.lose(WEST)
     for attempt in (
         lambda: make(world.west, VPC, {"cidrBlock": "10.0.0.0/16"}),
-        lambda: change(world.west, VPC, made, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16", "tags": {"a": "b"}}),
+        lambda: change(
+            world.west, VPC, made, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16", "tags": {"a": "b"}}
+        ),
         lambda: world.west.read(VPC, urn("x"), *made),
         lambda: remove(world.west, VPC, made),
         lambda: make(world.east, VPC, {"cidrBlock": "10.0.0.0/16", "region": WEST}),
@@ -268,7 +279,11 @@ def test_a_network_is_there_for_boto3_to_see(world):
     address, eip = make(world.east, "aws:ec2/eip:Eip", {"domain": "vpc"})
     nat, nat_outputs = make(world.east, "aws:ec2/natGateway:NatGateway", {"subnetId": first, "allocationId": address})
     table, _ = make(world.east, "aws:ec2/routeTable:RouteTable", {"vpcId": vpc})
-    make(world.east, "aws:ec2/route:Route", {"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat})
+    make(
+        world.east,
+        "aws:ec2/route:Route",
+        {"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat},
+    )
     make(world.east, "aws:ec2/routeTableAssociation:RouteTableAssociation", {"routeTableId": table, "subnetId": second})
     seen = world.client("ec2").describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
     assert [route["NatGatewayId"] for route in seen["Routes"] if "NatGatewayId" in route] == [nat]
@@ -299,8 +314,8 @@ def test_a_network_goes_in_the_reverse_order(world):
 
 def test_endpoints_and_flow_logs_take_their_parameters_from_aws_own_description(world):
     vpc, ids = subnets(world.east)
-    role, role_outputs = make(world.east, ROLE, {"assumeRolePolicy": TRUST})
-    logs, log_outputs = make(world.east, "aws:cloudwatch/logGroup:LogGroup", {"name": unique("/flow")})
+    _, role_outputs = make(world.east, ROLE, {"assumeRolePolicy": TRUST})
+    _, log_outputs = make(world.east, "aws:cloudwatch/logGroup:LogGroup", {"name": unique("/flow")})
     _, endpoint_outputs = make(
         world.east,
         "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -335,7 +350,13 @@ def test_a_rule_between_groups_comes_and_goes(world):
     vpc, _ = make(world.east, VPC, {"cidrBlock": "10.0.0.0/16"})
     database, _ = make(world.east, GROUP, {"vpcId": vpc})
     pods, _ = make(world.east, GROUP, {"vpcId": vpc})
-    inputs = {"securityGroupId": database, "referencedSecurityGroupId": pods, "ipProtocol": "tcp", "fromPort": 5432, "toPort": 5432}
+    inputs = {
+        "securityGroupId": database,
+        "referencedSecurityGroupId": pods,
+        "ipProtocol": "tcp",
+        "fromPort": 5432,
+        "toPort": 5432,
+    }
     rule = make(world.east, INGRESS, inputs)
     seen = world.client("ec2").describe_security_groups(GroupIds=[database])["SecurityGroups"][0]["IpPermissions"]
     assert [(p["FromPort"], p["UserIdGroupPairs"][0]["GroupId"]) for p in seen] == [(5432, pods)]
@@ -367,7 +388,10 @@ def test_a_changed_launch_template_is_a_new_version(world):
     }
     made = make(world.east, template, inputs)
     assert made[1]["latestVersion"] == 1
-    changed = {**inputs, "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": "true", "volumeSize": 90}}]}
+    changed = {
+        **inputs,
+        "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": "true", "volumeSize": 90}}],
+    }
     assert change(world.east, template, made, inputs, changed)[1]["latestVersion"] == 2
     versions = world.client("ec2").describe_launch_template_versions(LaunchTemplateId=made[0], Versions=["2"])
     data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
@@ -383,7 +407,9 @@ def test_a_role_takes_aws_managed_and_inline_policies(world):
     managed = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
     make(world.east, "aws:iam/rolePolicyAttachment:RolePolicyAttachment", {"role": role, "policyArn": managed})
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-    inline = make(world.east, "aws:iam/rolePolicy:RolePolicy", {"role": role, "policy": json.dumps(allow), "name": "read"})
+    inline = make(
+        world.east, "aws:iam/rolePolicy:RolePolicy", {"role": role, "policy": json.dumps(allow), "name": "read"}
+    )
     iam = world.client("iam")
     attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
     assert [policy["PolicyArn"] for policy in attached] == [managed]
@@ -393,11 +419,22 @@ def test_a_role_takes_aws_managed_and_inline_policies(world):
 
 
 def test_a_key_rotates_and_is_found_by_its_alias(world):
-    policy = json.dumps({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}],
-    })
-    id_, outputs = make(world.east, "aws:kms/key:Key", {"enableKeyRotation": True, "policy": policy, "tags": {"a": "b"}})
+    policy = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                    "Action": "kms:*",
+                    "Resource": "*",
+                }
+            ],
+        }
+    )
+    id_, outputs = make(
+        world.east, "aws:kms/key:Key", {"enableKeyRotation": True, "policy": policy, "tags": {"a": "b"}}
+    )
     alias = f"alias/{unique('lifeline')}"
     _, alias_outputs = make(world.east, "aws:kms/alias:Alias", {"name": alias, "targetKeyId": id_})
     kms = world.client("kms")
@@ -583,7 +620,7 @@ def test_a_replica_is_deleted_though_moto_answers_with_an_error(databases, world
 def test_a_protected_database_is_not_deleted(databases, world):
     changed = {**databases.leader_inputs, "deletionProtection": True}
     protected = change(world.east, INSTANCE, databases.leader, databases.leader_inputs, changed)
-    with pytest.raises(Exception, match="(?i)deletion ?protection|Cannot delete protected"):
+    with pytest.raises(Exception, match=r"(?i)deletion ?protection|cannot delete protected"):
         remove(world.east, INSTANCE, protected)
     assert protected[1]["arn"] in world.tables["rds-instances"]
 
@@ -633,7 +670,7 @@ def strong_table(name):
 
 
 def claim(table, epoch, owner):
-    item = {"pk": {"S": f"epoch#{epoch}"}, "database": {"S": owner}}
+    item = {"pk": {"S": f"epoch#{epoch}"}, "epoch": {"N": str(epoch)}, "database": {"S": owner}}
     return {"tableName": table, "hashKey": "pk", "item": json.dumps(item, sort_keys=True)}
 
 
@@ -642,7 +679,7 @@ class Ledger:
         self.items: dict[str, dict] = {}
 
     def put_if_absent(self, region, item):
-        return self.items.setdefault(item["pk"]["S"], item) is item
+        return self.items.setdefault(item["pk"], item) is item
 
 
 def test_a_strong_table_stands_in_both_regions_and_not_at_the_witness(world):
@@ -696,7 +733,7 @@ def test_an_injected_ledger_decides_about_claims(world):
     make(backend, ITEM, claim(table, 1, "primary-1"))
     with pytest.raises(Unsupported, match="ConditionalCheckFailedException: epoch#1"):
         make(backend, ITEM, claim(table, 1, "primary-1"))
-    assert ledger.items["epoch#1"]["database"] == {"S": "primary-1"}
+    assert ledger.items == {"epoch#1": {"pk": "epoch#1", "epoch": 1, "database": "primary-1"}}
 
 
 def test_an_item_that_is_gone_is_read_as_none(world):
@@ -723,14 +760,25 @@ def test_a_bucket_gives_its_regional_name_and_takes_its_settings(world):
         ),
         (
             "BucketLifecycleConfiguration",
-            {"rules": [{"id": "old", "status": "Enabled", "filter": {"prefix": ""}, "noncurrentVersionExpiration": {"noncurrentDays": 7}}]},
+            {
+                "rules": [
+                    {
+                        "id": "old",
+                        "status": "Enabled",
+                        "filter": {"prefix": ""},
+                        "noncurrentVersionExpiration": {"noncurrentDays": 7},
+                    }
+                ]
+            },
         ),
     ):
         make(world.west, f"aws:s3/{token[0].lower()}{token[1:]}:{token}", {"bucket": name, **inputs})
     s3 = world.client("s3", WEST)
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
     assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["BlockPublicAcls"] is True
-    assert s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"] == [
+        {"ObjectOwnership": "BucketOwnerEnforced"}
+    ]
     encryption = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
     assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     assert s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"][0]["ID"] == "old"
@@ -777,12 +825,30 @@ def test_taking_the_switch_back_removes_the_object(world):
 def test_failover_latency_and_alias_records_are_there_for_an_evaluator(world):
     zone, outputs = make(world.east, ZONE, {"name": f"{unique('platform')}.example", "enableAcceleratedRecovery": True})
     domain = outputs["name"]
-    check = {"type": "HTTPS", "fqdn": f"primary.{domain}", "port": 443, "resourcePath": "/health", "requestInterval": 10, "failureThreshold": 3}
+    check = {
+        "type": "HTTPS",
+        "fqdn": f"primary.{domain}",
+        "port": 443,
+        "resourcePath": "/health",
+        "requestInterval": 10,
+        "failureThreshold": 3,
+    }
     app, _ = make(world.east, CHECK, check)
-    switch, _ = make(world.east, CHECK, {**check, "fqdn": "bucket.example", "resourcePath": "/takeover", "invertHealthcheck": True})
-    both, _ = make(world.east, CHECK, {"type": "CALCULATED", "childHealthchecks": [app, switch], "childHealthThreshold": 2})
+    switch, _ = make(
+        world.east, CHECK, {**check, "fqdn": "bucket.example", "resourcePath": "/takeover", "invertHealthcheck": True}
+    )
+    both, _ = make(
+        world.east, CHECK, {"type": "CALCULATED", "childHealthchecks": [app, switch], "childHealthThreshold": 2}
+    )
     alias = [{"name": "alb.example", "zoneId": "Z3AADJGX6KTTL2", "evaluateTargetHealth": False}]
-    failover = {"zoneId": zone, "name": domain, "type": "A", "aliases": alias, "setIdentifier": "primary", "healthCheckId": both}
+    failover = {
+        "zoneId": zone,
+        "name": domain,
+        "type": "A",
+        "aliases": alias,
+        "setIdentifier": "primary",
+        "healthCheckId": both,
+    }
     make(world.east, RECORD, {**failover, "failoverRoutingPolicies": [{"type": "PRIMARY"}]})
     _, api = make(
         world.east,
@@ -799,7 +865,11 @@ def test_failover_latency_and_alias_records_are_there_for_an_evaluator(world):
         },
     )
     route53 = world.client("route53")
-    sets = {s["Name"]: s for s in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"] if "SetIdentifier" in s}
+    sets = {
+        s["Name"]: s
+        for s in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        if "SetIdentifier" in s
+    }
     apex, crisis = sets[f"{domain}."], sets[f"api.{domain}."]
     assert (apex["Failover"], apex["HealthCheckId"]) == ("PRIMARY", both)
     assert apex["AliasTarget"]["EvaluateTargetHealth"] is False
@@ -820,7 +890,10 @@ def test_a_record_that_exists_is_overwritten_only_if_that_is_asked_for(world):
         make(world.west, RECORD, inputs)
     made = make(world.west, RECORD, {**inputs, "records": ["b.example"], "allowOverwrite": True})
     remove(world.west, RECORD, made)
-    types = [each["Type"] for each in world.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]]
+    types = [
+        each["Type"]
+        for each in world.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    ]
     assert "CNAME" not in types
 
 
@@ -849,7 +922,14 @@ def test_a_record_that_route_53_would_refuse_or_never_move_is_refused(world, cha
 
 
 def test_a_health_check_is_changed_in_place(world):
-    inputs = {"type": "HTTPS", "fqdn": "a.example", "port": 443, "resourcePath": "/health", "requestInterval": 10, "failureThreshold": 3}
+    inputs = {
+        "type": "HTTPS",
+        "fqdn": "a.example",
+        "port": 443,
+        "resourcePath": "/health",
+        "requestInterval": 10,
+        "failureThreshold": 3,
+    }
     made = make(world.east, CHECK, inputs)
     change(world.east, CHECK, made, inputs, {**inputs, "failureThreshold": 2})
     config = world.client("route53").get_health_check(HealthCheckId=made[0])["HealthCheck"]["HealthCheckConfig"]
@@ -873,13 +953,21 @@ def test_a_certificate_asks_for_the_same_record_in_both_regions_and_once_for_its
 def test_a_load_balancer_sends_each_path_to_its_group(world):
     vpc, ids = subnets(world.east)
     certificate, _ = make(
-        world.east, "aws:acm/certificate:Certificate", {"domainName": f"{unique('x')}.example", "validationMethod": "DNS"}
+        world.east,
+        "aws:acm/certificate:Certificate",
+        {"domainName": f"{unique('x')}.example", "validationMethod": "DNS"},
     )
     balancer_type = "aws:lb/loadBalancer:LoadBalancer"
     balancer = make(
         world.east,
         balancer_type,
-        {"name": unique("alb"), "loadBalancerType": "application", "subnets": ids, "enableDeletionProtection": True, "idleTimeout": 300},
+        {
+            "name": unique("alb"),
+            "loadBalancerType": "application",
+            "subnets": ids,
+            "enableDeletionProtection": True,
+            "idleTimeout": 300,
+        },
     )
     group_inputs = {
         "name": unique("backend"),
@@ -888,7 +976,14 @@ def test_a_load_balancer_sends_each_path_to_its_group(world):
         "protocol": "HTTP",
         "targetType": "ip",
         "deregistrationDelay": 30,
-        "healthCheck": {"path": "/health", "protocol": "HTTP", "matcher": "200", "interval": 10, "timeout": 5, "healthyThreshold": 2},
+        "healthCheck": {
+            "path": "/health",
+            "protocol": "HTTP",
+            "matcher": "200",
+            "interval": 10,
+            "timeout": 5,
+            "healthyThreshold": 2,
+        },
     }
     group, group_outputs = make(world.east, "aws:lb/targetGroup:TargetGroup", group_inputs)
     listener, _ = make(
@@ -915,9 +1010,15 @@ def test_a_load_balancer_sends_each_path_to_its_group(world):
     )
     elb = world.client("elbv2")
     rules = elb.describe_rules(ListenerArn=listener)["Rules"]
-    assert [rule["Conditions"][0]["PathPatternConfig"]["Values"] for rule in rules if rule["Priority"] == "10"] == [["/api/*"]]
+    assert [rule["Conditions"][0]["PathPatternConfig"]["Values"] for rule in rules if rule["Priority"] == "10"] == [
+        ["/api/*"]
+    ]
     seen = elb.describe_target_groups(TargetGroupArns=[group])["TargetGroups"][0]
-    assert (seen["HealthCheckPath"], seen["HealthCheckIntervalSeconds"], seen["Matcher"]) == ("/health", 10, {"HttpCode": "200"})
+    assert (seen["HealthCheckPath"], seen["HealthCheckIntervalSeconds"], seen["Matcher"]) == (
+        "/health",
+        10,
+        {"HttpCode": "200"},
+    )
     assert balancer[1]["dnsName"]
     assert balancer[1]["zoneId"]
     assert group_outputs["arnSuffix"].startswith("targetgroup/")
@@ -929,7 +1030,12 @@ def test_plain_http_is_redirected(world):
     _, ids = subnets(world.east)
     balancer, _ = make(world.east, "aws:lb/loadBalancer:LoadBalancer", {"name": unique("alb"), "subnets": ids})
     redirect = {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
-    inputs = {"loadBalancerArn": balancer, "port": 80, "protocol": "HTTP", "defaultActions": [{"type": "redirect", "redirect": redirect}]}
+    inputs = {
+        "loadBalancerArn": balancer,
+        "port": 80,
+        "protocol": "HTTP",
+        "defaultActions": [{"type": "redirect", "redirect": redirect}],
+    }
     listener, _ = make(world.east, "aws:lb/listener:Listener", inputs)
     seen = world.client("elbv2").describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"][0]
     assert (seen["Type"], seen["RedirectConfig"]["StatusCode"]) == ("redirect", "HTTP_301")
@@ -939,7 +1045,7 @@ def test_plain_http_is_redirected(world):
 
 
 def a_cluster(backend, **more):
-    role, outputs = make(backend, ROLE, {"assumeRolePolicy": TRUST})
+    _, outputs = make(backend, ROLE, {"assumeRolePolicy": TRUST})
     _, ids = subnets(backend)
     inputs = {
         "name": unique("lifeline"),
@@ -957,7 +1063,10 @@ def a_cluster(backend, **more):
 def test_a_cluster_gives_what_its_nodes_and_pods_are_joined_by(world):
     _, outputs = a_cluster(world.east)
     group = outputs["vpcConfig"]["clusterSecurityGroupId"]
-    assert world.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"] == outputs["vpcConfig"]["vpcId"]
+    assert (
+        world.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"]
+        == outputs["vpcConfig"]["vpcId"]
+    )
     assert outputs["endpoint"].startswith("https://")
     assert outputs["certificateAuthority"]["data"]
     assert outputs["identities"][0]["oidcs"][0]["issuer"].startswith("https://")
@@ -1041,7 +1150,12 @@ def test_a_call_that_moto_lacks_is_still_held_against_aws_own_description(world)
 def test_a_pod_identity_is_changed_and_removed_by_its_association(world):
     kind = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
     cluster, _ = a_cluster(world.east)
-    inputs = {"clusterName": cluster, "namespace": "n", "serviceAccount": "s", "roleArn": f"arn:aws:iam::{ACCOUNT}:role/a"}
+    inputs = {
+        "clusterName": cluster,
+        "namespace": "n",
+        "serviceAccount": "s",
+        "roleArn": f"arn:aws:iam::{ACCOUNT}:role/a",
+    }
     made = make(world.east, kind, inputs)
     assert made[1]["associationId"] == made[0]
     change(world.east, kind, made, inputs, {**inputs, "roleArn": f"arn:aws:iam::{ACCOUNT}:role/b"})

@@ -51,7 +51,7 @@ class World:
             return Reply(201, {})
         if request.path == "/api/users":
             return Reply(200 if request.query["id"] in self.users else 404, {})
-        return Reply(200, {"status": "healthy"})
+        return Reply(200, {"status": "healthy", "role": "active"})
 
 
 class Forgetful(set[str]):
@@ -115,6 +115,7 @@ def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None
         ("hotline", "/api/crisis/hotline", Reply(200, {"connection_status": "busy"})),
         ("core", "/api/users", Reply(503, {})),
         ("full", "/health/complete", Reply(503, {})),
+        ("full", "/health/complete", Reply(200, {"status": "healthy", "role": "standby"})),
         ("data", "/api/users", Reply(503, {})),
     ],
 )

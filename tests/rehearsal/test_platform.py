@@ -20,6 +20,7 @@ from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.users import DatabaseUnavailable, Users
 from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
@@ -208,7 +209,12 @@ def test_complete_health_is_that_of_every_part(site: Site) -> None:
     parts = [*DEPLOYMENTS, "database", "ledger"]
     assert site.ask("GET", "/health/complete") == (
         200,
-        {"status": "healthy", "site": "primary", "components": dict.fromkeys(parts, "healthy")},
+        {
+            "status": "healthy",
+            "site": "primary",
+            "role": "active",
+            "components": dict.fromkeys(parts, "healthy"),
+        },
     )
     site.pods[HOTLINE_GATEWAY] = 0
     status, body = site.ask("GET", "/health/complete")
@@ -314,6 +320,21 @@ def test_a_database_that_is_lost_costs_writes_until_it_is_back(tmp_path: Path, l
             servers.start("leader")
             assert site.ask("POST", "/api/users", {"id": "bob"})[0] == 201
             assert site.ask("GET", "/api/users?id=ada")[0] == 200
+
+
+def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_the_pool(tmp_path: Path) -> None:
+    with PostgresServers(tmp_path) as servers:
+        servers.create("leader", "secret")
+        users = Users(lambda host: servers[host].conninfo())
+        with users._connection("leader"), users._connection("leader"), users._connection("leader"):
+            pass
+        servers.kill("leader")
+        servers.start("leader")
+
+        with pytest.raises(DatabaseUnavailable):
+            users.add("leader", "ada")
+        users.add("leader", "ada")
+        users.close()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,14 @@ from rehearsal.world.binaries import PostgresError
 from rehearsal.world.postgres import PostgresServers, Server
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
+    """One server for the tests that only look at it."""
+    with PostgresServers(tmp_path_factory.mktemp("logs")) as running:
+        running.create("primary-1", "secret")
+        yield running
+
+
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[PostgresServers]:
     with PostgresServers(tmp_path / "logs") as running:
@@ -69,15 +77,13 @@ def test_a_promoted_replica_keeps_what_was_replicated_and_the_killed_leader_come
     assert "shutting down" not in log
 
 
-def test_promoting_what_is_no_replica_is_an_error(servers: PostgresServers) -> None:
-    servers.create("primary-1", "secret")
-
+def test_promoting_what_is_no_replica_is_an_error(standing: PostgresServers) -> None:
     with pytest.raises(PostgresError, match=r"^primary-1 is not a replica: there is nothing to promote$"):
-        servers.promote("primary-1")
+        standing.promote("primary-1")
 
 
-def test_commits_are_durable_and_need_the_password(servers: PostgresServers) -> None:
-    server = servers.create("primary-1", "secret")
+def test_commits_are_durable_and_need_the_password(standing: PostgresServers) -> None:
+    server = standing["primary-1"]
 
     with server.connect() as connection:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
@@ -89,13 +95,11 @@ def test_commits_are_durable_and_need_the_password(servers: PostgresServers) -> 
     assert "secret" not in repr(server)
 
 
-def test_a_name_is_given_once_and_an_unknown_one_is_an_error(servers: PostgresServers) -> None:
-    servers.create("primary-1", "secret")
-
+def test_a_name_is_given_once_and_an_unknown_one_is_an_error(standing: PostgresServers) -> None:
     with pytest.raises(PostgresError, match="there is a server primary-1 already"):
-        servers.create("primary-1", "secret")
+        standing.create("primary-1", "secret")
     with pytest.raises(PostgresError, match="there is no server primary-2, only primary-1"):
-        servers.promote("primary-2")
+        standing.promote("primary-2")
 
 
 def test_nothing_is_left_behind_but_the_log_even_after_an_exception(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from rehearsal.providers.backend import UnknownType
 from rehearsal.providers.random import RandomBackend
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
-URN = "urn:pulumi:primary::lifeline::lifeline:index:DatabasePassword$random:index/randomPassword:RandomPassword::password"
+URN = (
+    "urn:pulumi:primary::lifeline::lifeline:index:DatabasePassword$random:index/randomPassword:RandomPassword::password"
+)
 
 
 def test_the_same_urn_and_seed_give_the_same_password():
@@ -43,7 +45,9 @@ def test_a_random_id_is_written_in_every_base():
 def test_changed_keepers_draw_again():
     backend = RandomBackend()
     kind = "random:index/randomInteger:RandomInteger"
-    drawn = {backend.create(kind, URN, {"min": 0, "max": 10**9, "keepers": {"at": str(at)}})[1]["result"] for at in range(3)}
+    drawn = {
+        backend.create(kind, URN, {"min": 0, "max": 10**9, "keepers": {"at": str(at)}})[1]["result"] for at in range(3)
+    }
     assert len(drawn) == 3
 
 

@@ -24,7 +24,7 @@ class Ledger(Protocol):
     """The strongly consistent table, as the world plays it."""
 
     def put_if_absent(self, region: str, item: Plain) -> bool:
-        """Write a typed item (`{"pk": {"S": ...}}`) through a region unless its key is there; whether it was written."""
+        """Write an item of flat values through a region unless its key is there; whether it was written."""
         ...
 
 

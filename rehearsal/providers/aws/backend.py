@@ -55,6 +55,9 @@ class AwsBackend:
         self._effects: Effects = effects or NoEffects()
         self._ledger = ledger
 
+    def configure(self, settings: Plain) -> None:
+        """Nothing to take: the region was given."""
+
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
         """Inputs that the stand-in does not understand, and the type's own rules."""
         adapter = _adapter(type_)

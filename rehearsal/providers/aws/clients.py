@@ -9,6 +9,7 @@ from typing import Any
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.loaders import create_loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 
@@ -26,6 +27,10 @@ _CONFIG = Config(
 )
 
 
+_MODELS = create_loader()
+"""AWS's descriptions of its services, read once a process: they are what a client takes its time for."""
+
+
 class Clients:
     """Clients by service and region, made once. Safe for use by many threads."""
 
@@ -35,6 +40,7 @@ class Clients:
         self._endpoint_url = endpoint_url
         self._faults = faults
         self._session = botocore.session.Session()
+        self._session.register_component("data_loader", _MODELS)
         self._session.set_credentials("rehearsal", "rehearsal")
         self._made: dict[tuple[str, str], BaseClient] = {}
         self._models: dict[str, ServiceModel] = {}

@@ -161,13 +161,19 @@ def _put_item(call: Call) -> Created:
     key = item[call.inputs["hashKey"]]
     if _copies(call, table)["strong"] and call.ledger is not None:
         call.clients.ask("dynamodb", call.region, "PutItem")
-        if not call.ledger.put_if_absent(call.region, item):
+        if not call.ledger.put_if_absent(call.region, _flat(item)):
             raise Unsupported(f"ConditionalCheckFailedException: {next(iter(key.values()))} is in {table} already")
     else:
         names = {"#key": call.inputs["hashKey"]}
         call.do("PutItem", TableName=table, Item=item, ConditionExpression=_CONDITION, ExpressionAttributeNames=names)
         _copy_item(call, table, item)
     return _item_id(table, call.inputs, item), {}
+
+
+def _flat(item: Plain) -> Plain:
+    """Plain values of a typed item: `{"epoch": {"N": "1"}}` is `{"epoch": 1}`."""
+    values = {name: next(iter(typed.items())) for name, typed in item.items()}
+    return {name: int(value) if kind == "N" else value for name, (kind, value) in values.items()}
 
 
 def _copy_item(call: Call, table: str, item: Plain) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, gives, remover, words
+from rehearsal.providers.aws.translate import parameters
 from rehearsal.providers.backend import Plain
 
 
@@ -92,8 +93,6 @@ def _create_route_table(call: Call) -> Created:
 
 
 def _route(call: Call, route: Plain) -> Plain:
-    from rehearsal.providers.aws.translate import parameters
-
     shape: Any = call.clients.model("ec2", "CreateRoute").input_shape
     return parameters(shape, route, _ROUTE_NAMES)
 
@@ -114,12 +113,17 @@ def _associate(call: Call) -> Created:
     return call.send("AssociateRouteTable", ("routeTableId", "subnetId", "gatewayId"))["AssociationId"], {}
 
 
+_ENDPOINT_KEYS = words(
+    "vpcId serviceName vpcEndpointType subnetIds securityGroupIds routeTableIds privateDnsEnabled policy ipAddressType"
+)
+
+
 def _create_endpoint(call: Call) -> Created:
-    keys = words(
-        "vpcId serviceName vpcEndpointType subnetIds securityGroupIds routeTableIds privateDnsEnabled policy ipAddressType"
-    )
     made = call.send(
-        "CreateVpcEndpoint", keys, renames={"policy": "PolicyDocument"}, **call.tag_specifications("vpc-endpoint")
+        "CreateVpcEndpoint",
+        _ENDPOINT_KEYS,
+        renames={"policy": "PolicyDocument"},
+        **call.tag_specifications("vpc-endpoint"),
     )
     endpoint: Plain = made["VpcEndpoint"]
     id_ = endpoint["VpcEndpointId"]
@@ -243,9 +247,7 @@ ADAPTERS = (
     Adapter(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
         service="ec2",
-        inputs=words(
-            "vpcId serviceName vpcEndpointType subnetIds securityGroupIds routeTableIds privateDnsEnabled policy ipAddressType"
-        ),
+        inputs=_ENDPOINT_KEYS,
         create=_create_endpoint,
         update=_update_endpoint,
         updates=words("subnetIds securityGroupIds routeTableIds policy privateDnsEnabled"),
@@ -255,8 +257,8 @@ ADAPTERS = (
         type="aws:ec2/flowLog:FlowLog",
         service="ec2",
         inputs=words(
-            "vpcId subnetId eniId trafficType logDestination logDestinationType logFormat maxAggregationInterval iamRoleArn"
-            " destinationOptions"
+            "vpcId subnetId eniId trafficType logDestination logDestinationType logFormat maxAggregationInterval"
+            " iamRoleArn destinationOptions"
         ),
         create=_create_flow_log,
         delete=_delete_flow_log,

@@ -56,7 +56,7 @@ def _cluster_outputs(call: Call, made: Plain, group: str, vpc: str) -> Plain:
 
 
 def _update_cluster(call: Call) -> Plain:
-    """Validated against AWS's operations only: moto's own update loses subnets and its version update does not exist."""
+    """Validated against AWS's operations only: moto's update loses subnets, and it has none of the version."""
     if "version" in call.changed:
         call.pretend("UpdateClusterVersion", name=call.id, version=call.inputs["version"])
     changed = call.changed & (_CLUSTER_UPDATES - {"version", "enabledClusterLogTypes"})
@@ -83,8 +83,8 @@ def _delete_cluster(call: Call) -> None:
 
 
 _GROUP_KEYS = words(
-    "clusterName nodeGroupName nodeRoleArn subnetIds scalingConfig updateConfig amiType capacityType instanceTypes diskSize"
-    " labels taints launchTemplate version releaseVersion nodeRepairConfig tags"
+    "clusterName nodeGroupName nodeRoleArn subnetIds scalingConfig updateConfig amiType capacityType instanceTypes"
+    " diskSize labels taints launchTemplate version releaseVersion nodeRepairConfig tags"
 )
 _GROUP_CONFIG = words("scalingConfig updateConfig nodeRepairConfig")
 _GROUP_VERSION = words("version releaseVersion launchTemplate")

@@ -83,7 +83,8 @@ ADAPTERS = (
         type="aws:iam/role:Role",
         service="iam",
         inputs=words(
-            "name namePrefix assumeRolePolicy description path maxSessionDuration permissionsBoundary forceDetachPolicies"
+            "name namePrefix assumeRolePolicy description path maxSessionDuration permissionsBoundary"
+            " forceDetachPolicies"
         ),
         create=_create_role,
         update=_update_role,

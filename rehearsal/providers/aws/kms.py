@@ -71,8 +71,8 @@ ADAPTERS = (
         type="aws:kms/key:Key",
         service="kms",
         inputs=words(
-            "description policy keyUsage customerMasterKeySpec multiRegion bypassPolicyLockoutSafetyCheck enableKeyRotation"
-            " rotationPeriodInDays deletionWindowInDays isEnabled"
+            "description policy keyUsage customerMasterKeySpec multiRegion bypassPolicyLockoutSafetyCheck"
+            " enableKeyRotation rotationPeriodInDays deletionWindowInDays isEnabled"
         ),
         create=_create_key,
         update=_update_key,

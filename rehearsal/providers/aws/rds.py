@@ -30,15 +30,15 @@ _NAMES = {
     "vpcSecurityGroupIds": "VpcSecurityGroupIds",
 }
 _BOTH = (
-    "identifier instanceClass availabilityZone port multiAz autoMinorVersionUpgrade iops storageThroughput parameterGroupName"
-    " publiclyAccessible dbSubnetGroupName vpcSecurityGroupIds storageType copyTagsToSnapshot monitoringInterval"
-    " monitoringRoleArn kmsKeyId iamDatabaseAuthenticationEnabled performanceInsightsEnabled performanceInsightsKmsKeyId"
-    " performanceInsightsRetentionPeriod deletionProtection maxAllocatedStorage enabledCloudwatchLogsExports tags"
-    " caCertIdentifier networkType"
+    "identifier instanceClass availabilityZone port multiAz autoMinorVersionUpgrade iops storageThroughput tags"
+    " parameterGroupName publiclyAccessible dbSubnetGroupName vpcSecurityGroupIds storageType copyTagsToSnapshot"
+    " monitoringInterval monitoringRoleArn kmsKeyId iamDatabaseAuthenticationEnabled performanceInsightsEnabled"
+    " performanceInsightsKmsKeyId performanceInsightsRetentionPeriod deletionProtection maxAllocatedStorage"
+    " enabledCloudwatchLogsExports caCertIdentifier networkType"
 )
 _LEADER_ONLY = (
-    "engine engineVersion allocatedStorage dbName username password storageEncrypted backupRetentionPeriod backupWindow"
-    " maintenanceWindow licenseModel characterSetName timezone"
+    "engine engineVersion allocatedStorage dbName username password storageEncrypted backupRetentionPeriod"
+    " backupWindow maintenanceWindow licenseModel characterSetName timezone"
 )
 _AFTER_REPLICA = "backupRetentionPeriod backupWindow maintenanceWindow"
 """What CreateDBInstanceReadReplica does not take, and ModifyDBInstance does."""

@@ -106,9 +106,9 @@ def _check_record(inputs: Plain) -> list[tuple[str, str]]:
     if inputs.get("records") and inputs.get("ttl") is None:
         found.append(("ttl", "is needed with records"))
     failover: list[Plain] = inputs.get("failoverRoutingPolicies") or []
-    if any(policy["type"] == "PRIMARY" for policy in failover) and not inputs.get("healthCheckId"):
-        if not any(alias.get("evaluateTargetHealth") for alias in inputs.get("aliases") or []):
-            found.append(("healthCheckId", "a PRIMARY failover record without a health check never fails over"))
+    watched = inputs.get("healthCheckId") or any(a.get("evaluateTargetHealth") for a in inputs.get("aliases") or [])
+    if any(policy["type"] == "PRIMARY" for policy in failover) and not watched:
+        found.append(("healthCheckId", "a PRIMARY failover record without a health check never fails over"))
     return found
 
 
@@ -121,8 +121,8 @@ _CHECK_NAMES = {
     "enableSni": "EnableSNI",
 }
 _CHECK_KEYS = words(
-    "type fqdn ipAddress port resourcePath searchString requestInterval failureThreshold measureLatency invertHealthcheck"
-    " disabled enableSni childHealthchecks childHealthThreshold regions"
+    "type fqdn ipAddress port resourcePath searchString requestInterval failureThreshold measureLatency"
+    " invertHealthcheck disabled enableSni childHealthchecks childHealthThreshold regions"
 )
 _CHECK_FIXED = words("type requestInterval measureLatency")
 
@@ -142,7 +142,7 @@ def _create_check(call: Call) -> Created:
 
 
 def _update_check(call: Call) -> Plain:
-    """Everything that can change is sent again, since moto drops the regions of a check that is updated without them."""
+    """All that can change is sent: moto drops the regions of a check that is updated without them."""
     call.do("UpdateHealthCheck", HealthCheckId=call.id, **_check_config(call, _CHECK_KEYS - _CHECK_FIXED))
     return {}
 

@@ -43,17 +43,14 @@ def _delete_bucket(call: Call) -> None:
     call.do("DeleteBucket", Bucket=call.id)
 
 
-def _setting(
-    token: str, operation: str, member: str, keys: str, *, undo: str | None = None, inner: str | None = None
-) -> Adapter:
+def _setting(token: str, operation: str, member: str, keys: str, *, undo: str | None = None) -> Adapter:
     """A resource that is one setting of a bucket: put to create and to change, and taken back by `undo`."""
-    names = {inner: "Rules"} if inner else {}
 
     def put(call: Call) -> Plain:
         shape: Any = call.clients.model("s3", operation).input_shape.members[member]
         given = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
-        value = given["versioningConfiguration"] if "versioningConfiguration" in given else given
-        call.do(operation, Bucket=call.inputs["bucket"], **{member: parameters(shape, value, names | _S3_NAMES)})
+        value = given.get("versioningConfiguration", given)
+        call.do(operation, Bucket=call.inputs["bucket"], **{member: parameters(shape, value, _S3_NAMES)})
         return {}
 
     def create(call: Call) -> Created:
@@ -115,7 +112,10 @@ def _check_policy(inputs: Plain) -> list[tuple[str, str]]:
     return []
 
 
-_OBJECT_KEYS = "contentType cacheControl contentEncoding contentDisposition contentLanguage serverSideEncryption kmsKeyId storageClass"
+_OBJECT_KEYS = (
+    "contentType cacheControl contentEncoding contentDisposition contentLanguage serverSideEncryption"
+    " kmsKeyId storageClass"
+)
 _OBJECT_NAMES = {"kmsKeyId": "SSEKMSKeyId"}
 
 

@@ -116,8 +116,9 @@ def _check_rule(inputs: Plain) -> list[tuple[str, str]]:
 
 
 _TEMPLATE_KEYS = words(
-    "blockDeviceMappings disableApiTermination ebsOptimized iamInstanceProfile imageId instanceType keyName metadataOptions"
-    " monitoring networkInterfaces tagSpecifications userData vpcSecurityGroupIds maintenanceOptions privateDnsNameOptions"
+    "blockDeviceMappings disableApiTermination ebsOptimized iamInstanceProfile imageId instanceType keyName"
+    " metadataOptions monitoring networkInterfaces tagSpecifications userData vpcSecurityGroupIds maintenanceOptions"
+    " privateDnsNameOptions"
 )
 
 

@@ -26,13 +26,17 @@ class KubernetesBackend:
         cluster: Callable[[], KubernetesApi],
         *,
         region: str,
-        mutable_config: bool,
+        mutable_config: bool = False,
         faults: FaultSwitch | None = None,
     ) -> None:
         self._cluster = cluster
         self._faults = faults or NoFaults()
         self._region = region
         self._mutable_config = mutable_config
+
+    def configure(self, settings: Manifest) -> None:
+        """Take the provider's own settings; those of a provider are text."""
+        self._mutable_config = settings.get("enableConfigMapMutable") in (True, "true")
 
     def check(self, type_: str, inputs: Manifest) -> list[tuple[str, str]]:
         """Where inputs break the schema of their kind. A name may still be missing: it is generated at creation.

@@ -1,0 +1,1 @@
+"""Stand-ins for the providers that the program uses."""
