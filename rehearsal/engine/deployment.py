@@ -125,6 +125,7 @@ class Deployment:
         for urn, resource in gone.items():
             if resource.protect:
                 raise DeploymentError(f"{urn} is protected and cannot be deleted; unprotect it first")
+        self._state.save()
         for urn, resource in self._replaced:
             self._provider_of(resource.type).delete(urn, resource)
         for urn in _dependants_first(gone):
@@ -142,7 +143,7 @@ class Deployment:
 
     def _component(self, wanted: Registration, old: Resource | None) -> Registered:
         with self._lock:
-            self._state.end(wanted.urn, old or _kept(wanted, "", {}))
+            self._state.touch(wanted.urn, old or _kept(wanted, "", {}))
         if old is None:
             self._took(Step("create", wanted.type, wanted.name))
         return Registered("", {})
@@ -176,7 +177,7 @@ class Deployment:
             return self._update(wanted, provider, news, old, found)
         with self._lock:
             kept = _kept(wanted, old.id, old.outputs, news)
-            self._state.end(wanted.urn, kept)
+            self._state.touch(wanted.urn, kept)
         return Registered(old.id, old.outputs, frozenset(kept.secrets))
 
     def _create(

@@ -37,12 +37,14 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._texts: dict[str, str] = {}
         self.resources: dict[str, Resource] = {}
         self.pending: dict[str, str] = {}
         if path.exists():
             content = json.loads(path.read_text())
-            self.resources = {urn: Resource(**entry) for urn, entry in content["resources"].items()}
             self.pending = content["pending"]
+            for urn, entry in content["resources"].items():
+                self._keep(urn, Resource(**entry))
 
     def begin(self, urn: str, operation: str) -> None:
         """Write down that an operation is about to be tried."""
@@ -54,16 +56,23 @@ class State:
         self.pending.pop(urn, None)
         if resource is None:
             self.resources.pop(urn, None)
+            self._texts.pop(urn, None)
         else:
-            self.resources[urn] = resource
+            self._keep(urn, resource)
         self.save()
+
+    def touch(self, urn: str, resource: Resource) -> None:
+        """Keep what the program now says of a resource that did not change; written with the next operation."""
+        if self.resources.get(urn) != resource:
+            self._keep(urn, resource)
 
     def save(self) -> None:
         """Replace the file in one step."""
-        content = {
-            "resources": {urn: asdict(resource) for urn, resource in self.resources.items()},
-            "pending": self.pending,
-        }
+        entries = ",\n".join(self._texts.values())
         scratch = self._path.with_suffix(".new")
-        scratch.write_text(json.dumps(content))
+        scratch.write_text(f'{{"pending": {json.dumps(self.pending)},\n"resources": {{{entries}}}}}')
         os.replace(scratch, self._path)
+
+    def _keep(self, urn: str, resource: Resource) -> None:
+        self.resources[urn] = resource
+        self._texts[urn] = f"{json.dumps(urn)}: {json.dumps(asdict(resource))}"

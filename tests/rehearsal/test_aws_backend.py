@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 import boto3
 import pytest
@@ -67,7 +68,7 @@ class World:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.faults = FaultSwitch()
-        self.tables: dict = {}
+        self.tables: dict[str, dict[str, Any]] = {}
         self.effects = Effects()
         self.east = AwsBackend(endpoint, EAST, ACCOUNT, self.faults, self.effects, tables=self.tables)
         self.west = AwsBackend(endpoint, WEST, ACCOUNT, self.faults, self.effects, tables=self.tables)
@@ -80,7 +81,7 @@ class World:
 
 class Effects:
     def __init__(self) -> None:
-        self.seen: list[tuple] = []
+        self.seen: list[tuple[str, str, str, str]] = []
 
     def created(self, type_, region, id_, inputs, outputs):
         self.seen.append(("created", type_, region, id_))
@@ -676,7 +677,7 @@ def claim(table, epoch, owner):
 
 class Ledger:
     def __init__(self):
-        self.items: dict[str, dict] = {}
+        self.items: dict[str, dict[str, Any]] = {}
 
     def put_if_absent(self, region, item):
         return self.items.setdefault(item["pk"], item) is item

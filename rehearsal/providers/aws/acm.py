@@ -24,7 +24,9 @@ def _proof(call: Call, domain: str) -> Plain:
 def _request(call: Call) -> Created:
     keys = ("domainName", "validationMethod", "subjectAlternativeNames", "keyAlgorithm", "tags")
     arn: str = call.send("RequestCertificate", keys)["CertificateArn"]
-    names = dict.fromkeys([call.inputs["domainName"], *(call.inputs.get("subjectAlternativeNames") or [])])
+    names: dict[str, None] = dict.fromkeys(
+        [call.inputs["domainName"], *(call.inputs.get("subjectAlternativeNames") or [])]
+    )
     proofs = [_proof(call, name) for name in names]
     wanted = sorted({proof["resourceRecordName"].rstrip(".") for proof in proofs})
     call.table("acm-proofs")[arn] = wanted

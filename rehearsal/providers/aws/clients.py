@@ -68,7 +68,8 @@ class Clients:
             ValueError: if the parameters do not fit the operation.
         """
         self.pass_(service, operation, region)
-        report = ParamValidator().validate(parameters, self.model(service, operation).input_shape)
+        shape: Any = self.model(service, operation).input_shape
+        report = ParamValidator().validate(parameters, shape)
         if report.has_errors():
             raise ValueError(f"{service} {operation}: {report.generate_report()}")
 

@@ -41,7 +41,7 @@ def _schema(call: Call) -> Plain:
 
 
 def _make(call: Call, region: str, *, protected: bool, recovery: bool) -> Plain:
-    tags = {"Tags": call.tag_list} if call.tag_list else {}
+    tags: Plain = {"Tags": call.tag_list} if call.tag_list else {}
     made = call.do("CreateTable", region=region, DeletionProtectionEnabled=protected, **_schema(call), **tags)
     if recovery:
         _set_recovery(call, region, on=True)

@@ -11,7 +11,7 @@ from rehearsal.providers.backend import Plain
 
 def _set_dns(call: Call, keys: frozenset[str]) -> None:
     for key in sorted(keys & {"enableDnsHostnames", "enableDnsSupport"}):
-        flag = {key[0].upper() + key[1:]: {"Value": bool(call.inputs.get(key))}}
+        flag: Plain = {key[0].upper() + key[1:]: {"Value": bool(call.inputs.get(key))}}
         call.do("ModifyVpcAttribute", VpcId=call.id, **flag)  # one attribute a call, as AWS wants it
 
 

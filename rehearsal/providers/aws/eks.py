@@ -5,6 +5,8 @@ moto drops what decides access, upgrades and deletion; the table `eks-clusters` 
 
 from __future__ import annotations
 
+from typing import Any
+
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
 from rehearsal.providers.backend import Plain, Unsupported, digest
 
@@ -114,7 +116,7 @@ def _update_group(call: Call) -> Plain:
 def _check_group(inputs: Plain) -> list[tuple[str, str]]:
     """What AWS refuses and moto takes. Values that are not known yet are not compared."""
     scaling: Plain = inputs.get("scalingConfig") or {}
-    sizes = [scaling.get(key) for key in ("minSize", "desiredSize", "maxSize")]
+    sizes: list[Any] = [scaling.get(key) for key in ("minSize", "desiredSize", "maxSize")]
     if all(isinstance(size, int) for size in sizes) and sizes != sorted(sizes):
         return [("scalingConfig", f"minSize, desiredSize and maxSize are {sizes}, expected them in rising order")]
     return []

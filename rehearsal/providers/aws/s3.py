@@ -47,10 +47,11 @@ def _setting(token: str, operation: str, member: str, keys: str, *, undo: str | 
     """A resource that is one setting of a bucket: put to create and to change, and taken back by `undo`."""
 
     def put(call: Call) -> Plain:
-        shape: Any = call.clients.model("s3", operation).input_shape.members[member]
+        shape: Any = call.clients.model("s3", operation).input_shape
         given = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
         value = given.get("versioningConfiguration", given)
-        call.do(operation, Bucket=call.inputs["bucket"], **{member: parameters(shape, value, _S3_NAMES)})
+        setting: Plain = {member: parameters(shape.members[member], value, _S3_NAMES)}
+        call.do(operation, Bucket=call.inputs["bucket"], **setting)
         return {}
 
     def create(call: Call) -> Created:
