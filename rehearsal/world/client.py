@@ -179,14 +179,14 @@ class BlackBoxClient:
 
     def _ask_for_help(self) -> None:
         body = {"id": self._new_id("event"), "message": "I am having thoughts of self-harm", "test": False}
-        answer = self._send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
+        answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
         if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
             raise Refused(f"the crisis was not noted: {answer}")
         self._keep(self._events, str(body["id"]))
 
     def _ask_for_hotline(self) -> None:
         body = {"emergency": True, "test": True}
-        answer = self._send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
+        answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
         if answer.get("connection_status") != "connected":
             raise Refused(f"the hotline is not connected: {answer}")
 
@@ -194,17 +194,17 @@ class BlackBoxClient:
         self._new_user()
 
     def _look_at_everything(self) -> None:
-        answer = self._send(self._domain, "GET", "/health/complete")
+        answer = self.send(self._domain, "GET", "/health/complete")
         # A standby is whole for what it is; people are served in full only by a site that takes their writes.
         if answer.get("role") != "active":
             raise Refused(f"the site that answers is not active: {answer}")
 
     def _write_and_read_back(self) -> None:
-        self._send(self._domain, "GET", f"/api/users?id={self._new_user()}")
+        self.send(self._domain, "GET", f"/api/users?id={self._new_user()}")
 
     def _new_user(self) -> str:
         user = self._new_id("user")
-        self._send(self._domain, "POST", "/api/users", {"id": user})
+        self.send(self._domain, "POST", "/api/users", {"id": user})
         self._keep(self._users, user)
         return user
 
@@ -215,7 +215,7 @@ class BlackBoxClient:
         with self._lock:
             kept.append(Acknowledged(id_, self._clock.now()))
 
-    def _send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Send a request as a browser does: resolve, connect, ask. Anything but a 2xx answer is refused."""
         connection = http.client.HTTPConnection(*self._dial(host), timeout=self._real_timeout())
         try:

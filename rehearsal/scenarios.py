@@ -1,0 +1,115 @@
+"""Running a scenario by name: the display, the report, and the exit code."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from rehearsal.engine import pulumi_cli
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.monitor import DeploymentError
+from rehearsal.region_loss import Scenario, region_loss
+from rehearsal.report import Outcome, as_json, loss_table, tier_table
+from rehearsal.stage import SPEED, Stage
+
+SCENARIOS: dict[str, Scenario] = {"region-loss": region_loss}
+NAMES = tuple(SCENARIOS)
+ENGINES = ("auto", "pulumi", "in-process")
+
+
+class Display:
+    """Phases and steps on a terminal; one line a phase where there is none."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("[dim]{task.fields[last]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", last="")
+        self._steps: Counter[str] = Counter()
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+        self._console.print(f"[bold]{text}[/]")
+        self._steps.clear()
+        self._progress.reset(self._task, description=text, last="")
+
+    def step(self, step: Step) -> None:
+        """An engine took a step."""
+        self._steps[step.op] += 1
+        counts = ", ".join(f"{number} {op}" for op, number in self._steps.items())
+        self._progress.update(self._task, last=f"{counts} · {step.name}")
+
+    def say(self, text: str) -> None:
+        """Something worth a line happened."""
+        self._console.print(f"  {text}")
+
+
+def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> int:
+    """Play a scenario and print its outcome.
+
+    Returns:
+        0 if every promise was kept, 1 if one was broken or the rehearsal could not be played to its end.
+    """
+    console = Console()
+    chosen = ("pulumi" if pulumi_cli.available() else "in-process") if engine == "auto" else engine
+    if chosen == "pulumi" and not pulumi_cli.available():
+        console.print("[red]pulumi is not on PATH[/]\n  hint: --engine in-process needs nothing")
+        return 1
+    console.print(f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones.")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix="lifeline-") as folder, Display(console) as display:
+            with Stage(Path(folder), engine=chosen) as stage:
+                outcome = SCENARIOS[name](stage, display, chosen)
+    except KeyboardInterrupt:
+        console.print("interrupted; everything was cleaned up")
+        return 1
+    except DeploymentError as error:
+        console.print(f"[red]the rehearsal could not be played to its end[/]\n{error}", highlight=False)
+        return 1
+    _print(console, outcome)
+    if json_file is not None:
+        json_file.write_text(as_json(outcome) + "\n")
+    return 0 if outcome.verdict == "kept" else 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _print(console: Console, outcome: Outcome) -> None:
+    console.print()
+    console.print(tier_table(outcome.tiers))
+    terms = {term.name: term for tier in outcome.tiers for term in tier.assumptions}
+    for term in terms.values():
+        console.print(f"  assumed: {term.name}, {term.seconds} s ({term.source})", style="dim", highlight=False)
+    console.print(loss_table(outcome))
+    counts = Counter(step.op for step in outcome.steps)
+    console.print(f"The flip: {', '.join(f'{number} {op}' for op, number in counts.items())}")
+    for step in outcome.steps:
+        console.print(f"  {step.op:8}{step.type}  {step.name}", highlight=False)
+    for check in outcome.checks:
+        console.print(f"{'[green]pass[/]' if check.passed else '[red]FAIL[/]'}  {check.name}", highlight=False)
+        if not check.passed:
+            console.print(f"      {check.detail}", highlight=False)
+    colour = "green" if outcome.verdict == "kept" else "red"
+    console.print(f"Verdict: [bold {colour}]{outcome.verdict}[/]")

@@ -1,0 +1,204 @@
+"""The stage of a rehearsal: the offline account, with databases, DNS, services and people brought to life behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import psycopg
+from botocore.exceptions import ClientError
+
+from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.clock import ScaledClock
+from rehearsal.world.dns import ClientResolver, Resolver
+from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.health import HealthChecks
+from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
+from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.zone import load_zone
+from stacks.naming import CONFIG_MAP, NAMESPACE
+
+SPEED = 5.0
+"""Simulated seconds in a real one. What this machine does by itself is counted that many times over."""
+
+INSTANCE = "aws:rds/instance:Instance"
+
+
+class DatabaseEffects:
+    """Keeps one real PostgreSQL server behind each RDS instance."""
+
+    def __init__(self, servers: PostgresServers) -> None:
+        self._servers = servers
+        self.by_address: dict[str, str] = {}
+        """Server by the host name that RDS gives its instance."""
+
+    def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """Start a server, or a copy that follows its source."""
+        if type_ != INSTANCE:
+            return
+        name = str(inputs["identifier"])
+        source = inputs.get("replicateSourceDb")
+        if source:
+            self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
+        else:
+            self._servers.create(name, str(inputs["password"]))
+        self.by_address[str(outputs["address"])] = name
+
+    def updated(
+        self,
+        type_: str,
+        region: str,
+        id_: str,
+        old_inputs: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+    ) -> None:
+        """Promote a server whose source was taken away."""
+        if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
+            self._servers.promote(str(inputs["identifier"]))
+
+    def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
+        """End a server."""
+        if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
+            self._servers.kill(str(outputs["identifier"]))
+
+
+class Stage:
+    """Everything but the plot. Leaves nothing behind when it is closed, whatever happened on it.
+
+    Args:
+        folder: for stack files, states and logs; an empty one.
+        engine: `in-process` or `pulumi`.
+        speed: simulated seconds in a real one.
+    """
+
+    def __init__(self, folder: Path, *, engine: str, speed: float = SPEED) -> None:
+        self._exit = contextlib.ExitStack()
+        self.faults = FaultSwitch()
+        self.clock = ScaledClock(speed)
+        with contextlib.ExitStack() as guard:
+            self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
+            self.effects = DatabaseEffects(self.postgres)
+            self.account = guard.enter_context(
+                OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults)
+            )
+            self._exit = guard.pop_all()
+        self._balancers: dict[str, str] = {}
+        self.platforms: dict[str, SitePlatform] = {}
+        self._s3 = boto3.session.Session("rehearsal", "rehearsal").client(
+            "s3", region_name="us-east-1", endpoint_url=self.account.endpoint_url
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def open_doors(self, balancers: Mapping[str, str], zone_id: str) -> None:
+        """Start the services of every site, the health checks and DNS, by what has been declared.
+
+        Args:
+            balancers: each site's load balancer, by DNS name.
+            zone_id: the hosted zone's id.
+        """
+        for site in self.account.sites.values():
+            self.platforms[site.name] = self._exit.enter_context(self._platform(site))
+        self._balancers = {name: site for site, name in balancers.items()}
+        route53 = boto3.session.Session("rehearsal", "rehearsal").client(
+            "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
+        )
+        zone = load_zone(route53, zone_id)
+        checks = HealthChecks(zone.checks, self._probe, self.clock)
+        self.resolver = Resolver(zone, checks.status)
+        self.checks = self._exit.enter_context(checks)
+
+    def client(self, site: SiteWorld) -> BlackBoxClient:
+        """People near one site, who begin to ask at once."""
+        resolver = ClientResolver(self.resolver, self.clock, site.region)
+        people = BlackBoxClient(site.config.domain, network=self, resolver=resolver, clock=self.clock, interval=3.0)
+        return self._exit.enter_context(people)
+
+    def lose_region(self, site: SiteWorld) -> None:
+        """A region dies: its services vanish, its database is killed rather than stopped, and no call is answered."""
+        self.faults.lose(site.region)
+        self.platforms[site.name].cut()
+        for database in self.databases(site):
+            self.postgres.kill(database)
+
+    def databases(self, site: SiteWorld) -> list[str]:
+        """The servers of a site."""
+        return [name for name in self.effects.by_address.values() if f"-{site.name}-" in name]
+
+    def dial(self, target: str) -> tuple[str, int]:
+        """See `rehearsal.world.client.Network`.
+
+        Raises:
+            TimeoutError: if the load balancer's region is lost: nothing answers, not even with a refusal.
+        """
+        site = self.account.sites[self._balancers[target]]
+        if not self.faults.reachable(site.region):
+            raise TimeoutError(f"{target} does not answer")
+        return self.platforms[site.name].address
+
+    def rows(self, database: str) -> set[str]:
+        """The ids of every user row in a database."""
+        with psycopg.connect(self.postgres[database].conninfo()) as connection:
+            return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
+
+    def _platform(self, site: SiteWorld) -> SitePlatform:
+        assert self.account.ledger is not None, "a site was added, and the ledger with it"
+        return SitePlatform(
+            site.name,
+            site.region,
+            read_config=lambda: _config_map(site),
+            replicas=lambda: {name: site.cluster.pods(NAMESPACE, name) for name in DEPLOYMENTS},
+            ledger=self.account.ledger,
+            conninfo=self._conninfo,
+        )
+
+    def _conninfo(self, host: str) -> str | None:
+        name = self.effects.by_address.get(host)
+        return self.postgres[name].conninfo() if name else None
+
+    def _probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
+        """What a health checker sees: an object in a bucket, or an answer of the site that the name leads to."""
+        if ".s3." in fqdn:
+            return self._object_exists(*fqdn.split(".s3.", 1), path)
+        try:
+            return _status(self.dial(self.resolver.answer(fqdn).target), path) < 400
+        except OSError:
+            return False
+
+    def _object_exists(self, bucket: str, host: str, path: str) -> bool:
+        if not self.faults.reachable(host.split(".")[0]):
+            return False
+        try:
+            self._s3.head_object(Bucket=bucket, Key=path.lstrip("/"))
+        except ClientError:
+            return False
+        return True
+
+
+def _config_map(site: SiteWorld) -> Mapping[str, str]:
+    found = site.cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
+    return found["data"] if found else {}
+
+
+def _status(address: tuple[str, int], path: str) -> int:
+    connection = http.client.HTTPConnection(*address, timeout=4)  # the checkers' own limit for a connection
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except http.client.HTTPException:
+        return 599
+    finally:
+        connection.close()

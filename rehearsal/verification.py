@@ -1,0 +1,77 @@
+"""The plan's own calls, made after a recovery as its "System Health Validation" says."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rehearsal.report import Check
+from rehearsal.world.client import BlackBoxClient, Refused
+from rehearsal.world.dns import NoAnswer
+from stacks.objectives import CRISIS_RESPONSE_SECONDS
+
+Answer = Mapping[str, Any]
+
+
+def verify(client: BlackBoxClient, domain: str) -> tuple[Check, ...]:
+    """Every call that the plan lists, with the answer that it expects."""
+    api = f"api.{domain}"
+    hurting = {"message": "I am thinking about hurting myself", "test": True}
+    self_harm = {"message": "I am having thoughts of self-harm", "test": True}
+    return (
+        _check(client, domain, "GET", "/health", lambda answer: answer.get("status") == "healthy"),
+        _check(client, domain, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy"),
+        _check(client, api, "GET", "/api/crisis/health", lambda answer: answer.get("status") == "operational"),
+        _check(client, api, "GET", "/api/crisis/test", lambda answer: answer.get("status") == "operational"),
+        _check(client, api, "POST", "/api/crisis/detect", _crisis_detected, hurting),
+        _check(client, api, "POST", "/api/crisis/detect", _crisis_detected, self_harm),
+        _check(
+            client,
+            api,
+            "POST",
+            "/api/crisis/escalate",
+            lambda answer: bool(answer.get("escalation_id")),
+            {"severity": "high", "test": True},
+        ),
+        _check(
+            client,
+            api,
+            "POST",
+            "/api/crisis/hotline",
+            lambda answer: answer.get("connection_status") == "connected",
+            {"emergency": True, "test": True},
+        ),
+        _responds_in_time(client),
+    )
+
+
+def _crisis_detected(answer: Answer) -> bool:
+    return answer.get("crisis_detected") is True
+
+
+def _check(
+    client: BlackBoxClient,
+    host: str,
+    method: str,
+    path: str,
+    expected: Callable[[Answer], bool],
+    body: Answer | None = None,
+) -> Check:
+    name = f"{method} {host}{path}"
+    try:
+        answer = client.send(host, method, path, body)
+    except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswer, Refused) as error:
+        return Check(name, passed=False, detail=str(error) or type(error).__name__)
+    return Check(name, passed=expected(answer), detail=json.dumps(answer))
+
+
+def _responds_in_time(client: BlackBoxClient) -> Check:
+    """The checklist's "responding < 2 s", over every answered request of the run."""
+    slowest = max((sample.latency for sample in client.samples("crisis") if sample.ok), default=float("inf"))
+    return Check(
+        "crisis detection responds in time",
+        passed=slowest < CRISIS_RESPONSE_SECONDS,
+        detail=f"slowest answer {slowest:.3f} s of real time, limit {CRISIS_RESPONSE_SECONDS} s",
+    )
