@@ -31,7 +31,9 @@ class StackFile:
             self._document: Any = self._yaml.load(path.read_text())
         except FileNotFoundError:
             stacks = ", ".join(sorted(found.name.split(".")[1] for found in path.parent.glob("Pulumi.*.yaml")))
-            raise StackFileError(f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}") from None
+            raise StackFileError(
+                f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}"
+            ) from None
         except (YAMLError, UnicodeDecodeError) as error:
             raise StackFileError(f"{path.name}: is not YAML: {str(error).splitlines()[0]}") from None
         if not isinstance(self._document, dict) or not isinstance(self._document.get("config"), dict):

@@ -169,7 +169,9 @@ class OfflineAccount:
         )
         kubernetes = KubernetesBackend(lambda: cluster, region=config.region, faults=self.faults)
         backends = {"aws": aws, "kubernetes": kubernetes, "random": RandomBackend()}
-        servers = {name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()}
+        servers = {
+            name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()
+        }
         ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}
         engine = self._engine(self._folder / "engine" / config.site, ports)
         return SiteWorld(file, config, engine, cluster, aws, list(servers.values()))
@@ -180,21 +182,23 @@ class OfflineAccount:
         return server
 
     def _eks_provider(self) -> int:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rehearsal.providers.eks"],
-            cwd=in_process.PROGRAM_ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=(self._folder / "eks.log").open("ab"),
-            text=True,
-        )
+        log = self._folder / "eks.log"
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "rehearsal.providers.eks"],
+                cwd=in_process.PROGRAM_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         self._stack.callback(_end, process)
         assert process.stdout is not None
-        line = process.stdout.readline()
+        with process.stdout as said:
+            line = said.readline()
         if not line.strip().isdigit():
-            raise DeploymentError(f"the eks stand-in did not start: {(self._folder / 'eks.log').read_text()[-2000:]}")
+            raise DeploymentError(f"the eks stand-in did not start: {log.read_text()[-2000:]}")
         return int(line)
-
 
 
 def _end(process: subprocess.Popen[str]) -> None:

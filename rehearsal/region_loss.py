@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +50,7 @@ class Phases:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
+    def __call__(self, name: str) -> Generator[None]:
         """Time a phase and announce it."""
         self._hand.phase(name)
         began = time.perf_counter()
@@ -117,11 +117,15 @@ def flip(stage: Stage, hand: Stagehand, survivor: SiteWorld) -> tuple[tuple[Stac
     done = stage.account.up(survivor, on_step=hand.step)
     calls = survivor.aws.clients.calls - before
     again = stage.account.up(survivor, on_step=hand.step)
-    elsewhere = sorted(f"{service} {operation} in {region}" for service, operation, region in calls if region != survivor.region)
+    elsewhere = sorted(
+        f"{service} {operation} in {region}" for service, operation, region in calls if region != survivor.region
+    )
     made = ", ".join(sorted({f"{service} {operation}" for service, operation, _ in calls}))
     checks = (
         Check("the same flip again does nothing", passed=not again.steps, detail=f"{len(again.steps)} steps"),
-        Check("the flip calls nothing outside its own region", passed=not elsewhere, detail=", ".join(elsewhere) or made),
+        Check(
+            "the flip calls nothing outside its own region", passed=not elsewhere, detail=", ".join(elsewhere) or made
+        ),
     )
     return tuple(StackStep(survivor.name, step.op, step.type, step.name) for step in done.steps), checks
 

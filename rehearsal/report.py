@@ -139,7 +139,9 @@ def _number(seconds: float) -> float | None:
 
 def tier_table(outcomes: Sequence[TierOutcome]) -> Table:
     """Promise against outage, tier by tier."""
-    table = Table("tier", "promise", "outage", "measured", "assumed", "", title="What users went through", title_justify="left")
+    table = Table(
+        "tier", "promise", "outage", "measured", "assumed", "", title="What users went through", title_justify="left"
+    )
     for found in outcomes:
         verdict = "[green]kept[/]" if found.kept else "[bold red]broken[/]"
         table.add_row(

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -39,7 +40,7 @@ class Display:
         self._task = self._progress.add_task("", last="")
         self._steps: Counter[str] = Counter()
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -74,12 +75,17 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
     if chosen == "pulumi" and not pulumi_cli.available():
         console.print("[red]pulumi is not on PATH[/]\n  hint: --engine in-process needs nothing")
         return 1
-    console.print(f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones.")
+    console.print(
+        f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones."
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with tempfile.TemporaryDirectory(prefix="lifeline-") as folder, Display(console) as display:
-            with Stage(Path(folder), engine=chosen) as stage:
-                outcome = SCENARIOS[name](stage, display, chosen)
+        with (
+            tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
+            Display(console) as display,
+            Stage(Path(folder), engine=chosen) as stage,
+        ):
+            outcome = SCENARIOS[name](stage, display, chosen)
     except KeyboardInterrupt:
         console.print("interrupted; everything was cleaned up")
         return 1

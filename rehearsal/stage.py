@@ -172,14 +172,15 @@ class Stage:
     def _probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
         """What a health checker sees: an object in a bucket, or an answer of the site that the name leads to."""
         if ".s3." in fqdn:
-            return self._object_exists(*fqdn.split(".s3.", 1), path)
+            return self._object_exists(fqdn, path)
         try:
             return _status(self.dial(self.resolver.answer(fqdn).target), path) < 400
         except OSError:
             return False
 
-    def _object_exists(self, bucket: str, host: str, path: str) -> bool:
-        if not self.faults.reachable(host.split(".")[0]):
+    def _object_exists(self, fqdn: str, path: str) -> bool:
+        bucket, host = fqdn.split(".s3.", 1)
+        if not self.faults.reachable(host.split(".", maxsplit=1)[0]):
             return False
         try:
             self._s3.head_object(Bucket=bucket, Key=path.lstrip("/"))

@@ -103,9 +103,7 @@ def _globals(config: SiteConfig) -> tuple[pulumi.Input[str], Ledger | None]:
 
 
 def _front(config: SiteConfig, network: Network, cluster: Cluster, zone_id: pulumi.Input[str]) -> LoadBalancer:
-    certificate = Certificate(
-        "certificate", CertificateArgs(domain=config.domain, zone_id=zone_id, tags=config.tags)
-    )
+    certificate = Certificate("certificate", CertificateArgs(domain=config.domain, zone_id=zone_id, tags=config.tags))
     return LoadBalancer(
         "front",
         LoadBalancerArgs(

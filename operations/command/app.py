@@ -14,7 +14,7 @@ from operations.stackfile import StackFileError
 
 app = typer.Typer(
     name="lifeline",
-    help="Multi-region disaster recovery for a crisis platform: look at a site, at a flip, and rehearse the loss of a region.",
+    help="Multi-region disaster recovery for a crisis platform: look at a site, at a flip, and rehearse a lost region.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -33,7 +33,8 @@ class RenderFormat(enum.StrEnum):
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="The stack, as in Pulumi.<stack>.yaml.")]
 TimelineOption = Annotated[
-    str | None, typer.Option("--timeline", "-t", help="Another timeline than the file's, such as primary-1,secondary-1.")
+    str | None,
+    typer.Option("--timeline", "-t", help="Another timeline than the file's, such as primary-1,secondary-1."),
 ]
 
 
@@ -41,20 +42,22 @@ TimelineOption = Annotated[
 def render(
     stack: StackOption,
     timeline: TimelineOption = None,
-    format: Annotated[RenderFormat, typer.Option("--format", "-f", help="json, yaml, table, or the Kubernetes objects.")] = (
-        RenderFormat.TABLE
-    ),
+    form: Annotated[
+        RenderFormat, typer.Option("--format", "-f", help="json, yaml, table, or the Kubernetes objects.")
+    ] = RenderFormat.TABLE,
 ) -> None:
     """Show everything that the program registers for a site, without an engine or an account."""
     from operations.command import rendering
 
-    print(rendering.rendered(project_root(), stack, entries(timeline), format.value))
+    print(rendering.rendered(project_root(), stack, entries(timeline), form.value))
 
 
 @app.command()
 def diff(
     stack: StackOption,
-    timeline: Annotated[str, typer.Option("--timeline", "-t", help="The timeline to go to, such as primary-1,secondary-1.")],
+    timeline: Annotated[
+        str, typer.Option("--timeline", "-t", help="The timeline to go to, such as primary-1,secondary-1.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
 ) -> None:
     """Show the exact steps between a stack's configuration and another timeline."""
@@ -86,7 +89,7 @@ def entries(timeline: str | None) -> list[str] | None:
 
 
 def project_root() -> Path:
-    """The folder with `Pulumi.yaml`: the present one or one above, else the one that this command was installed from."""
+    """The folder with `Pulumi.yaml`: the present one or one above, else the one this command was installed from."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():

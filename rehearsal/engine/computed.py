@@ -7,6 +7,7 @@ belongs in the rehearsal.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from stacks.naming import LEDGER_TABLE
@@ -33,9 +34,11 @@ def computed_id(type_: str, urn: str, inputs: dict[str, Any]) -> str:
     return f"{urn.rsplit('::', 1)[-1]}-{digest(urn, 7)}"
 
 
-def computed_outputs(type_: str, urn: str, id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+def computed_outputs(
+    type_: str, urn: str, id_: str, inputs: dict[str, Any], region: str, account: str
+) -> dict[str, Any]:
     """Inputs and what a provider would add to them."""
-    service = type_.split(":")[1].split("/")[0] if type_.count(":") >= 2 else ""
+    service = type_.split(":")[1].split("/", maxsplit=1)[0] if type_.count(":") >= 2 else ""
     region = str(inputs.get("region", region))
     outputs: dict[str, Any] = {"name": id_, **inputs}
     if type_.startswith("aws:"):
@@ -77,7 +80,11 @@ def _database(id_: str, inputs: dict[str, Any], region: str, account: str) -> di
 
 
 def _load_balancer(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
-    return {"dnsName": f"{id_}-{digest(id_)}.{region}.elb.amazonaws.com", "zoneId": "Z3AADJGX6KTTL2", "arnSuffix": f"app/{id_}"}
+    return {
+        "dnsName": f"{id_}-{digest(id_)}.{region}.elb.amazonaws.com",
+        "zoneId": "Z3AADJGX6KTTL2",
+        "arnSuffix": f"app/{id_}",
+    }
 
 
 def _zone(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
@@ -104,17 +111,18 @@ def _validation(id_: str, inputs: dict[str, Any], region: str, account: str) -> 
 
 def _eks_component(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
     name = str(inputs.get("name", id_))
-    kubeconfig = '{"clusters":[{"cluster":{"server":"https://%s.eks"},"name":"%s"}]}' % (name, name)
+    kubeconfig = {"clusters": [{"name": name, "cluster": {"server": f"https://{name}.eks"}}]}
+    issuer = f"oidc.eks.{region}.amazonaws.com/id/{digest(name, 32).upper()}"
     return {
-        "kubeconfig": {"clusters": [{"name": name}]},
-        "kubeconfigJson": kubeconfig,
+        "kubeconfig": kubeconfig,
+        "kubeconfigJson": json.dumps(kubeconfig),
         "clusterSecurityGroupId": f"sg-{digest(name + 'cluster', 17)}",
         "nodeSecurityGroupId": f"sg-{digest(name + 'node', 17)}",
         "awsProvider": "",
         "clusterIngressRuleId": f"sgr-{digest(name, 17)}",
-        "oidcIssuer": f"oidc.eks.{region}.amazonaws.com/id/{digest(name, 32).upper()}",
-        "oidcProviderArn": f"arn:aws:iam::{account}:oidc-provider/oidc.eks.{region}.amazonaws.com/id/{digest(name, 32).upper()}",
-        "oidcProviderUrl": f"oidc.eks.{region}.amazonaws.com/id/{digest(name, 32).upper()}",
+        "oidcIssuer": issuer,
+        "oidcProviderArn": f"arn:aws:iam::{account}:oidc-provider/{issuer}",
+        "oidcProviderUrl": issuer,
         "autoModeNodeRoleName": "",
         "fargateProfileId": "",
         "fargateProfileStatus": "",
@@ -151,7 +159,10 @@ _EXTRA: dict[str, Any] = {
     "aws:iam/role:Role": _role,
     "aws:dynamodb/table:Table": _table,
     "eks:index:Cluster": _eks_component,
-    "aws:eks/cluster:Cluster": lambda id_, i, r, a: {"endpoint": f"https://{id_}.eks", "certificateAuthorities": [{"data": ""}]},
+    "aws:eks/cluster:Cluster": lambda id_, i, r, a: {
+        "endpoint": f"https://{id_}.eks",
+        "certificateAuthorities": [{"data": ""}],
+    },
     "aws:ec2/launchTemplate:LaunchTemplate": lambda id_, i, r, a: {"latestVersion": 1},
     "random:index/randomPassword:RandomPassword": lambda id_, i, r, a: {"result": digest(id_, 40)},
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import PROVIDER_PREFIX, Registration
+from rehearsal.engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
 from rehearsal.engine.state import Resource, State
 
 
@@ -112,7 +112,7 @@ class Deployment:
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
         """Keep the stack's outputs; those of other components are of no use to a rehearsal."""
-        if "::pulumi:pulumi:Stack::" in urn:
+        if f"::{STACK_TYPE}::" in urn:
             self.stack_outputs = values
 
     def finish(self) -> None:
@@ -144,7 +144,7 @@ class Deployment:
     def _component(self, wanted: Registration, old: Resource | None) -> Registered:
         with self._lock:
             self._state.touch(wanted.urn, old or _kept(wanted, "", {}))
-        if old is None:
+        if old is None and wanted.type != STACK_TYPE:
             self._took(Step("create", wanted.type, wanted.name))
         return Registered("", {})
 
@@ -215,7 +215,7 @@ class Deployment:
         return Registered(id_, outputs, frozenset(kept.secrets))
 
     def _provider_of(self, type_: str) -> ProviderClient:
-        package = type_.split(":")[0]
+        package = type_.split(":", maxsplit=1)[0]
         if package not in self._providers:
             raise DeploymentError(f"{type_}: no stand-in serves the package '{package}'")
         return self._providers[package]
@@ -230,7 +230,9 @@ _SECRET_OUTPUTS = {"random:index/randomPassword:RandomPassword": {"result", "bcr
 
 
 def _kept(wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any] | None = None) -> Resource:
-    secrets = (wanted.secrets | set(wanted.additional_secrets) | _SECRET_OUTPUTS.get(wanted.type, set())) & outputs.keys()
+    secrets = (
+        wanted.secrets | set(wanted.additional_secrets) | _SECRET_OUTPUTS.get(wanted.type, set())
+    ) & outputs.keys()
     return Resource(
         type=wanted.type,
         name=wanted.name,
@@ -255,7 +257,11 @@ def _dependants_first(resources: Mapping[str, Resource]) -> list[str]:
         if urn in visited or urn not in resources:
             return
         visited.add(urn)
-        for dependency in (*resources[urn].dependencies, resources[urn].parent, resources[urn].provider.rsplit("::", 1)[0]):
+        for dependency in (
+            *resources[urn].dependencies,
+            resources[urn].parent,
+            resources[urn].provider.rsplit("::", 1)[0],
+        ):
             visit(dependency)
         order.append(urn)
 

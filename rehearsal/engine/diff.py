@@ -9,8 +9,9 @@ from rehearsal.engine.registration import Registration
 from rehearsal.providers.replacement import rules_for
 from rehearsal.providers.server import changed_keys, forced_paths
 
+
 def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:
-    """Every create, update, replace and delete, in an order that an engine could take: dependencies first, deletes last."""
+    """Every step, in an order that an engine could take: dependencies first, deletes last."""
     replaces = rules_for(after)
     old = {found.urn: found for found in before}
     new = {found.urn: found for found in after}

@@ -11,6 +11,7 @@ import logging
 import os
 import runpy
 import sys
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime.stack import run_in_stack
@@ -36,7 +37,7 @@ def main() -> int:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     def program() -> None:
-        runpy.run_path(os.path.abspath("__main__.py"), run_name="__main__")
+        runpy.run_path(str(Path("__main__.py").resolve()), run_name="__main__")
 
     try:
         asyncio.run(run_in_stack(program))

@@ -51,13 +51,12 @@ class Registrar(Protocol):
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
-    """Pulumi's resource monitor, as far as this project's program uses it. An invoke is refused: see design, section 3."""
+    """Pulumi's resource monitor, as far as the program uses it. An invoke is refused: nothing is read live."""
 
-    def __init__(self, registrar: Registrar, *, stack: str, project: str, invokes: bool = False) -> None:
+    def __init__(self, registrar: Registrar, *, stack: str, project: str) -> None:
         self._registrar = registrar
         self._stack = stack
         self._project = project
-        self._invokes = invokes
 
     def SupportsFeature(
         self, request: resource_pb2.SupportsFeatureRequest, context: grpc.ServicerContext | None = None

@@ -1,6 +1,6 @@
 """`up` of the real Pulumi engine, with the stand-in providers attached, where the `pulumi` command is on PATH.
 
-State goes to a folder, secrets to a passphrase, and no plugin is ever fetched: what the engine cannot attach to, it refuses.
+State goes to a folder, secrets to a passphrase, and no plugin is fetched: what the engine cannot attach to, it refuses.
 """
 
 from __future__ import annotations
@@ -127,5 +127,3 @@ def _step_of(event: EngineEvent) -> Step | None:
         return None
     keys = tuple(sorted(found.diffs or ())) if op in ("update", "replace") else ()
     return Step(op, type_of(found.urn), found.urn.rsplit("::", 1)[-1], keys)
-
-

@@ -106,7 +106,9 @@ def _run(program: Callable[[], object], settings: Settings, config: Mapping[str,
         await run_in_stack(call)
 
     before = logging.getLogger("asyncio").level
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a refused program leaves tasks behind; asyncio would list them
+    logging.getLogger("asyncio").setLevel(
+        logging.CRITICAL
+    )  # a refused program leaves tasks behind; asyncio would list them
     try:
         pulumi.runtime.set_all_config(encoded)
         pulumi.runtime.configure(settings)

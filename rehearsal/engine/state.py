@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ class State:
         entries = ",\n".join(self._texts.values())
         scratch = self._path.with_suffix(".new")
         scratch.write_text(f'{{"pending": {json.dumps(self.pending)},\n"resources": {{{entries}}}}}')
-        os.replace(scratch, self._path)
+        scratch.replace(self._path)
 
     def _keep(self, urn: str, resource: Resource) -> None:
         self.resources[urn] = resource

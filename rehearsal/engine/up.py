@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def encode_config(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _served(monitor: Monitor, log: EngineLog) -> Iterator[str]:
+def _served(monitor: Monitor, log: EngineLog) -> Generator[str]:
     options = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(_WORKERS), options=options)
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)

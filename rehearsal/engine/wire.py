@@ -30,7 +30,9 @@ def secret_keys(properties: struct_pb2.Struct) -> frozenset[str]:
 def encode(properties: Mapping[str, Any], secrets: Collection[str] = ()) -> struct_pb2.Struct:
     """The wire form of plain values; top-level properties named in `secrets` are wrapped as such."""
     message = struct_pb2.Struct()
-    message.update({key: {SIGNATURE: SECRET, "value": value} if key in secrets else value for key, value in properties.items()})
+    message.update(
+        {key: {SIGNATURE: SECRET, "value": value} if key in secrets else value for key, value in properties.items()}
+    )
     return message
 
 

@@ -1,7 +1,7 @@
 """A stand-in for pulumi-eks' remote component `eks:index:Cluster`: `python -m rehearsal.providers.eks` prints its port.
 
-It registers the children that matter to a recovery (role, security groups, the EKS cluster) by pulumi-eks' own names, with the
-AWS stand-in behind them. It runs in a process of its own because the SDK keeps its settings in one global bag.
+It registers the children that matter to a recovery (role, EKS cluster) by pulumi-eks' own names, with the AWS stand-in
+behind them. It runs in a process of its own because the SDK keeps its settings in one global bag.
 
 What the component's children are called is read from pulumi-eks 4, `nodejs/eks/cluster/cluster.ts`.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -21,18 +22,29 @@ from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 VERSION = "4.4.0"
-_INPUTS = frozenset(
-    {
-        "upgradePolicy", "accessEntries", "authenticationMode", "clusterTags", "createOidcProvider", "deletionProtection",
-        "enabledClusterLogTypes", "encryptionConfigKeyArn", "endpointPrivateAccess", "endpointPublicAccess",
-        "name", "nodeAssociatePublicIpAddress", "privateSubnetIds", "publicAccessCidrs", "publicSubnetIds",
-        "serviceRole", "skipDefaultNodeGroup", "skipDefaultSecurityGroups", "tags", "version", "vpcId",
-        "clusterSecurityGroup", "clusterSecurityGroupTags", "nodeSecurityGroupTags", "useDefaultVpcCni",
-        "corednsAddonOptions", "kubeProxyAddonOptions", "vpcCniOptions", "subnetIds", "instanceRole", "instanceRoles",
-        "bootstrapSelfManagedAddons", "createInstanceRole", "kubernetesServiceIpAddressRange", "ipFamily",
-        "defaultAddonsToRemove",
-    }
-)  # fmt: skip
+_INPUTS = {
+    "authenticationMode",
+    "bootstrapSelfManagedAddons",
+    "corednsAddonOptions",
+    "deletionProtection",
+    "enabledClusterLogTypes",
+    "encryptionConfigKeyArn",
+    "endpointPrivateAccess",
+    "endpointPublicAccess",
+    "kubeProxyAddonOptions",
+    "name",
+    "privateSubnetIds",
+    "publicAccessCidrs",
+    "publicSubnetIds",
+    "serviceRole",
+    "skipDefaultNodeGroup",
+    "skipDefaultSecurityGroups",
+    "tags",
+    "upgradePolicy",
+    "useDefaultVpcCni",
+    "version",
+    "vpcId",
+}
 """The component's inputs that this stand-in understands; another one is an error, never ignored."""
 
 
@@ -61,7 +73,7 @@ class Cluster(pulumi.ComponentResource):
             },
             bootstrap_self_managed_addons=inputs.get("bootstrapSelfManagedAddons"),
             upgrade_policy={"support_type": (inputs.get("upgradePolicy") or {}).get("supportType", "EXTENDED")},
-            tags=inputs.get("clusterTags") or tags,
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=opts.protect if opts else None),
         )
         self.register_outputs({})
@@ -69,14 +81,24 @@ class Cluster(pulumi.ComponentResource):
     def _role(self, name: str, tags: Any) -> aws.iam.Role:
         trust = {
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
         }
         own = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(f"{name}-eksRole-role", assume_role_policy=json.dumps(trust), tags=tags, opts=own)
         aws.iam.RolePolicyAttachment(
-            f"{name}-eksRole-4b490823", role=role.name, policy_arn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy", opts=own
+            f"{name}-eksRole-4b490823",
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy",
+            opts=own,
         )
         return role
+
+
+def _issuer(identities: Sequence[aws.eks.outputs.ClusterIdentity] | None) -> str:
+    providers = identities[0].oidcs if identities else None
+    return (providers[0].issuer or "") if providers else ""
 
 
 def _outputs(component: Cluster, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -84,8 +106,8 @@ def _outputs(component: Cluster, inputs: dict[str, Any]) -> dict[str, Any]:
     kubeconfig = pulumi.Output.all(name, endpoint).apply(
         lambda known: {"clusters": [{"name": known[0], "cluster": {"server": known[1]}}]}
     )
-    group = component.cluster.vpc_config.apply(lambda found: found.cluster_security_group_id)
-    issuer = component.cluster.identities.apply(lambda found: found[0].oidcs[0].issuer if found else "")
+    group = component.cluster.vpc_config.apply(lambda found: found.cluster_security_group_id or "")
+    issuer = component.cluster.identities.apply(_issuer)
     return {
         "kubeconfig": kubeconfig,
         "kubeconfigJson": kubeconfig.apply(json.dumps),

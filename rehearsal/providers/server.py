@@ -21,7 +21,7 @@ WORKERS = 16
 
 def type_of(urn: str) -> str:
     """The resource's own type, the last of the types in its URN."""
-    return urn.split("::")[2].split("$")[-1]
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -46,7 +46,9 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
     def GetSchema(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.GetSchemaResponse:
         return provider_pb2.GetSchemaResponse(schema="{}")
 
-    def CheckConfig(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
@@ -94,7 +96,9 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=wire.encode({**wire.decode(request.olds), **wire.decode(request.news)}))
+            return provider_pb2.UpdateResponse(
+                properties=wire.encode({**wire.decode(request.olds), **wire.decode(request.news)})
+            )
         old, new = wire.decode(request.old_inputs), wire.decode(request.news)
         try:
             outputs = self._backend.update(

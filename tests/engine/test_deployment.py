@@ -57,10 +57,10 @@ class Dictionary:
             raise DeploymentError(f"{name} is broken")
 
 
-def wanted(name: str, *, dependencies: tuple[str, ...] = (), protect: bool = False, **inputs: Any) -> Registration:
+def wanted(logical: str, *, dependencies: tuple[str, ...] = (), protect: bool = False, **inputs: Any) -> Registration:
     type_ = "aws:x/thing:Thing"
     return Registration(
-        type=type_, name=name, urn=urn("s", "p", "", type_, name), parent="", custom=True, remote=False,
+        type=type_, name=logical, urn=urn("s", "p", "", type_, logical), parent="", custom=True, remote=False,
         inputs=inputs, dependencies=dependencies, protect=protect,
     )  # fmt: skip
 
@@ -83,7 +83,9 @@ def test_the_same_program_again_does_nothing(tmp_path: Path) -> None:
 def test_a_changed_input_is_an_update_that_names_it(tmp_path: Path) -> None:
     provider = Dictionary()
     apply(tmp_path, provider, wanted("a", size=1, colour="red"))
-    assert apply(tmp_path, provider, wanted("a", size=2, colour="red")) == [Step("update", "aws:x/thing:Thing", "a", ("size",))]
+    assert apply(tmp_path, provider, wanted("a", size=2, colour="red")) == [
+        Step("update", "aws:x/thing:Thing", "a", ("size",))
+    ]
 
 
 def test_a_replacement_creates_before_it_deletes(tmp_path: Path) -> None:
