@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt check test rehearse
+.PHONY: help setup lock fmt check test rehearse bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,3 +32,6 @@ test: $(STAMP) ## every test
 
 rehearse: $(STAMP) ## lose a region on this machine, flip, and measure
 	$(BIN)/lifeline rehearse region-loss
+
+bench: $(STAMP) ## measure, as ratios in one run
+	$(BIN)/python -m rehearsal.bench

@@ -37,7 +37,9 @@ class Zone(pulumi.ComponentResource):
             comment=f"{args.domain}: both sites answer here",
             # Lets records be changed again within the hour while us-east-1 is down. No flip needs it; operators may.
             enable_accelerated_recovery=True,
-            force_destroy=False,
+            # The proof of the certificates stays in the zone, since both sites share it: only a copy made to be thrown
+            # away may take it along.
+            force_destroy=not args.protect,
             tags=args.tags.of(tier="platform", data="none", name=args.domain),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +95,7 @@ class SiteWorld:
 
 
 class OfflineAccount:
-    """The AWS account: a moto server, the ledger's three regions, and what can be lost of them.
+    """The AWS account: a moto server, the ledger's three regions, what can be lost of them. One at a time in a process.
 
     Args:
         folder: for stack files, states and logs.
@@ -119,6 +120,10 @@ class OfflineAccount:
         self._stack.callback(self._moto.stop)
         host, port = self._moto.get_host_and_port()
         self.endpoint_url = f"http://{host}:{port}"
+        # moto keeps one account for the whole process; an earlier rehearsal's must not be found again.
+        reset = urllib.request.Request(f"{self.endpoint_url}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(reset) as answer:
+            answer.read()
 
     def __enter__(self) -> Self:
         return self

@@ -381,6 +381,7 @@ def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _rule_problems(history, site.discards)
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
+        yield from _restore_problems(history)
 
 
 def _rule_problems(history: list[DatabaseId], discards: tuple[int, ...]) -> Iterator[Problem]:
@@ -405,6 +406,16 @@ def _seeding_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
     elif source is not None and source.site == site.site:
         hint = f"a site reseeds from the other one: reseeding now is {len(history)}"
         yield Problem(path, f"is {seeded}, when {source} of this very site led", hint)
+
+
+def _restore_problems(history: list[DatabaseId]) -> Iterator[Problem]:
+    """A database that first appears as the leader of its own epoch is restored from a backup, which is not built yet."""
+    for index, entry in enumerate(history):
+        if index > 0 and entry.epoch == index + 1 and entry not in history[:index]:
+            hint = "it would begin empty: fail over to a replica instead"
+            yield Problem(
+                f"lifeline:timeline[{index}]", f"names {entry}, a restored database, which cannot be had yet", hint
+            )
 
 
 def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

@@ -13,7 +13,6 @@ import pytest
 
 from rehearsal.engine import pulumi_cli
 from rehearsal.engine.deployment import Step
-from rehearsal.engine.monitor import DeploymentError
 from rehearsal.engine.pulumi_cli import PulumiEngine
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
@@ -134,16 +133,13 @@ class TestRealEngine:
 
     def test_it_previews_a_site_and_destroys_an_unprotected_copy(self, tmp_path: Path) -> None:
         with OfflineAccount(tmp_path, engine="pulumi", effects=NoEffects(), faults=FaultSwitch()) as account:
-            primary, engine = account.add_site(ROOT / "Pulumi.primary.yaml"), pulumi_engine
-            planned = engine(primary).preview("primary", primary.file.config)
-            made = account.up(primary)
-            assert planned["create"] >= len(made.steps)
-            with pytest.raises(DeploymentError, match="protected"):
-                engine(primary).destroy("primary", primary.file.config)
+            primary = account.add_site(ROOT / "Pulumi.primary.yaml")
             primary.file.set("lifeline:protect", False)
             primary.file.save()
-            account.up(primary)
-            engine(primary).destroy("primary", primary.file.config)
+            engine, config = pulumi_engine(primary), primary.file.config
+            assert engine.preview("primary", config)["create"] >= len(account.up(primary).steps)
+            assert primary.cluster.list("Deployment") != []
+            engine.destroy("primary", config)
             assert primary.cluster.list("Deployment") == []
 
 

@@ -26,6 +26,18 @@ def _create_zone(call: Call) -> Created:
     }
 
 
+def _delete_zone(call: Call) -> None:
+    """With `forceDestroy` the provider deletes the records first, but for those that every zone has."""
+    if call.outputs.get("forceDestroy"):
+        records = call.do("ListResourceRecordSets", HostedZoneId=call.id)["ResourceRecordSets"]
+        changes = [
+            {"Action": "DELETE", "ResourceRecordSet": each} for each in records if each["Type"] not in ("NS", "SOA")
+        ]
+        if changes:
+            call.do("ChangeResourceRecordSets", HostedZoneId=call.id, ChangeBatch={"Changes": changes})
+    call.do("DeleteHostedZone", Id=call.id)
+
+
 def _update_zone(call: Call) -> Plain:
     if "comment" in call.changed:
         call.do("UpdateHostedZoneComment", Id=call.id, Comment=call.inputs.get("comment") or "")
@@ -155,7 +167,7 @@ ADAPTERS = (
         create=_create_zone,
         update=_update_zone,
         updates=words("comment forceDestroy"),
-        delete=remover("DeleteHostedZone", Id="id"),
+        delete=_delete_zone,
         name="name",
     ),
     Adapter(

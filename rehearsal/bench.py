@@ -1,0 +1,60 @@
+"""Figures, as ratios within one run: `python -m rehearsal.bench`. Writes bench.json.
+
+(a) Rendering a site, against a bare program that registers as many plain resources in the same process.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pulumi_aws as aws
+
+from operations.command.rendering import recorded
+from rehearsal.engine.recorder import record
+from rehearsal.engine.up import PROGRAM_ROOT
+
+RUNS = 9
+
+
+def median_seconds(run: Callable[[], object]) -> float:
+    """The median time of several runs, after one that loads everything."""
+    run()
+    times: list[float] = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def bare(count: int) -> Callable[[], object]:
+    """A program of plain resources with a few inputs each."""
+
+    def program() -> None:
+        for number in range(count):
+            aws.ec2.Vpc(f"vpc-{number}", cidr_block="10.0.0.0/16", tags={"Name": f"vpc-{number}"})
+
+    return lambda: record(program)
+
+
+def main() -> None:
+    """Measure and print."""
+    count = len(recorded(PROGRAM_ROOT, "primary"))
+    site = median_seconds(lambda: recorded(PROGRAM_ROOT, "primary"))
+    plain = median_seconds(bare(count))
+    figures = {
+        "resources": count,
+        "render_seconds": round(site, 3),
+        "bare_seconds": round(plain, 3),
+        "render_to_bare": round(site / plain, 2),
+    }
+    Path("bench.json").write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
