@@ -381,7 +381,7 @@ def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _rule_problems(history, site.discards)
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
-        yield from _restore_problems(history)
+        yield from _restore_problems(site, history)
 
 
 def _rule_problems(history: list[DatabaseId], discards: tuple[int, ...]) -> Iterator[Problem]:
@@ -408,14 +408,12 @@ def _seeding_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
         yield Problem(path, f"is {seeded}, when {source} of this very site led", hint)
 
 
-def _restore_problems(history: list[DatabaseId]) -> Iterator[Problem]:
-    """A database that first appears as the leader of its own epoch is restored from a backup, which is not built yet."""
-    for index, entry in enumerate(history):
-        if index > 0 and entry.epoch == index + 1 and entry not in history[:index]:
-            hint = "it would begin empty: fail over to a replica instead"
-            yield Problem(
-                f"lifeline:timeline[{index}]", f"names {entry}, a restored database, which cannot be had yet", hint
-            )
+def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    """A leader of the very epoch it is named after is restored from a backup, which is not built yet."""
+    if history[-1] == site.own_database and site.database.seeded == len(history) > 1:
+        hint = "it would begin empty: fail over to a replica instead"
+        path = f"lifeline:timeline[{len(history) - 1}]"
+        yield Problem(path, f"names {history[-1]}, a restored database, which cannot be had yet", hint)
 
 
 def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

@@ -368,3 +368,9 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
     defaults = {key: schema["default"] for key, schema in declared.items() if "default" in schema}
     assert defaults == {"lifeline:discards": [], "lifeline:protect": True}
     assert parse({**defaults, **stack_file("primary")}, stack="primary") == accepted("primary")
+
+
+def test_a_leader_that_would_begin_empty_is_refused() -> None:
+    assert mistakes("primary", timeline=["primary-1", "primary-2"], database__seeded=2) == [
+        "lifeline:timeline[1]: names primary-2, a restored database, which cannot be had yet"
+    ]
