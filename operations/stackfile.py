@@ -26,6 +26,7 @@ class StackFile:
         self.path = path
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
+        self._yaml.indent(mapping=2, sequence=4, offset=2)  # as the committed files stand
         self._yaml.width = 1000
         try:
             self._document: Any = self._yaml.load(path.read_text())

@@ -42,8 +42,7 @@ def computed_outputs(
     region = str(inputs.get("region", region))
     outputs: dict[str, Any] = {"name": id_, **inputs}
     if type_.startswith("aws:"):
-        outputs.setdefault("arn", f"arn:aws:{service}:{region}:{account}:{id_}")
-        outputs.setdefault("region", region)
+        outputs |= {"arn": f"arn:aws:{service}:{region}:{account}:{id_}", "region": region}
     extra = _EXTRA.get(type_)
     if extra is not None:
         outputs |= {key: value for key, value in extra(id_, inputs, region, account).items() if key not in inputs}
@@ -143,6 +142,14 @@ def _role(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[s
     return {"arn": f"arn:aws:iam::{account}:role/{id_}", "uniqueId": f"AROA{digest(id_, 16).upper()}"}
 
 
+def _target_group(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {"arn": f"arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{id_}/{digest(id_, 16)}"}
+
+
+def _log_group(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {"arn": f"arn:aws:logs:{region}:{account}:log-group:{id_}"}
+
+
 def _table(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
     return {"arn": f"arn:aws:dynamodb:{region}:{account}:table/{inputs.get('name', LEDGER_TABLE)}"}
 
@@ -151,6 +158,8 @@ _EXTRA: dict[str, Any] = {
     "aws:kms/key:Key": _key,
     "aws:kms/replicaKey:ReplicaKey": _key,
     "aws:rds/instance:Instance": _database,
+    "aws:lb/targetGroup:TargetGroup": _target_group,
+    "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
     "aws:route53/zone:Zone": _zone,
     "aws:acm/certificate:Certificate": _certificate,

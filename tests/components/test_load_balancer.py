@@ -42,8 +42,8 @@ def target(found: dict[str, Registration], path: str) -> str:
     for rule in sorted(rules, key=lambda each: each["priority"]):
         (condition,) = rule["conditions"]
         if any(fnmatchcase(path, pattern) for pattern in condition["pathPattern"]["values"]):
-            return groups[rule["actions"][0]["targetGroupArn"].rsplit(":", 1)[-1]]
-    return groups[found["entrance-listener-https"].inputs["defaultActions"][0]["targetGroupArn"].rsplit(":", 1)[-1]]
+            return groups[rule["actions"][0]["targetGroupArn"].split("/")[1]]
+    return groups[found["entrance-listener-https"].inputs["defaultActions"][0]["targetGroupArn"].split("/")[1]]
 
 
 @pytest.mark.parametrize(

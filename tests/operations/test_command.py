@@ -1,0 +1,97 @@
+"""The command as a user meets it: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from operations.command import main
+from operations.stackfile import StackFile
+from tests.harness import ROOT
+
+
+def lifeline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["lifeline", *words])
+    code = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_render_lists_every_resource_by_the_same_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = lifeline(monkeypatch, capsys, "render", "--stack", "secondary", "--format", "json")
+    found = json.loads(out)
+    assert code == 0
+    assert len(found) >= 150
+    keys = {"type", "name", "urn", "parent", "inputs", "protect", "dependencies"}
+    assert [entry["name"] for entry in found if entry.keys() != keys] == []
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "table"])
+def test_no_form_of_a_render_prints_the_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    from rehearsal.engine.computed import digest
+    from tests.harness import deploy, only
+
+    password = only(deploy("primary"), "random:index/randomPassword:RandomPassword")
+    code, out, _ = lifeline(monkeypatch, capsys, "render", "--stack", "primary", "--format", form)
+    assert code == 0
+    assert digest(password.urn, 40) not in out
+    assert ("[secret]" in out) == (form != "table")
+
+
+def test_a_diff_is_a_list_of_steps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("diff", "--stack", "secondary", "--timeline", "primary-1,secondary-1", "--json")
+    code, out, _ = lifeline(monkeypatch, capsys, *words)
+    steps = json.loads(out)
+    assert code == 0
+    assert len(steps) == 9
+    assert {"op": "create", "type": "aws:dynamodb/tableItem:TableItem", "name": "claims-epoch-2", "keys": []} in steps
+    assert all(step.keys() == {"op", "type", "name", "keys"} for step in steps)
+
+
+def test_a_diff_to_the_present_timeline_has_no_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("diff", "--stack", "secondary", "--timeline", "primary-1")
+    assert lifeline(monkeypatch, capsys, *words, "--json")[1].strip() == "[]"
+    assert lifeline(monkeypatch, capsys, *words)[1].strip() == "nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("render", "--stack", "tertiary"), 3, "hint: this folder has primary, secondary"),
+        (("diff", "--stack", "secondary", "--timeline", "primary-1,secondry-1"), 3, "lifeline:timeline[1]: names site"),
+        (("diff", "--stack", "secondary", "--timeline", ""), 3, "lifeline:timeline[0]"),
+        (("rehearse", "asteroid"), 2, "asteroid"),
+        (("rehearse", "region-loss", "--engine", "steam"), 2, "steam"),
+    ],
+)
+def test_a_mistake_is_refused_in_words_and_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, said: str
+) -> None:
+    got, out, err = lifeline(monkeypatch, capsys, *words)
+    assert got == code
+    assert said in err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("stack", ["primary", "secondary"])
+def test_a_failover_edits_one_line_and_keeps_every_comment(stack: str) -> None:
+    file = StackFile(ROOT / f"Pulumi.{stack}.yaml")
+    before = file.path.read_text().splitlines()
+    assert file.text().splitlines() == before
+    file.append_to_timeline("secondary-1")
+    after = file.text().splitlines()
+    assert [line for line in after if line not in before] == ["    - secondary-1"]
+    assert [line for line in after if line.strip() != "- secondary-1"] == before

@@ -1,0 +1,85 @@
+"""Every IAM policy that a site declares, against a linter and a list of what may be wider than one resource."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.permissions import WILDCARD_REASONS
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # parliament imports pkg_resources, which warns of its own end
+    import parliament
+
+SITES = {"primary": ("primary", PRIMARY_LEADS), "secondary": ("secondary", FAILED_OVER)}
+every_site = pytest.mark.parametrize(("stack", "timeline"), SITES.values(), ids=SITES)
+
+
+def identity_policies(stack: str, timeline: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    return {
+        found.name: json.loads(found.inputs["policy"])
+        for found in deploy(stack, timeline)
+        if found.type in ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
+    }
+
+
+def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from document["Statement"]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+@every_site
+def test_the_linter_finds_nothing_in_any_identity_policy(stack: str, timeline: tuple[str, ...]) -> None:
+    policies = identity_policies(stack, timeline)
+    assert len(policies) >= 5
+    found = {name: parliament.analyze_policy_string(json.dumps(each)).findings for name, each in policies.items()}
+    assert {name: [str(finding) for finding in findings] for name, findings in found.items() if findings} == {}
+
+
+def test_the_linter_can_find_something() -> None:
+    wrong = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Nothing", "Resource": "*"}]}
+    assert parliament.analyze_policy_string(json.dumps(wrong)).findings
+
+
+@every_site
+def test_no_action_is_a_wildcard(stack: str, timeline: tuple[str, ...]) -> None:
+    wide = [
+        (name, action)
+        for name, document in identity_policies(stack, timeline).items()
+        for statement in statements(document)
+        for action in listed(statement["Action"])
+        if "*" in action
+    ]
+    assert wide == []
+
+
+def test_every_pattern_for_a_resource_has_its_reason_and_every_reason_its_pattern() -> None:
+    patterns = {
+        statement.get("Sid", name)
+        for stack, timeline in SITES.values()
+        for name, document in identity_policies(stack, timeline).items()
+        for statement in statements(document)
+        for resource in listed(statement["Resource"])
+        if "*" in resource or "?" in resource
+    }
+    assert patterns == WILDCARD_REASONS.keys()
+
+
+@every_site
+def test_no_role_trusts_everybody(stack: str, timeline: tuple[str, ...]) -> None:
+    trusts = [
+        json.loads(found.inputs["assumeRolePolicy"])
+        for found in deploy(stack, timeline)
+        if found.type == "aws:iam/role:Role"
+    ]
+    assert len(trusts) >= 5
+    principals = [statement["Principal"] for trust in trusts for statement in statements(trust)]
+    assert all(set(principal) == {"Service"} for principal in principals)
