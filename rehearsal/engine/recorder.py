@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -109,10 +110,14 @@ def _run(program: Callable[[], object], settings: Settings, config: Mapping[str,
     logging.getLogger("asyncio").setLevel(
         logging.CRITICAL
     )  # a refused program leaves tasks behind; asyncio would list them
+    collecting = gc.isenabled()
+    gc.disable()  # the graph of a site is live until its end: collecting finds nothing in it
     try:
         pulumi.runtime.set_all_config(encoded)
         pulumi.runtime.configure(settings)
         asyncio.run(main())
     finally:
         pulumi.runtime.set_all_config({})
+        if collecting:
+            gc.enable()
         logging.getLogger("asyncio").setLevel(before)
