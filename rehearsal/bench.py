@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pulumi_aws as aws
 
-from operations.command.rendering import recorded
+from operations.command.rendering import checked_config, recorded
 from rehearsal.engine.recorder import record
 from rehearsal.engine.up import PROGRAM_ROOT
 
@@ -43,8 +43,9 @@ def bare(count: int) -> Callable[[], object]:
 
 def main() -> None:
     """Measure and print."""
-    count = len(recorded(PROGRAM_ROOT, "primary"))
-    site = median_seconds(lambda: recorded(PROGRAM_ROOT, "primary"))
+    config = checked_config(PROGRAM_ROOT, "primary")
+    count = len(recorded(PROGRAM_ROOT, "primary", config))
+    site = median_seconds(lambda: recorded(PROGRAM_ROOT, "primary", config))
     plain = median_seconds(bare(count))
     figures = {
         "resources": count,

@@ -78,7 +78,8 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
     console.print(
         f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones."
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
@@ -99,6 +100,9 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Stop, once: an impatient second Ctrl-C must not cut the cleaning up short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -207,8 +207,11 @@ class ConfigError(ValueError):
     """Every mistake of one configuration."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__(problems)
         self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 def load() -> SiteConfig:

@@ -6,7 +6,9 @@ import io
 import json
 import runpy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from rehearsal.engine.registration import STACK_TYPE, Registration
 from stacks.config import parse
 
 
-def recorded(root: Path, stack: str, timeline: Sequence[str] | None = None) -> list[Registration]:
-    """What a stack's program registers, its configuration checked first.
+def checked_config(root: Path, stack: str, timeline: Sequence[str] | None = None) -> dict[str, Any]:
+    """A stack's configuration with, if one is given, another timeline.
 
     Raises:
         StackFileError: if the stack file cannot be read.
@@ -31,12 +33,18 @@ def recorded(root: Path, stack: str, timeline: Sequence[str] | None = None) -> l
     """
     config = with_timeline(StackFile(root / f"Pulumi.{stack}.yaml").config, timeline)
     parse(config, stack=stack)
+    return config
+
+
+def recorded(root: Path, stack: str, config: Mapping[str, Any]) -> list[Registration]:
+    """What a stack's program registers."""
     return record(lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"), stack=stack, config=config)
 
 
 def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) -> str:
     """A site in one of the forms json, yaml, table and k8s."""
-    found = [entry for entry in in_order(recorded(root, stack, timeline)) if entry.type != STACK_TYPE]
+    site = recorded(root, stack, checked_config(root, stack, timeline))
+    found = [entry for entry in in_order(site) if entry.type != STACK_TYPE]
     if form == "json":
         return json.dumps([as_data(entry) for entry in found], indent=2)
     if form == "yaml":
@@ -74,8 +82,16 @@ def kubernetes_object(entry: Registration) -> dict[str, Any]:
 
 
 def steps_to(root: Path, stack: str, timeline: Sequence[str]) -> list[Step]:
-    """The steps from a stack's configuration to another timeline."""
-    return steps_between(recorded(root, stack), recorded(root, stack, timeline))
+    """The steps from a stack's configuration to another timeline. The two recordings are made side by side.
+
+    Raises:
+        StackFileError: if the stack file cannot be read.
+        ConfigError: with every mistake in it.
+    """
+    here, there = checked_config(root, stack), checked_config(root, stack, timeline)
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("fork")) as pool:
+        other = pool.submit(recorded, root, stack, there)
+        return steps_between(recorded(root, stack, here), other.result())
 
 
 def steps_as_json(steps: Sequence[Step]) -> str:

@@ -1,0 +1,113 @@
+"""A rehearsal that is stopped halfway leaves nothing behind, and two of them do not meet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.harness import ROOT
+
+PATIENCE_SECONDS = 120
+_COMMAND = "import sys; sys.argv[0] = 'lifeline'; from operations.command import main; main()"
+
+
+@contextmanager
+def rehearsal(folder: Path) -> Generator[subprocess.Popen[str]]:
+    """A region loss in a session of its own, as a shell starts a command, with a folder for what is temporary."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, "rehearse", "region-loss", "--engine", "in-process"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        for member in members(process.pid):
+            os.kill(member, signal.SIGKILL)
+        process.communicate()
+
+
+def members(session: int) -> list[int]:
+    """The processes of a session, those included that changed their user or their parent."""
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:  # it ended
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(entry.parent.name))
+    return found
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a process says, up to a line with this text in it."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"it ended before it said '{text}':\n{said}")
+
+
+def ends(process: subprocess.Popen[str]) -> int:
+    """The exit code, once a process and all that it started are gone."""
+    code = process.wait(timeout=PATIENCE_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return code
+
+
+@pytest.fixture
+def short_folder() -> Generator[Path]:
+    """A folder that PostgreSQL's user can enter, with a name that a socket's path has room for."""
+    with tempfile.TemporaryDirectory(prefix="stopped-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a session's processes in /proc")
+def test_two_rehearsals_side_by_side_are_stopped_and_leave_nothing(short_folder: Path) -> None:
+    folders = [short_folder / "a", short_folder / "b"]
+    for folder in folders:
+        folder.mkdir()
+        folder.chmod(0o755)
+    with rehearsal(folders[0]) as first, rehearsal(folders[1]) as second:
+        for process in (first, second):
+            read_until(process, "people use the platform")
+            assert len(members(process.pid)) > 2, "PostgreSQL and the stand-ins run beside the command"
+        os.kill(second.pid, signal.SIGTERM)
+        while first.poll() is None:  # impatient
+            os.killpg(first.pid, signal.SIGINT)
+            time.sleep(0.05)
+        assert [ends(first), ends(second)] == [1, 1]
+        assert [members(first.pid), members(second.pid)] == [[], []]
+    assert [list(folder.iterdir()) for folder in folders] == [[], []]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a session's processes in /proc")
+def test_a_rehearsal_stopped_while_it_provisions_leaves_nothing(short_folder: Path) -> None:
+    with rehearsal(short_folder) as process:
+        read_until(process, "build both sites")
+        while not list(short_folder.glob("lifeline-pg-*")):
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        assert ends(process) == 1
+        assert members(process.pid) == []
+    assert list(short_folder.iterdir()) == []
