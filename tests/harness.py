@@ -35,9 +35,14 @@ def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any
 
 @cache
 def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Registration, ...]:
-    config = stack_config(stack, timeline=list(timeline), **json.loads(changes))
+    return tuple(deploy_anew(stack, timeline, **json.loads(changes)))
+
+
+def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:
+    """As `deploy`, by a run of its own: `deploy` answers what it was asked before from memory."""
+    config = stack_config(stack, timeline=list(timeline), **changes)
     found = record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config)
-    return tuple(entry for entry in found if entry.type != STACK_TYPE)
+    return [entry for entry in found if entry.type != STACK_TYPE]
 
 
 def only(registrations: list[Registration], type_: str, name: str = "") -> Registration:

@@ -6,6 +6,7 @@ import pytest
 
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.diff import steps_between
+from rehearsal.engine.registration import Registration
 from tests.harness import (
     FAILED_BACK,
     FAILED_OVER,
@@ -13,6 +14,7 @@ from tests.harness import (
     PRIMARY_LEADS,
     SECONDARY_LEADS,
     deploy,
+    deploy_anew,
     only,
 )
 
@@ -21,11 +23,31 @@ DIRECTIONS: dict[str, Flip] = {
     "to secondary": ("secondary", PRIMARY_LEADS, FAILED_OVER),
     "to primary": ("primary", SECONDARY_LEADS, FAILED_OVER_FROM_SECONDARY),
 }
+STAGES = {
+    "aws:dynamodb/tableItem:TableItem": 0,
+    "aws:rds/instance:Instance": 1,
+    "kubernetes:core/v1:ConfigMap": 2,
+    "kubernetes:apps/v1:Deployment": 3,
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": 3,
+    "aws:s3/bucketObjectv2:BucketObjectv2": 4,
+}
 DEPLOYMENTS = ("mental-health-backend", "mental-health-frontend", "crisis-detector", "hotline-gateway")
 
 
 def flip(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[Step]:
     return steps_between(deploy(stack, before), deploy(stack, after))
+
+
+def awaited(registrations: list[Registration], urn: str) -> set[str]:
+    """All that is done before a resource is, at whatever distance."""
+    dependencies = {found.urn: found.dependencies for found in registrations}
+    seen: set[str] = set()
+    ahead = [urn]
+    while ahead:
+        new = set(dependencies.get(ahead.pop(), ())) - seen
+        seen |= new
+        ahead.extend(new)
+    return seen
 
 
 @pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
@@ -50,22 +72,24 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
 def test_a_flip_goes_claim_then_database_then_workloads_then_traffic(
     stack: str, before: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
-    order = [step.type for step in flip(stack, before, after)]
-    ranks = {
-        "aws:dynamodb/tableItem:TableItem": 0,
-        "aws:rds/instance:Instance": 1,
-        "kubernetes:core/v1:ConfigMap": 2,
-        "kubernetes:apps/v1:Deployment": 3,
-        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": 4,
-        "aws:s3/bucketObjectv2:BucketObjectv2": 5,
+    """By what each step waits for: an engine does at once what waits for nothing."""
+    registrations = deploy(stack, after)
+    touched = [only(registrations, step.type, step.name) for step in flip(stack, before, after)]
+    early = {
+        later.name: names
+        for later in touched
+        if (names := _earlier(later, touched) - awaited(registrations, later.urn))
     }
-    assert [ranks[type_] for type_ in order if type_ in ranks][:3] == [0, 1, 2]
-    assert order[-1] == "aws:s3/bucketObjectv2:BucketObjectv2"
+    assert early == {}
+
+
+def _earlier(later: Registration, touched: list[Registration]) -> set[str]:
+    return {found.urn for found in touched if STAGES[found.type] < STAGES[later.type]}
 
 
 @pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
 def test_the_same_flip_again_is_empty(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    assert flip(stack, after, after) == []
+    assert steps_between(deploy(stack, after), deploy_anew(stack, after)) == []
 
 
 @pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)

@@ -51,8 +51,12 @@ def test_an_unknown_kind_is_not_known() -> None:
 
 def test_the_render_is_one_yaml_stream_of_the_same_objects() -> None:
     documents = list(yaml.safe_load_all(rendering.rendered(ROOT, "primary", None, "k8s")))
-    names = sorted((each["kind"], each["metadata"]["name"]) for each in documents)
-    assert names == sorted((each["kind"], each["metadata"]["name"]) for each in objects("primary", PRIMARY_LEADS))
+    wanted = objects("primary", PRIMARY_LEADS)
+    assert sorted(documents, key=kind_and_name) == sorted(wanted, key=kind_and_name)
+
+
+def kind_and_name(each: dict[str, Any]) -> tuple[str, str]:
+    return each["kind"], each["metadata"]["name"]
 
 
 @every_site

@@ -81,5 +81,9 @@ def test_no_role_trusts_everybody(stack: str, timeline: tuple[str, ...]) -> None
         if found.type == "aws:iam/role:Role"
     ]
     assert len(trusts) >= 5
-    principals = [statement["Principal"] for trust in trusts for statement in statements(trust)]
-    assert all(set(principal) == {"Service"} for principal in principals)
+    trusted = [statement for trust in trusts for statement in statements(trust)]
+    assert [each for each in trusted if set(each["Principal"]) != {"Service"}] == []
+    pods = [each for each in trusted if each["Principal"] == {"Service": "pods.eks.amazonaws.com"}]
+    assert len(pods) >= 4
+    # Without conditions, the pods of every cluster of the account could borrow the role.
+    assert [each for each in pods if len(each.get("Condition", {}).get("StringEquals", {})) != 3] == []

@@ -9,7 +9,7 @@ import pytest
 
 from operations.command import main
 from operations.stackfile import StackFile
-from tests.harness import ROOT
+from tests.harness import ROOT, deploy, only
 
 
 def lifeline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -35,18 +35,15 @@ def test_a_render_lists_every_resource_by_the_same_keys(
     assert [entry["name"] for entry in found if entry.keys() != keys] == []
 
 
-@pytest.mark.parametrize("form", ["json", "yaml", "table"])
+@pytest.mark.parametrize("form", ["json", "yaml", "table", "k8s"])
 def test_no_form_of_a_render_prints_the_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
-    from rehearsal.engine.computed import digest
-    from tests.harness import deploy, only
-
-    password = only(deploy("primary"), "random:index/randomPassword:RandomPassword")
+    password = only(deploy("primary"), "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"]
     code, out, _ = lifeline(monkeypatch, capsys, "render", "--stack", "primary", "--format", form)
     assert code == 0
-    assert digest(password.urn, 40) not in out
-    assert ("[secret]" in out) == (form != "table")
+    assert password not in out
+    assert ("[secret]" in out) == (form in ("json", "yaml"))
 
 
 def test_a_diff_is_a_list_of_steps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,3 +92,4 @@ def test_a_failover_edits_one_line_and_keeps_every_comment(stack: str) -> None:
     after = file.text().splitlines()
     assert [line for line in after if line not in before] == ["    - secondary-1"]
     assert [line for line in after if line.strip() != "- secondary-1"] == before
+    assert file.config["lifeline:timeline"] == ["primary-1", "secondary-1"]

@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from rich.table import Table
 
-from rehearsal.report import Check, Loss, Outcome, as_json, outcome_of
-from stacks.objectives import CRISIS, TIERS
+from rehearsal.report import Check, Loss, Outcome, StackStep, as_json, loss_table, outcome_of, tier_table
+from stacks.objectives import CORE, CRISIS, HOTLINE, TIERS
 
 KEPT = Outcome(
     scenario="region-loss",
@@ -18,8 +19,8 @@ KEPT = Outcome(
     user_rows=Loss(40, 39),
     user_data_loss_seconds=2.0,
     user_data_rpo_seconds=3600,
-    steps=(),
-    checks=(Check("health", passed=True),),
+    steps=(StackStep("secondary", "create", "aws:s3/bucketObjectv2:BucketObjectv2", "switch-takeover"),),
+    checks=(Check("health", passed=True), Check("crisis", passed=True)),
 )
 
 
@@ -36,7 +37,7 @@ def test_a_run_that_keeps_every_promise_is_kept() -> None:
         replace(KEPT, crisis_events=Loss(0, 0)),
         replace(KEPT, user_rows=Loss(0, 0)),
         replace(KEPT, user_data_loss_seconds=3600.0),
-        replace(KEPT, checks=(Check("health", passed=False),)),
+        replace(KEPT, checks=(*KEPT.checks, Check("api", passed=False))),
     ],
     ids=[
         "late",
@@ -61,15 +62,52 @@ def test_what_was_assumed_counts_against_the_promise() -> None:
 
 def test_the_json_has_the_agreed_keys() -> None:
     data = json.loads(as_json(KEPT))
-    assert {"scenario", "engine", "tiers", "loss", "steps", "verdict"} <= data.keys()
-    tier = {"name", "target_seconds", "outage_seconds", "measured_seconds", "assumed_seconds", "kept"}
-    assert all(tier <= entry.keys() for entry in data["tiers"])
+    assert (data["scenario"], data["engine"], data["verdict"]) == ("region-loss", "in-process", "kept")
+    assert [entry["name"] for entry in data["tiers"]] == [tier.name for tier in TIERS]
+    core = {key: value for key, value in data["tiers"][2].items() if key != "assumptions"}
+    assert core == {
+        "name": "core",
+        "target_seconds": 1800,
+        "outage_seconds": 1050.0,
+        "measured_seconds": 30.0,
+        "assumed_seconds": 1020,
+        "kept": True,
+    }
+    assert sum(term["seconds"] for term in data["tiers"][2]["assumptions"]) == 1020
+    assert [step["name"] for step in data["steps"]] == ["switch-takeover"]
+    assert data["checks"][0] == {"name": "health", "passed": True, "detail": ""}
     assert data["loss"] == {
         "crisis_events": {"acknowledged": 20, "found": 20},
         "user_rows": {"acknowledged": 40, "found": 39},
     }
+    assert data["user_data_loss_seconds"] == 2.0
+
+
+def test_the_json_of_a_broken_run_says_so() -> None:
+    data = json.loads(as_json(replace(KEPT, tiers=(outcome_of(CRISIS, 300.0),))))
+    assert (data["verdict"], data["tiers"][0]["kept"]) == ("broken", False)
 
 
 def test_a_tier_that_never_came_back_is_null_in_json() -> None:
     lost = replace(KEPT, tiers=(outcome_of(CRISIS, float("inf")),))
     assert json.loads(as_json(lost))["tiers"][0]["outage_seconds"] is None
+
+
+def test_the_table_of_tiers_sets_the_outage_against_the_promise() -> None:
+    tiers = (outcome_of(CRISIS, 300.0), outcome_of(HOTLINE, float("inf")), outcome_of(CORE, 60.0))
+    assert rows(tier_table(tiers)) == [
+        ("Crisis Detection System", "< 5 min", "5 min", "5 min", "nothing", "[bold red]broken[/]"),
+        ("988 Hotline Integration", "< 10 min", "never back", "never back", "nothing", "[bold red]broken[/]"),
+        ("Core Platform", "< 30 min", "18 min", "60 s", "17 min", "[green]kept[/]"),
+    ]
+
+
+def test_the_table_of_losses_counts_what_was_acknowledged_and_not_found() -> None:
+    assert rows(loss_table(KEPT)) == [
+        ("crisis events", "none", "20", "20", "0"),
+        ("user rows", "< 60 min", "40", "39", "1"),
+    ]
+
+
+def rows(table: Table) -> list[tuple[object, ...]]:
+    return list(zip(*(column.cells for column in table.columns), strict=True))

@@ -1,0 +1,124 @@
+"""Records that fail over, and health checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rehearsal.aws.world import EAST, ZONE, change, make, remove, unique
+
+RECORD = "aws:route53/record:Record"
+CHECK = "aws:route53/healthCheck:HealthCheck"
+
+
+def test_failover_latency_and_alias_records_are_there_for_an_evaluator(world):
+    zone, outputs = make(world.east, ZONE, {"name": f"{unique('platform')}.example", "enableAcceleratedRecovery": True})
+    domain = outputs["name"]
+    check = {
+        "type": "HTTPS",
+        "fqdn": f"primary.{domain}",
+        "port": 443,
+        "resourcePath": "/health",
+        "requestInterval": 10,
+        "failureThreshold": 3,
+    }
+    app, _ = make(world.east, CHECK, check)
+    switch, _ = make(
+        world.east, CHECK, {**check, "fqdn": "bucket.example", "resourcePath": "/takeover", "invertHealthcheck": True}
+    )
+    both, _ = make(
+        world.east, CHECK, {"type": "CALCULATED", "childHealthchecks": [app, switch], "childHealthThreshold": 2}
+    )
+    alias = [{"name": "alb.example", "zoneId": "Z3AADJGX6KTTL2", "evaluateTargetHealth": False}]
+    failover = {
+        "zoneId": zone,
+        "name": domain,
+        "type": "A",
+        "aliases": alias,
+        "setIdentifier": "primary",
+        "healthCheckId": both,
+    }
+    make(world.east, RECORD, {**failover, "failoverRoutingPolicies": [{"type": "PRIMARY"}]})
+    _, api = make(
+        world.east,
+        RECORD,
+        {
+            "zoneId": zone,
+            "name": "api",
+            "type": "CNAME",
+            "ttl": 15,
+            "records": [f"primary.{domain}"],
+            "latencyRoutingPolicies": [{"region": EAST}],
+            "setIdentifier": "primary",
+            "healthCheckId": app,
+        },
+    )
+    route53 = world.client("route53")
+    sets = {
+        s["Name"]: s
+        for s in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        if "SetIdentifier" in s
+    }
+    apex, crisis = sets[f"{domain}."], sets[f"api.{domain}."]
+    assert (apex["Failover"], apex["HealthCheckId"]) == ("PRIMARY", both)
+    assert apex["AliasTarget"]["EvaluateTargetHealth"] is False
+    assert (crisis["Region"], crisis["TTL"], crisis["HealthCheckId"]) == (EAST, 15, app)
+    assert crisis["ResourceRecords"] == [{"Value": f"primary.{domain}"}]
+    assert api["fqdn"] == f"api.{domain}"
+    configs = {each["Id"]: each["HealthCheckConfig"] for each in route53.list_health_checks()["HealthChecks"]}
+    assert configs[switch]["Inverted"] is True
+    assert (configs[both]["HealthThreshold"], sorted(configs[both]["ChildHealthChecks"])) == (2, sorted([app, switch]))
+    assert len(outputs["nameServers"]) == 4
+
+
+def test_a_record_that_exists_is_overwritten_only_if_that_is_asked_for(world):
+    zone, outputs = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    inputs = {"zoneId": zone, "name": f"proof.{outputs['name']}", "type": "CNAME", "ttl": 60, "records": ["a.example"]}
+    make(world.east, RECORD, inputs)
+    with pytest.raises(Exception, match="InvalidChangeBatch"):
+        make(world.west, RECORD, inputs)
+    made = make(world.west, RECORD, {**inputs, "records": ["b.example"], "allowOverwrite": True})
+    remove(world.west, RECORD, made)
+    types = [
+        each["Type"]
+        for each in world.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    ]
+    assert "CNAME" not in types
+
+
+@pytest.mark.parametrize(
+    ("change_", "key"),
+    [
+        ({"setIdentifier": None}, "setIdentifier"),
+        ({"healthCheckId": None}, "healthCheckId"),
+        ({"records": ["192.0.2.1"], "ttl": 60}, "records"),
+        ({"records": ["192.0.2.1"], "aliases": None}, "ttl"),
+    ],
+)
+def test_a_record_that_route_53_would_refuse_or_never_move_is_refused(world, change_, key):
+    alias = [{"name": "alb.example", "zoneId": "Z1", "evaluateTargetHealth": False}]
+    good = {
+        "zoneId": "Z0",
+        "name": "platform.example",
+        "type": "A",
+        "aliases": alias,
+        "failoverRoutingPolicies": [{"type": "PRIMARY"}],
+        "setIdentifier": "primary",
+        "healthCheckId": "1",
+    }
+    assert world.east.check(RECORD, good) == []
+    assert [found for found, _ in world.east.check(RECORD, {**good, **change_})] == [key]
+
+
+def test_a_health_check_is_changed_in_place(world):
+    inputs = {
+        "type": "HTTPS",
+        "fqdn": "a.example",
+        "port": 443,
+        "resourcePath": "/health",
+        "requestInterval": 10,
+        "failureThreshold": 3,
+    }
+    made = make(world.east, CHECK, inputs)
+    change(world.east, CHECK, made, inputs, {**inputs, "failureThreshold": 2})
+    config = world.client("route53").get_health_check(HealthCheckId=made[0])["HealthCheck"]["HealthCheckConfig"]
+    assert (config["FailureThreshold"], config["FullyQualifiedDomainName"]) == (2, "a.example")
