@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE, Tags
+from stacks.naming import LEDGER_KEY, LEDGER_TABLE, Tags, claim_key
 from stacks.timeline import DatabaseId
 
 
@@ -78,11 +78,6 @@ def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
     )
 
 
-def claim_key(epoch: int) -> str:
-    """The ledger's key of one epoch's claim."""
-    return f"epoch#{epoch}"
-
-
 def claim_item(epoch: int, database: DatabaseId) -> str:
     """A claim as DynamoDB JSON: the same text at every run, so that a claim is never rewritten."""
     item = {
@@ -102,6 +97,8 @@ class ClaimsArgs:
     """The site's databases by the number of the epoch that they lead or led."""
     table_name: pulumi.Input[str]
     """The ledger in the site's own region."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What must have ended well before an epoch is claimed."""
 
 
 class Claims(pulumi.ComponentResource):
@@ -117,7 +114,7 @@ class Claims(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ClaimsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Claims", name, {}, opts)
-        self._name, self._table = name, args.table_name
+        self._name, self._table, self._after = name, args.table_name, args.after
         self.items = tuple(self._item(epoch, database) for epoch, database in sorted(args.leaders.items()))
         self.register_outputs({})
 
@@ -129,6 +126,7 @@ class Claims(pulumi.ComponentResource):
             item=claim_item(epoch, database),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=[*self._after],
                 # History stays when an entry leaves the timeline or a stack is destroyed.
                 retain_on_delete=True,
                 # The provider would overwrite an item in place. A replacement is created first, and an epoch that is

@@ -6,7 +6,7 @@ reason, in `WILDCARD_REASONS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stacks import naming
@@ -76,16 +76,45 @@ def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Docume
         secrets_key_arn: the key of the secret in this region, or None for a replica under the key that AWS manages,
             which needs no permission of its own.
     """
-    password = statement(
+    ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (naming.ledger_arn(account=account, region=region),))
+    return document(ledger, *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
+
+
+def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
+    """The fence's pods: look at claims, note a handover, delete the site's own takeover object, open the database."""
+    table = naming.ledger_arn(account=account, region=region)
+    takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
+    return document(
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*", "handover#*")),
+        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=_keys("handover#*")),
+        statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
+        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+    """The gate of a switchover: read where the drained leader stopped, and open the database."""
+    table = naming.ledger_arn(account=account, region=region)
+    return document(
+        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=_keys("handover#*")),
+        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def _keys(*patterns: str) -> dict[str, Any]:
+    """Only items whose key is like one of these."""
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
+
+
+def _read_password(*, account: str, region: str, secrets_key_arn: str | None) -> Iterator[Statement]:
+    yield statement(
         "ReadPassword",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         (f"arn:aws:secretsmanager:{region}:{account}:secret:{naming.PASSWORD_SECRET}-??????",),
     )
-    ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (naming.ledger_arn(account=account, region=region),))
-    if secrets_key_arn is None:
-        return document(ledger, password)
-    via = {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}}
-    return document(ledger, password, statement("DecryptPassword", ("kms:Decrypt",), (secrets_key_arn,), condition=via))
+    if secrets_key_arn is not None:
+        via = {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}}
+        yield statement("DecryptPassword", ("kms:Decrypt",), (secrets_key_arn,), condition=via)
 
 
 def crisis_detector(*, account: str, region: str) -> Document:

@@ -7,7 +7,6 @@ Deployment follow the ConfigMap side by side: the one scales, the other rolls, a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pulumi
 
 from components.kube import connections, foundation, pods, scaling
-from components.kube.objects import declare
+from components.kube.objects import checksum, declare
 from components.kube.services import BACKEND, COMPONENTS, SERVICES, Service
 from stacks.naming import Tags
 
@@ -89,6 +88,8 @@ class Workloads(pulumi.ComponentResource):
     """The namespace and all that is in it, and the cluster's priority classes."""
 
     config_map: pulumi.CustomResource
+    password_class: pulumi.CustomResource
+    """Mounts the database password."""
     deployments: dict[str, pulumi.CustomResource]
     """By component."""
     settled: tuple[pulumi.Resource, ...]
@@ -100,16 +101,18 @@ class Workloads(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._namespace = self._declare(
-            "namespace", foundation.namespace(labels=_labels(args.tags, tier="platform", data="phi")), ()
+            "namespace", foundation.namespace(labels=args.tags.labels(tier="platform", data="phi")), ()
         )
         classes = self._priority_classes()
         policies = self._policies()
         self.config_map = self._declare("config", self._config_manifest(), (self._namespace, *args.after))
-        password = self._declare("database-password", self._password_manifest(), (self._namespace, *args.after))
+        self.password_class = self._declare(
+            "database-password", self._password_manifest(), (self._namespace, *args.after)
+        )
         # A pod gets its readiness gate only if its binding is there before it.
         bindings = [self._expose(service) for service in SERVICES]
         accounts = [self._account(service) for service in SERVICES]
-        needed = (self.config_map, *classes, *policies, password, *bindings, *accounts)
+        needed = (self.config_map, *classes, *policies, self.password_class, *bindings, *accounts)
         self.deployments = {service.component: self._deployment(service, needed) for service in SERVICES}
         autoscalers = [self._scale(service) for service in SERVICES]
         placeholders = self._placeholders((self.config_map, *classes, *policies))
@@ -122,22 +125,22 @@ class Workloads(pulumi.ComponentResource):
         return declare(f"{self._name}-{role}", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*after]))
 
     def _config_manifest(self) -> pods.Manifest:
-        labels = _labels(self._args.tags, tier="platform", data="none")
+        labels = self._args.tags.labels(tier="platform", data="none")
         return foundation.config_map(self._args.config, labels=labels)
 
     def _password_manifest(self) -> pods.Manifest:
-        labels = _labels(self._args.tags, tier=BACKEND.tier.name, data="credentials")
+        labels = self._args.tags.labels(tier=BACKEND.tier.name, data="credentials")
         return foundation.password_class(secret_name=self._args.secret_name, region=self._args.region, labels=labels)
 
     def _priority_classes(self) -> list[pulumi.CustomResource]:
-        manifests = scaling.priority_classes(labels=_labels(self._args.tags, tier="platform", data="none"))
+        manifests = scaling.priority_classes(labels=self._args.tags.labels(tier="platform", data="none"))
         return [self._declare(f"priority-{each['metadata']['name']}", each, ()) for each in manifests]
 
     def _policies(self) -> list[pulumi.CustomResource]:
         manifests = connections.network_policies(
             vpc_cidr=self._args.vpc_cidr,
             database_cidrs=self._args.database_cidrs,
-            labels=_labels(self._args.tags, tier="platform", data="none"),
+            labels=self._args.tags.labels(tier="platform", data="none"),
         )
         return [self._declare(f"policy-{each['metadata']['name']}", each, (self._namespace,)) for each in manifests]
 
@@ -165,7 +168,7 @@ class Workloads(pulumi.ComponentResource):
             service,
             image=args.images[service.component],
             config_keys=keys,
-            checksum=_checksum({key: args.config[key] for key in keys}),
+            checksum=checksum({key: args.config[key] for key in keys}),
             labels=self._service_labels(service),
         )
         return self._declare(service.component, manifest, needed)
@@ -184,19 +187,9 @@ class Workloads(pulumi.ComponentResource):
         return self._declare(f"{service.component}-autoscaler", manifest, (self.config_map,))
 
     def _placeholders(self, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
-        labels = _labels(self._args.tags, tier="platform", data="none")
+        labels = self._args.tags.labels(tier="platform", data="none")
         manifest = pods.placeholders(replicas=self._args.held_back, image=self._args.placeholder_image, labels=labels)
         return self._declare(pods.PLACEHOLDER, manifest, needed)
 
     def _service_labels(self, service: Service) -> dict[str, str]:
-        return _labels(self._args.tags, tier=service.tier.name, data="phi")
-
-
-def _labels(tags: Tags, *, tier: str, data: str) -> dict[str, str]:
-    """The tags of the platform as labels; a label's prefix ends in a slash."""
-    return {key.replace(":", "/"): value for key, value in tags.of(tier=tier, data=data).items()}
-
-
-def _checksum(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    text = pulumi.Output.json_dumps(dict(values), sort_keys=True)
-    return text.apply(lambda found: hashlib.sha256(found.encode()).hexdigest())
+        return self._args.tags.labels(tier=service.tier.name, data="phi")

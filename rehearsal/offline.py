@@ -25,7 +25,7 @@ from rehearsal.engine.pulumi_cli import PulumiEngine
 from rehearsal.engine.up import UpResult
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
-from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.random import RandomBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
@@ -113,6 +113,8 @@ class OfflineAccount:
         self._lock = threading.Lock()
         self.ledger: GlobalTable | None = None
         self.sites: dict[str, SiteWorld] = {}
+        self.run_job: Callable[[str, dict[str, Any]], None] | None = None
+        """Runs a site's Job to its end; without it, Jobs are refused."""
         os.environ.update(_MOTO)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every call otherwise
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -172,7 +174,12 @@ class OfflineAccount:
             tables=self._tables,
             ledger=self.ledger,
         )
-        kubernetes = KubernetesBackend(lambda: cluster, region=config.region, faults=self.faults)
+        kubernetes = KubernetesBackend(
+            lambda: cluster,
+            region=config.region,
+            faults=self.faults,
+            run_job=lambda job: self._run_job(config.site, job),
+        )
         backends = {"aws": aws, "kubernetes": kubernetes, "random": RandomBackend()}
         servers = {
             name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()
@@ -180,6 +187,11 @@ class OfflineAccount:
         ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}
         engine = self._engine(self._folder / "engine" / config.site, ports)
         return SiteWorld(file, config, engine, cluster, aws, list(servers.values()))
+
+    def _run_job(self, site: str, job: dict[str, Any]) -> None:
+        if self.run_job is None:
+            raise ApiError(f'Job "{job["metadata"]["name"]}" cannot be run: the stage is not set')
+        self.run_job(site, job)
 
     def _serve(self, provider: StandInProvider) -> ProviderServer:
         server = ProviderServer(provider)

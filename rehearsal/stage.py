@@ -18,9 +18,12 @@ from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
+from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.server import Server
 from rehearsal.world.zone import load_zone
 from stacks.naming import CONFIG_MAP, NAMESPACE
 
@@ -91,6 +94,9 @@ class Stage:
             self._exit = guard.pop_all()
         self._balancers: dict[str, str] = {}
         self.platforms: dict[str, SitePlatform] = {}
+        self.pods: dict[str, Pods] = {}
+        self._folder = folder
+        self.account.run_job = lambda site, job: self.pods[site].run(job)
         self._s3 = boto3.session.Session("rehearsal", "rehearsal").client(
             "s3", region_name="us-east-1", endpoint_url=self.account.endpoint_url
         )
@@ -110,8 +116,14 @@ class Stage:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
+        assert self.account.ledger is not None, "a site was added, and the ledger with it"
+        gateway = AwsGateway(self.account.endpoint_url, faults=self.faults, ledger=self.account.ledger)
+        self._exit.enter_context(gateway)
         for site in self.account.sites.values():
             self.platforms[site.name] = self._exit.enter_context(self._platform(site))
+            self.pods[site.name] = self._exit.enter_context(
+                Pods(site.cluster, gateway.url, self._server, speed=self.clock.speed, folder=self._folder / site.name)
+            )
         self._balancers = {name: site for site, name in balancers.items()}
         route53 = boto3.session.Session("rehearsal", "rehearsal").client(
             "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
@@ -131,8 +143,17 @@ class Stage:
         """A region dies: its services vanish, its database is killed rather than stopped, and no call is answered."""
         self.faults.lose(site.region)
         self.platforms[site.name].cut()
+        self.pods[site.name].lose()
         for database in self.databases(site):
             self.postgres.kill(database)
+
+    def restore_region(self, site: SiteWorld) -> None:
+        """A lost region is back as it was, believing what it believed: databases, services, pods."""
+        self.faults.restore(site.region)
+        for database in self.databases(site):
+            self.postgres.start(database)
+        self.platforms[site.name].restore()
+        self.pods[site.name].restore()
 
     def databases(self, site: SiteWorld) -> list[str]:
         """The servers of a site."""
@@ -165,9 +186,13 @@ class Stage:
             conninfo=self._conninfo,
         )
 
-    def _conninfo(self, host: str) -> str | None:
+    def _server(self, host: str) -> Server | None:
         name = self.effects.by_address.get(host)
-        return self.postgres[name].conninfo() if name else None
+        return self.postgres[name] if name else None
+
+    def _conninfo(self, host: str) -> str | None:
+        server = self._server(host)
+        return server.conninfo() if server else None
 
     def _probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
         """What a health checker sees: an object in a bucket, or an answer of the site that the name leads to."""

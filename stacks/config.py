@@ -32,6 +32,7 @@ from stacks.sections import (
     Replicas,
     Section,
     SiteName,
+    SwitchoverConfig,
 )
 from stacks.timeline import DatabaseId, DatabaseRole
 
@@ -63,6 +64,7 @@ class SiteConfig(Section):
     network: NetworkConfig
     cluster: ClusterConfig = ClusterConfig()
     database: DatabaseConfig = DatabaseConfig()
+    switchover: SwitchoverConfig = SwitchoverConfig()
     ledger: LedgerConfig = LedgerConfig()
     capacity: Capacity
     images: Images
@@ -91,6 +93,11 @@ class SiteConfig(Section):
     def is_active(self) -> bool:
         """Whether this site takes writes now."""
         return rules.active_site(self.history) == self.site
+
+    @property
+    def drains(self) -> bool:
+        """Whether the site leads and stops taking writes, to hand over."""
+        return self.is_active and self.switchover.drain == rules.epoch(self.history)
 
     @property
     def regions(self) -> dict[str, str]:
@@ -302,6 +309,7 @@ def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _rule_problems(history, site.discards)
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
+        yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
 
 
@@ -344,3 +352,21 @@ def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterato
             yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, which the timeline does not know")
         elif retired == site.own_database:
             yield Problem(f"lifeline:database.retired[{index}]", f"names {retired}, the site's present database")
+
+
+def _switchover_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    plan, path = site.switchover, "lifeline:switchover"
+    if plan.accept_loss and plan.take is None:
+        hint = "name the epoch that begins behind: lifeline:switchover.take"
+        yield Problem(f"{path}.acceptLoss", "accepts a loss, of no switchover", hint)
+    if plan.drain is not None and plan.drain > len(history):
+        hint = f"the epoch that can be drained now is {len(history)}"
+        yield Problem(f"{path}.drain", f"is {plan.drain}, an epoch that has not begun", hint)
+    if plan.take is None:
+        return
+    if plan.take > len(history):
+        hint = f"append {site.own_database} to lifeline:timeline in the same edit"
+        yield Problem(f"{path}.take", f"is {plan.take}, when the timeline has {len(history)} epochs", hint)
+    elif history[plan.take - 1].site != site.site:
+        hint = "a site takes over what it leads from then on"
+        yield Problem(f"{path}.take", f"is {plan.take}, which {history[plan.take - 1]} leads", hint)

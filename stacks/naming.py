@@ -41,6 +41,20 @@ class Tags:
         tags = {"lifeline:owner": self.owner, "lifeline:site": self.site, "lifeline:tier": tier, "lifeline:data": data}
         return tags if name is None else {"Name": name, **tags}
 
+    def labels(self, *, tier: str, data: str) -> dict[str, str]:
+        """The tags as labels of a Kubernetes object, where a prefix ends in a slash."""
+        return {key.replace(":", "/"): value for key, value in self.of(tier=tier, data=data).items()}
+
+
+def claim_key(epoch: int) -> str:
+    """The ledger's key of one epoch's claim."""
+    return f"epoch#{epoch}"
+
+
+def handover_key(epoch: int) -> str:
+    """The ledger's key of the position at which the leader of an epoch stopped for a handover."""
+    return f"handover#{epoch}"
+
 
 def database_identifier(database: DatabaseId) -> str:
     """The RDS instance identifier."""

@@ -77,6 +77,17 @@ class DatabaseConfig(Section):
     max_storage_gib: int = Field(default=1000, ge=100, le=65536)
 
 
+class SwitchoverConfig(Section):
+    """A planned switchover. Each value names an epoch, so that a line which was left standing does nothing later."""
+
+    drain: int | None = Field(default=None, ge=1, le=rules.MAX_EPOCHS)
+    """In the stack that leads: the epoch whose leader stops taking writes, to hand over."""
+    take: int | None = Field(default=None, ge=2, le=rules.MAX_EPOCHS)
+    """In the stack that takes over: the epoch that begins only when the replica has all of the epoch before."""
+    accept_loss: bool = False
+    """Whether `take` goes on although the replica is behind, or nobody was drained."""
+
+
 class LedgerConfig(Section):
     """The crisis ledger's third region, which keeps a witness rather than a copy."""
 
@@ -106,3 +117,4 @@ class Images(Section):
     frontend: Digest
     crisis_detector: Digest
     hotline_gateway: Digest
+    operations: Digest

@@ -12,8 +12,10 @@ from components.certificate import Certificate, CertificateArgs
 from components.cluster import Cluster, ClusterArgs
 from components.controllers import CONTROLLER_NAMESPACE, LOAD_BALANCER_CONTROLLER, Controllers, ControllersArgs
 from components.database import PORT, Database, DatabaseArgs
+from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.identity import PodIdentity, PodIdentityArgs
 from components.keys import Keys, KeysArgs
+from components.kube.jobs import FENCE, HANDOVER
 from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, Service
 from components.ledger import Claims, ClaimsArgs, Ledger, LedgerArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -50,9 +52,10 @@ def build(config: SiteConfig) -> None:
     cluster = _cluster(config, keys, network)
     zone_id, ledger = _globals(config)
     front = _front(config, network, cluster, zone_id)
-    claims = _claims(config, ledger)
+    claims = _claims(config, ledger, _handover(config, cluster))
     databases = _databases(config, keys, network, cluster, claims)
     workloads = _workloads(config, keys, network, cluster, front, databases)
+    _fence(config, keys, cluster, databases, workloads)
     _switch(config, workloads, databases)
     _traffic(config, zone_id, front)
     _export(config, zone_id, databases, cluster, front)
@@ -117,12 +120,27 @@ def _front(config: SiteConfig, network: Network, cluster: Cluster, zone_id: pulu
     )
 
 
-def _claims(config: SiteConfig, ledger: Ledger | None) -> Claims:
+def _handover(config: SiteConfig, cluster: Cluster) -> Handover | None:
+    """The gate of a planned switchover, before the claim: what it refuses has changed nothing."""
+    plan = config.switchover
+    if plan.take is None:
+        return None
+    args = HandoverArgs(
+        ending_epoch=plan.take - 1,
+        accept_loss=plan.accept_loss,
+        image=_operations_image(config),
+        tags=config.tags,
+    )
+    return Handover(f"handover-{plan.take}", args, pulumi.ResourceOptions(provider=cluster.provider))
+
+
+def _claims(config: SiteConfig, ledger: Ledger | None, gate: Handover | None) -> Claims:
     return Claims(
         "claims",
         ClaimsArgs(
             leaders=rules.led_epochs(config.site, config.history),
             table_name=ledger.table_name if ledger else naming.LEDGER_TABLE,
+            after=(gate.job,) if gate else (),
         ),
     )
 
@@ -267,19 +285,66 @@ def _workloads(
     )
 
 
+def _fence(
+    config: SiteConfig, keys: Keys, cluster: Cluster, databases: dict[DatabaseId, Database], workloads: Workloads
+) -> None:
+    Fence(
+        "fence",
+        FenceArgs(
+            config=settings(config, databases[config.own_database].address),
+            image=_operations_image(config),
+            switch_bucket=naming.switch_bucket(config.site, account=config.account),
+            tags=config.tags,
+            after=(workloads.config_map, workloads.password_class, *_job_identities(config, keys, cluster)),
+        ),
+        pulumi.ResourceOptions(provider=cluster.provider),
+    )
+
+
+def _job_identities(config: SiteConfig, keys: Keys, cluster: Cluster) -> list[pulumi.Resource]:
+    own = {"account": config.account, "region": config.region}
+    bucket = naming.switch_bucket(config.site, account=config.account)
+    # The other site's replica of the secret is under a key that AWS manages, which needs no permission.
+    key = keys.secrets_arn if _is_first(config) else pulumi.Output.from_input(None)
+    policies: dict[str, pulumi.Input[str]] = {
+        FENCE: key.apply(lambda arn: json.dumps(permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))),
+        HANDOVER: key.apply(lambda arn: json.dumps(permissions.handover(**own, secrets_key_arn=arn))),
+    }
+    return [
+        PodIdentity(
+            f"{job}-identity",
+            PodIdentityArgs(
+                cluster_name=cluster.name,
+                namespace=naming.NAMESPACE,
+                service_account=job,
+                policy=policy,
+                tags=config.tags,
+                tier="data",
+            ),
+        )
+        for job, policy in policies.items()
+    ]
+
+
+def _operations_image(config: SiteConfig) -> str:
+    return naming.image("operations", config.images.operations, account=config.account, region=config.region)
+
+
 def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
     """The ConfigMap's data: who the site is today, and where its own database and ledger are."""
     return {
         "SITE": config.site,
         "SITE_ROLE": "active" if config.is_active else "standby",
         "EPOCH": str(rules.epoch(config.history)),
+        "DATABASE": str(config.own_database),
+        "DRAIN": "true" if config.drains else "false",
         "AWS_REGION": config.region,
         "DB_HOST": database_host,
         "DB_PORT": str(PORT),
         "DB_NAME": naming.DATABASE_NAME,
         "DB_USER": naming.DATABASE_USER,
         "LEDGER_TABLE": naming.LEDGER_TABLE,
-        "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER else "true",
+        "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER and not config.drains else "true",
         "CRISIS_FALLBACK_MODE": "hybrid",
         "HOTLINE_PROVIDER": "primary",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ _CLASSES: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = {
     ("v1", "Service"): kubernetes.core.v1.Service,
     ("v1", "ServiceAccount"): kubernetes.core.v1.ServiceAccount,
     ("apps/v1", "Deployment"): kubernetes.apps.v1.Deployment,
+    ("batch/v1", "CronJob"): kubernetes.batch.v1.CronJob,
+    ("batch/v1", "Job"): kubernetes.batch.v1.Job,
     ("autoscaling/v2", "HorizontalPodAutoscaler"): kubernetes.autoscaling.v2.HorizontalPodAutoscaler,
     ("networking.k8s.io/v1", "NetworkPolicy"): kubernetes.networking.v1.NetworkPolicy,
     ("policy/v1", "PodDisruptionBudget"): kubernetes.policy.v1.PodDisruptionBudget,
@@ -30,6 +33,12 @@ def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
     if built_in is not None:
         return built_in(name, **fields, opts=opts)
     return kubernetes.apiextensions.CustomResource(name, api_version=api_version, kind=kind, **fields, opts=opts)
+
+
+def checksum(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+    """A digest of settings, for the annotation that rolls the pods which read them."""
+    text = pulumi.Output.json_dumps(dict(values), sort_keys=True)
+    return text.apply(lambda found: hashlib.sha256(found.encode()).hexdigest())
 
 
 def _snake(key: str) -> str:

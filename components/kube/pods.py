@@ -27,7 +27,7 @@ USES_DATABASE = "lifeline/uses-database"
 USES_AWS = "lifeline/uses-aws"
 """Pod labels that open a network policy. Jobs in the namespace may carry them as well."""
 
-_USER = 10001
+USER = 10001
 _NOBODY = 65535
 """The user of the pause image, which has no other."""
 _DEREGISTRATION_SECONDS = 20
@@ -73,11 +73,11 @@ def placeholders(*, replicas: int, image: str, labels: Mapping[str, str]) -> Man
     container = {
         "name": "pause",
         "image": image,
-        "resources": _resources(cpu_millis, memory_mib, cpu_limit_millis=cpu_millis),
-        "securityContext": _container_security(),
+        "resources": resources(cpu_millis, memory_mib, cpu_limit_millis=cpu_millis),
+        "securityContext": container_security(),
     }
     spec = {
-        **_pod_basics(PLACEHOLDER_PRIORITY_CLASS, selector, user=_NOBODY),
+        **pod_basics(PLACEHOLDER_PRIORITY_CLASS, selector, user=_NOBODY),
         "terminationGracePeriodSeconds": 0,
         "containers": [container],
     }
@@ -102,15 +102,16 @@ def _pod_labels(service: Service) -> dict[str, str]:
 
 def _pod_spec(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
     return {
-        **_pod_basics(service.priority_class, service.labels, user=_USER),
+        **pod_basics(service.priority_class, service.labels),
         "serviceAccountName": service.name,
         "terminationGracePeriodSeconds": _DEREGISTRATION_SECONDS + 40,
         "containers": [_container(service, image, config_keys)],
-        "volumes": list(_volumes(service)),
+        "volumes": list(volumes(password=service.uses_database)),
     }
 
 
-def _pod_basics(priority_class: str, selector: Mapping[str, str], *, user: int) -> Manifest:
+def pod_basics(priority_class: str, selector: Mapping[str, str], *, user: int = USER) -> Manifest:
+    """What every pod of the namespace has in common: no root, no token, spread over zones and nodes."""
     return {
         "priorityClassName": priority_class,
         "automountServiceAccountToken": False,
@@ -147,37 +148,40 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Ma
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": service.port, "protocol": "TCP"}],
-        "env": list(_environment(service, config_keys)),
-        "resources": _resources(
+        "env": list(environment(config_keys=config_keys, password=service.uses_database, PORT=str(service.port))),
+        "resources": resources(
             service.cpu_millis, service.memory_mib, cpu_limit_millis=4 * service.cpu_millis, scratch=True
         ),
-        "securityContext": _container_security(),
-        "volumeMounts": list(_mounts(service)),
+        "securityContext": container_security(),
+        "volumeMounts": list(mounts(password=service.uses_database)),
         "lifecycle": {"preStop": {"sleep": {"seconds": _DEREGISTRATION_SECONDS}}},
         **_probes(service),
     }
 
 
-def _environment(service: Service, config_keys: tuple[str, ...]) -> Iterator[Manifest]:
-    yield {"name": "PORT", "value": str(service.port)}
-    for key in config_keys:
-        yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
-    if service.uses_database:
-        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{CREDENTIALS_FILE}"}
-
-
-def _volumes(service: Service) -> Iterator[Manifest]:
-    yield {"name": "scratch", "emptyDir": {"sizeLimit": "256Mi"}}
-    if service.uses_database:
+def volumes(*, password: bool, scratch: str = "256Mi") -> Iterator[Manifest]:
+    """The volumes of a pod: room to write, and the database password if it may know it."""
+    yield {"name": "scratch", "emptyDir": {"sizeLimit": scratch}}
+    if password:
         attributes = {"secretProviderClass": CREDENTIALS_CLASS}
         source = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, "volumeAttributes": attributes}
         yield {"name": CREDENTIALS_CLASS, "csi": source}
 
 
-def _mounts(service: Service) -> Iterator[Manifest]:
+def mounts(*, password: bool) -> Iterator[Manifest]:
+    """Where a container finds those volumes."""
     yield {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - the pod's own, seen by nothing else
-    if service.uses_database:
+    if password:
         yield {"name": CREDENTIALS_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
+
+
+def environment(*, config_keys: tuple[str, ...], password: bool, **plain: str) -> Iterator[Manifest]:
+    """A container's environment: plain values, keys of the ConfigMap, and where the password lies."""
+    yield from ({"name": key, "value": value} for key, value in plain.items())
+    for key in config_keys:
+        yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
+    if password:
+        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{CREDENTIALS_FILE}"}
 
 
 def _probes(service: Service) -> Manifest:
@@ -196,7 +200,8 @@ def _probes(service: Service) -> Manifest:
     }
 
 
-def _resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scratch: bool = False) -> Manifest:
+def resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scratch: bool = False) -> Manifest:
+    """Requests and limits; memory is never overcommitted."""
     requests = {"cpu": f"{cpu_millis}m", "memory": f"{memory_mib}Mi"}
     limits = {"cpu": f"{cpu_limit_millis}m", "memory": f"{memory_mib}Mi"}
     if scratch:
@@ -204,7 +209,8 @@ def _resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scrat
     return {"requests": requests, "limits": limits}
 
 
-def _container_security() -> Manifest:
+def container_security() -> Manifest:
+    """What the Pod Security Standard `restricted` asks of a container."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

@@ -74,7 +74,7 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
     """Run a program to its end.
 
     Raises:
-        PostgresError: with its error output, if it fails or takes more than a minute.
+        PostgresError: with its exit code and what it said, if it fails or takes more than a minute.
     """
     words = [str(word) for word in command]
     done = subprocess.run(
@@ -90,7 +90,8 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
         extra_groups=account.extra_groups,
     )
     if done.returncode:
-        raise PostgresError(f"{Path(words[0]).name} failed: {done.stderr.strip()}")
+        said = done.stderr.strip() or done.stdout.strip() or "nothing said"
+        raise PostgresError(f"{Path(words[0]).name} failed with exit code {done.returncode}: {said}")
 
 
 def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -128,6 +128,15 @@ class GlobalTable:
                 raise KeyError(key)
             self._spread(region, item)
 
+    def enter(self, region: str, operation: str) -> None:
+        """Let a call pass that goes to a region's table past this object; the table there is up to date then.
+
+        Raises:
+            RegionUnavailable: if the caller's region, or the majority, is lost.
+        """
+        with self._lock:
+            self._enter(region, operation)
+
     def _enter(self, region: str, operation: str) -> None:
         if region not in self._clients:
             raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._clients)}")

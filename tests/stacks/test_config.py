@@ -320,7 +320,7 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "  hint: allowed here: generation, nodes, publicAccessCidrs, version",
         "lifeline:netwrok: is not a key of lifeline",
         "  hint: allowed here: account, capacity, cluster, database, discards, domain, globals, images, ledger, "
-        "network, owner, peer, protect, timeline, zoneId",
+        "network, owner, peer, protect, switchover, timeline, zoneId",
     ]
 
 
@@ -366,7 +366,7 @@ def test_the_project_file_declares_every_key_but_the_one_that_is_never_in_all_st
 def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
     declared = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"]
     defaults = {key: schema["default"] for key, schema in declared.items() if "default" in schema}
-    assert defaults == {"lifeline:discards": [], "lifeline:protect": True}
+    assert defaults == {"lifeline:discards": [], "lifeline:protect": True, "lifeline:switchover": {}}
     assert parse({**defaults, **stack_file("primary")}, stack="primary") == accepted("primary")
 
 

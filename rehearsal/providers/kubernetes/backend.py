@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rehearsal.providers.backend import FaultSwitch, NoFaults, UnknownType, auto_name
 from rehearsal.providers.kubernetes import schemas
-from rehearsal.providers.kubernetes.api import Key, KubernetesApi, Manifest
+from rehearsal.providers.kubernetes.api import ApiError, Key, KubernetesApi, Manifest
 
 RELEASE = ("helm.sh/v3", "Release")
 
@@ -19,6 +19,8 @@ class KubernetesBackend:
         faults: asked for `eks` in `region` before every call.
         mutable_config: the provider's `enableConfigMapMutable`. Without it, as by default, a changed ConfigMap is
             deleted and created anew.
+        run_job: runs a Job to its end, which Pulumi's provider waits for. Without it a Job is refused: one that
+            nobody runs must not pass for one that ended well.
     """
 
     def __init__(
@@ -28,8 +30,10 @@ class KubernetesBackend:
         region: str,
         mutable_config: bool = False,
         faults: FaultSwitch | None = None,
+        run_job: Callable[[Manifest], None] | None = None,
     ) -> None:
         self._cluster = cluster
+        self._run_job = run_job
         self._faults = faults or NoFaults()
         self._region = region
         self._mutable_config = mutable_config
@@ -60,6 +64,8 @@ class KubernetesBackend:
         """Create an object; the id is `namespace/name`, or the name of what belongs to the cluster."""
         wanted = _manifest(*self._kind(type_), inputs, urn=urn)
         applied = self._reach().apply(wanted, owner=urn)
+        if wanted["kind"] == "Job":
+            self._complete(wanted)
         return Key.of(wanted).id, _outputs(inputs, applied)
 
     def update(
@@ -90,6 +96,18 @@ class KubernetesBackend:
         """An object as the cluster has it, or None if it is gone."""
         found = self._find(self._reach(), type_, id_)
         return None if found is None else _outputs(outputs, found)
+
+    def _complete(self, job: Manifest) -> None:
+        """Wait for a Job's end; a failed one is gone from the cluster, so that the next run tries it anew."""
+        key, cluster = Key.of(job), self._cluster()
+        if self._run_job is None:
+            cluster.delete(key.api_version, key.kind, key.name, key.namespace)
+            raise ApiError(f'Job "{key.name}" cannot be run here')
+        try:
+            self._run_job(job)
+        except ApiError:
+            cluster.delete(key.api_version, key.kind, key.name, key.namespace)
+            raise
 
     def _reach(self) -> KubernetesApi:
         self._faults.check("eks", self._region)

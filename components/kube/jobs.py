@@ -1,0 +1,164 @@
+"""What operates the platform from inside its namespace: the fence, and the gate of a planned switchover.
+
+Both run `python -m operations.jobs` of one image, as one identity each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.kube import pods
+from components.kube.services import APP, priority_class
+from stacks import objectives
+from stacks.naming import NAMESPACE
+
+Manifest = dict[str, Any]
+
+FENCE = "fence"
+HANDOVER = "handover"
+PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "DB_USER", "LEDGER_TABLE")
+"""The keys of the ConfigMap that tell a job where it is. A flip changes none of them."""
+FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN")
+FENCE_SECONDS = 5
+"""Between two looks of the fence: a superseded leader is read-only within twice that."""
+ALIVE_FILE = "/tmp/alive"  # noqa: S108 - the pod's own, seen by nothing else
+_ALIVE = f"import os, sys, time; sys.exit(time.time() - os.path.getmtime('{ALIVE_FILE}') > {12 * FENCE_SECONDS})"
+_TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
+"""The authorities of RDS are part of the image."""
+_HANDOVER_PATIENCE_SECONDS = 300
+"""A replica that was caught up needs seconds; one that needs longer has a reason that somebody must look at."""
+
+
+def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
+    """The identity of one job's pods; EKS Pod Identity associates an AWS role with it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {**_selector(name), **labels}},
+        "automountServiceAccountToken": False,
+    }
+
+
+def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str, str]) -> Manifest:
+    """The fence's Deployment: two pods, for what one of them does twice changes nothing.
+
+    Args:
+        image: of the operations, by digest.
+        checksum: of the settings that it reads; a new one rolls the pods.
+        switch_bucket: the site's own.
+        labels: of the object itself.
+    """
+    container = _container(
+        FENCE,
+        image,
+        FENCE_SETTINGS,
+        SWITCH_BUCKET=switch_bucket,
+        FENCE_SECONDS=str(FENCE_SECONDS),
+        ALIVE_FILE=ALIVE_FILE,
+    )
+    probe = {"exec": {"command": ["python", "-c", _ALIVE]}, "periodSeconds": 30, "timeoutSeconds": 10}
+    container |= {
+        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 12},
+        "livenessProbe": {**probe, "failureThreshold": 2},
+        "readinessProbe": {**probe, "failureThreshold": 1},
+    }
+    template = {
+        "metadata": {"labels": _pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
+        "spec": {**_pod_spec(FENCE, container), "terminationGracePeriodSeconds": 15},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**_selector(FENCE), **labels}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": _selector(FENCE)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}},
+            "revisionHistoryLimit": 5,
+            "template": template,
+        },
+    }
+
+
+def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
+    """One of the fence's pods at a time may be evicted."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**_selector(FENCE), **labels}},
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": _selector(FENCE)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mapping[str, str]) -> Manifest:
+    """The Job that a promotion waits for in a planned switchover. It is tried once: its refusal is an answer.
+
+    Args:
+        image: of the operations, by digest.
+        ending_epoch: the epoch whose leader hands over.
+        accept_loss: whether a replica that is behind may be promoted all the same.
+        labels: of the object itself.
+    """
+    container = _container(
+        HANDOVER,
+        image,
+        PLACE_SETTINGS,
+        ENDING_EPOCH=str(ending_epoch),
+        ACCEPT_LOSS="true" if accept_loss else "false",
+        PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
+    )
+    template = {
+        "metadata": {"labels": _pod_labels(HANDOVER)},
+        "spec": {**_pod_spec(HANDOVER, container), "restartPolicy": "Never"},
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}",
+            "namespace": NAMESPACE,
+            "labels": {**_selector(HANDOVER), **labels},
+            # Without it, the next run would wait for a Job that has failed already.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": _HANDOVER_PATIENCE_SECONDS + 120,
+            "template": template,
+        },
+    }
+
+
+def _container(job: str, image: str, config_keys: tuple[str, ...], **plain: str) -> Manifest:
+    return {
+        "name": job,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", "operations.jobs", job],
+        "env": list(pods.environment(config_keys=config_keys, password=True, **_TLS, **plain)),
+        "resources": pods.resources(100, 192, cpu_limit_millis=500, scratch=True),
+        "securityContext": pods.container_security(),
+        "volumeMounts": list(pods.mounts(password=True)),
+    }
+
+
+def _pod_spec(job: str, container: Manifest) -> Manifest:
+    return {
+        **pods.pod_basics(priority_class(objectives.DATA), _selector(job)),
+        "serviceAccountName": job,
+        "containers": [container],
+        "volumes": list(pods.volumes(password=True)),
+    }
+
+
+def _selector(job: str) -> dict[str, str]:
+    return {"app": APP, "component": job}
+
+
+def _pod_labels(job: str) -> dict[str, str]:
+    return {**_selector(job), pods.USES_DATABASE: "true", pods.USES_AWS: "true"}

@@ -1,0 +1,110 @@
+"""Settings from environment variables, every mistake in one error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from stacks.timeline import DatabaseId
+
+
+class SettingError(ValueError):
+    """A job was not told what it needs to know."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job is: its site, its own database, and the ledger of its own region."""
+
+    database: DatabaseId
+    region: str
+    ledger_table: str
+
+    @property
+    def site(self) -> str:
+        """The site's name."""
+        return self.database.site
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """How to reach the site's own database. The password is read at every connection: a rotation needs no restart."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password_file: Path
+
+    def conninfo(self) -> str:
+        """What psycopg connects by. TLS is as the PGSSLMODE and PGSSLROOTCERT of the environment say.
+
+        Raises:
+            OSError: if the password cannot be read.
+        """
+        password = self.password_file.read_text().strip()
+        return make_conninfo(
+            host=self.host, port=self.port, dbname=self.name, user=self.user, password=password, connect_timeout=2
+        )
+
+
+class Reader:
+    """Reads settings and remembers what was wrong, so that all of it is told at once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def text(self, key: str) -> str:
+        """A setting that must not be empty."""
+        value = self._environment.get(key, "")
+        if not value:
+            self._problems.append(f"{key} is missing")
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number that is not negative."""
+        value = self._environment.get(key, "") or ("" if default is None else str(default))
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is None:
+            self._problems.append(f"{key} is '{value}', expected a number")
+            return 0.0
+        return float(value)
+
+    def flag(self, key: str) -> bool:
+        """`true` or `false`; absent is false."""
+        value = self._environment.get(key, "false")
+        if value not in ("true", "false"):
+            self._problems.append(f"{key} is '{value}', expected true or false")
+        return value == "true"
+
+    def place(self) -> Place:
+        """Where the job is."""
+        try:
+            database = DatabaseId.parse(self.text("DATABASE"))
+        except ValueError as error:
+            self._problems.append(f"DATABASE: {error}")
+            database = DatabaseId("unknown", 1)
+        return Place(database, self.text("AWS_REGION"), self.text("LEDGER_TABLE"))
+
+    def address(self) -> DatabaseAddress:
+        """How to reach the database."""
+        return DatabaseAddress(
+            host=self.text("DB_HOST"),
+            port=int(self.number("DB_PORT", 5432)),
+            name=self.text("DB_NAME"),
+            user=self.text("DB_USER"),
+            password_file=Path(self.text("DB_PASSWORD_FILE")),
+        )
+
+    def done(self) -> None:
+        """Refuse, if anything was wrong.
+
+        Raises:
+            SettingError: with everything that was.
+        """
+        if self._problems:
+            raise SettingError("; ".join(self._problems))

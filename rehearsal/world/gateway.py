@@ -1,0 +1,115 @@
+"""AWS as a pod finds it: the stand-in's answers, none from what is lost, and one ledger in all regions."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+from rehearsal.world.faults import FaultSwitch, RegionUnavailable
+from rehearsal.world.ledger import GlobalTable
+from stacks.naming import LEDGER_KEY
+
+_SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
+
+
+class AwsGateway:
+    """An endpoint for AWS clients, from `start` to `close`. A call is told by its signature's scope.
+
+    Args:
+        upstream: the stand-in's address.
+        faults: which regions and control planes are lost: what they would answer is a broken connection.
+        ledger: the global table; what a call writes to one region's table is carried over before it is acknowledged.
+    """
+
+    def __init__(self, upstream: str, *, faults: FaultSwitch, ledger: GlobalTable) -> None:
+        self._server = _Server(upstream, faults, ledger)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="aws-gateway", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """What clients take as their endpoint."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, upstream: str, faults: FaultSwitch, ledger: GlobalTable) -> None:
+        self.upstream = urlsplit(upstream)
+        self.faults = faults
+        self.ledger = ledger
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+
+    def do_GET(self) -> None:
+        self._pass_on()
+
+    do_POST = do_GET  # noqa: N815 - the base class's own names
+    do_PUT = do_GET  # noqa: N815
+    do_DELETE = do_GET  # noqa: N815
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
+        """Say nothing: the callers' own logs tell."""
+
+    def _pass_on(self) -> None:
+        server = cast("_Server", self.server)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        scope = _SCOPE.search(self.headers.get("Authorization", ""))
+        region, service = (scope["region"], scope["service"]) if scope else ("", "")
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        try:
+            if service == "dynamodb":
+                server.ledger.enter(region, operation)
+            else:
+                server.faults.check(service, region, operation)
+            status, headers, answer = self._ask(server, body)
+            if operation == "PutItem" and status == http.HTTPStatus.OK:
+                server.ledger.mirror(region, json.loads(body)["Item"][LEDGER_KEY]["S"])
+        except RegionUnavailable:
+            self.close_connection = True
+            return  # nothing answers, not even with a refusal
+        self._answer(status, headers, answer)
+
+    def _ask(self, server: _Server, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = http.client.HTTPConnection(str(server.upstream.hostname), server.upstream.port, timeout=10)
+        try:
+            connection.request(self.command, self.path, body or None, dict(self.headers.items()))
+            response = connection.getresponse()
+            return response.status, response.getheaders(), response.read()
+        finally:
+            connection.close()
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], answer: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in _HOP_BY_HOP:
+                self.send_header(name, value)
+        length = next((value for name, value in headers if name.lower() == "content-length"), str(len(answer)))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(answer)

@@ -1,0 +1,181 @@
+"""The jobs of a cluster as real processes: what a rendered pod says is run on this machine.
+
+Command and environment are the manifest's own. What a laptop has not got is put in its place: the image's interpreter
+by this one, the database's host name by its server on loopback, the mounted password by a file, AWS by a gateway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
+from rehearsal.world.server import Server
+
+Manifest = dict[str, Any]
+
+PROGRAM_ROOT = Path(__file__).resolve().parents[2]
+SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS")
+"""Durations in a pod's environment are simulated seconds; a process is told real ones."""
+_GRACE_SECONDS = 10.0
+
+
+@dataclass
+class _Running:
+    pod: str
+    process: subprocess.Popen[str]
+
+
+@dataclass
+class Pods:
+    """The pods of one site that are more than a number: its fence, and the Jobs that its stack waits for.
+
+    Args:
+        cluster: where the manifests are.
+        endpoint: AWS.
+        server: the PostgreSQL server behind a host name of the ConfigMap; None if nobody has it.
+        speed: simulated seconds in a real one.
+        folder: for logs, as `<job>.log`.
+    """
+
+    cluster: KubernetesApi
+    endpoint: str
+    server: Callable[[str], Server | None]
+    speed: float
+    folder: Path
+    deployments: tuple[str, ...] = ("fence",)
+    namespace: str = "mental-health-platform"
+    _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
+    _lost: threading.Event = field(default_factory=threading.Event)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._keep, name="pods", daemon=True)
+        self._secrets = tempfile.TemporaryDirectory(prefix="lifeline-pods-")
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._end_all(signal.SIGTERM)
+        self._secrets.cleanup()
+
+    def lose(self) -> None:
+        """Lose every pod with the region, without a word."""
+        self._lost.set()
+        self._end_all(signal.SIGKILL)
+
+    def restore(self) -> None:
+        """Start them again, as the cluster does when its region is back."""
+        self._lost.clear()
+
+    def run(self, manifest: Manifest) -> None:
+        """Run a Job to its end, as Pulumi waits for one.
+
+        Raises:
+            ApiError: if it fails.
+        """
+        pod = manifest["spec"]["template"]["spec"]
+        name = str(manifest["metadata"]["name"])
+        process = self._start(name, pod)
+        if process.wait() != 0:
+            said = (self.folder / f"{name}.log").read_text().strip().splitlines()
+            raise ApiError(f'Job "{name}" failed with exit code {process.returncode}: {said[-1] if said else "silent"}')
+
+    def _keep(self) -> None:
+        """Keep one process running for each Deployment, and replace it when its pods would be."""
+        while not self._stop.wait(0.1):
+            if not self._lost.is_set():
+                for name in self.deployments:
+                    self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        found = self.cluster.get("apps/v1", "Deployment", name, self.namespace)
+        wanted = json.dumps(found["spec"]["template"], sort_keys=True) if found else None
+        with self._lock:
+            running = self._running.get(name)
+            if running is not None and (running.pod != wanted or running.process.poll() is not None):
+                _end(self._running.pop(name).process, signal.SIGTERM)
+                running = None
+            if running is None and found is not None and wanted is not None and not self._lost.is_set():
+                process = self._start(name, found["spec"]["template"]["spec"])
+                self._running[name] = _Running(wanted, process)
+
+    def _end_all(self, how: signal.Signals) -> None:
+        with self._lock:
+            for running in self._running.values():
+                _end(running.process, how)
+            self._running.clear()
+
+    def _start(self, name: str, pod: Manifest) -> subprocess.Popen[str]:
+        container = pod["containers"][0]
+        command = [sys.executable if word == "python" else str(word) for word in container["command"]]
+        with (self.folder / f"{name}.log").open("a") as log:
+            return subprocess.Popen(
+                command,
+                cwd=PROGRAM_ROOT,
+                env={**_machine(), **self._environment(name, container)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def _environment(self, name: str, container: Manifest) -> dict[str, str]:
+        found = dict(self._variable(entry) for entry in container["env"])
+        found |= {key: str(float(found[key]) / self.speed) for key in SECONDS_KEYS if key in found}
+        server = self.server(found.get("DB_HOST", ""))
+        if server is not None:
+            found |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
+            found["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
+        found |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
+        return found | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in found}
+
+    def _variable(self, entry: Mapping[str, Any]) -> tuple[str, str]:
+        if "value" in entry:
+            return str(entry["name"]), str(entry["value"])
+        reference = entry["valueFrom"]["configMapKeyRef"]
+        settings = self.cluster.get("v1", "ConfigMap", reference["name"], self.namespace)
+        if settings is None or reference["key"] not in settings["data"]:
+            raise ApiError(f"couldn't find key {reference['key']} in ConfigMap {self.namespace}/{reference['name']}")
+        return str(entry["name"]), str(settings["data"][reference["key"]])
+
+    def _file(self, name: str, content: str) -> str:
+        path = Path(self._secrets.name) / name
+        path.write_text(content)
+        return str(path)
+
+
+def _machine() -> dict[str, str]:
+    """What a process needs of this machine, and nothing of its owner's credentials."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
+    return {**kept, "AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
+
+
+def _end(process: subprocess.Popen[str], how: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(how)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
