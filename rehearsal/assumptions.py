@@ -47,3 +47,8 @@ BY_TIER: dict[str, tuple[Assumption, ...]] = {
     "data": FLIP,
 }
 """Crisis services answer in both sites at all times: their recovery waits for nobody."""
+
+PLANNED: dict[str, tuple[Assumption, ...]] = {
+    tier: tuple(term for term in terms if term is not DECISION) for tier, terms in BY_TIER.items()
+}
+"""Nobody has to be woken for what was planned."""

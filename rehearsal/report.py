@@ -101,9 +101,9 @@ class Outcome:
         return "kept" if kept else "broken"
 
 
-def outcome_of(tier: Tier, measured_seconds: float) -> TierOutcome:
-    """A tier's outcome with the assumptions that belong to it."""
-    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name])
+def outcome_of(tier: Tier, measured_seconds: float, assumptions: tuple[Assumption, ...] | None = None) -> TierOutcome:
+    """A tier's outcome with the assumptions that belong to it; by default those of an unplanned flip."""
+    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name] if assumptions is None else assumptions)
 
 
 def as_json(outcome: Outcome) -> str:

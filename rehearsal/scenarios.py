@@ -12,14 +12,23 @@ from typing import Self
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from rehearsal.acts import Scenario
 from rehearsal.engine import pulumi_cli
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.monitor import DeploymentError
-from rehearsal.region_loss import Scenario, region_loss
+from rehearsal.failback import failback
+from rehearsal.region_loss import region_loss
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
+from rehearsal.split_brain import split_brain
 from rehearsal.stage import SPEED, Stage
+from rehearsal.switchover import switchover
 
-SCENARIOS: dict[str, Scenario] = {"region-loss": region_loss}
+SCENARIOS: dict[str, Scenario] = {
+    "region-loss": region_loss,
+    "switchover": switchover,
+    "failback": failback,
+    "split-brain": split_brain,
+}
 NAMES = tuple(SCENARIOS)
 ENGINES = ("auto", "pulumi", "in-process")
 

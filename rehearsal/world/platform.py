@@ -65,7 +65,7 @@ class SitePlatform:
         self._replicas = replicas
         self._ledger = ledger
         self._users = Users(conninfo)
-        self._server = LoopbackServer(f"platform-{site}", self._answer)
+        self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/"): lambda _: Reply(200, {"site": site}),
             ("GET", "/health"): lambda _: Reply(200, {"status": "healthy", "site": site}),
@@ -110,7 +110,8 @@ class SitePlatform:
     ) -> None:
         self.close()
 
-    def _answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:
+        """What the site's services say, whoever reaches them and however."""
         deployment = next(name for pattern, name in ROUTES if fnmatchcase(request.path, pattern))
         if self._replicas().get(deployment, 0) < 1:
             return Reply(503, {"error": f"{deployment} has no pod that is ready"})

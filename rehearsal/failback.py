@@ -1,0 +1,90 @@
+"""The full round: a region is lost, the other one leads, the lost one returns, is reseeded, and leads again."""
+
+from __future__ import annotations
+
+from rehearsal import acts
+from rehearsal.acts import Phases, Stagehand
+from rehearsal.assumptions import BY_TIER, PLANNED
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome, TierOutcome, outcome_of
+from rehearsal.stage import Stage
+from rehearsal.verification import verify
+from rehearsal.world.client import BlackBoxClient
+from stacks import objectives
+from stacks.naming import database_identifier
+from stacks.objectives import Tier
+
+
+def failback(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
+    """Fail over unplanned, reseed what returned, switch over back, and give the other site its next database."""
+    phases = Phases(hand)
+    with phases("build both sites"):
+        home, away = acts.build_both(stage, hand)
+    with phases("people use the platform"):
+        client = acts.people_near(stage, home)
+    disaster = stage.clock.now()
+    with phases("the region is lost, and the other site leads"):
+        stage.lose_region(home)
+        steps, checks = acts.flip(stage, hand, away)
+        acts.wait_until_back(stage, client, disaster)
+    with phases("the region returns, is fenced and reseeded"):
+        stage.restore_region(home)
+        timeline = [str(entry) for entry in away.config.history]
+        steps += acts.apply(stage, hand, home, timeline=timeline)
+        steps += _reseed(stage, hand, home)
+    returned = stage.clock.now()
+    with phases("switchover back"):
+        steps += acts.switchover(stage, hand, away, home)
+        acts.wait_until_back(stage, client, returned)
+    with phases("the other site follows again"):
+        steps += _reseed(stage, hand, away)
+    with phases("verify"):
+        checks = (*checks, *_order(stage, home, away), *verify(client, home.config.domain))
+        client.stop()
+    rows, missing = acts.rows_kept(stage, client, home)
+    late = [at for at in missing if at >= disaster]
+    return Outcome(
+        scenario="failback",
+        engine=engine,
+        tiers=tuple(_worst(client, tier, disaster, returned) for tier in objectives.TIERS),
+        crisis_events=acts.events_kept(stage, client, home),
+        user_rows=rows,
+        user_data_loss_seconds=max((disaster - at for at in missing), default=0.0),
+        user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
+        steps=steps,
+        checks=(
+            Check("the way back loses no user row", passed=not late, detail=f"{len(late)} rows"),
+            Check(
+                "it ends where it began, two epochs later",
+                passed=[entry.site for entry in home.config.history] == [home.name, away.name, home.name],
+                detail=", ".join(str(entry) for entry in home.config.history),
+            ),
+            *checks,
+        ),
+        phases=phases.seconds,
+    )
+
+
+def _reseed(stage: Stage, hand: Stagehand, site: SiteWorld) -> tuple[acts.StackStep, ...]:
+    """Give a fenced site a new database, copied from the leader, and wait until it has caught up."""
+    steps = acts.apply(stage, hand, site, database=acts.seeded_at(site, len(site.config.history)))
+    stage.postgres.wait_caught_up(database_identifier(site.config.own_database))
+    return steps
+
+
+def _worst(client: BlackBoxClient, tier: Tier, disaster: float, returned: float) -> TierOutcome:
+    """The longer of the two outages: the disaster's, and that of the planned way back."""
+    unplanned = outcome_of(tier, client.outage(tier.name, disaster, returned), BY_TIER[tier.name])
+    planned = outcome_of(tier, client.outage(tier.name, returned), PLANNED[tier.name])
+    return max(unplanned, planned, key=lambda found: found.outage_seconds)
+
+
+def _order(stage: Stage, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:
+    """Of all databases that there ever were, one takes writes, and the others are kept."""
+    expected = database_identifier(home.config.own_database)
+    known = sorted(stage.databases(home) + stage.databases(away))
+    writable = [name for name in known if stage.postgres.is_writable(name)]
+    return (
+        Check("exactly one database takes writes", passed=writable == [expected], detail=", ".join(writable)),
+        Check("every database is kept", passed=len(known) == 4, detail=", ".join(known)),
+    )
