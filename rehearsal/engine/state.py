@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rehearsal.engine.monitor import DeploymentError
+
 
 @dataclass(kw_only=True)
 class Resource:
@@ -32,6 +34,9 @@ class State:
 
     An operation is written down before its call and struck out with its result, as the real engine does: after a crash
     between the two, the file says what is uncertain.
+
+    Raises:
+        DeploymentError: if there is a file and it cannot be read as one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,10 +45,17 @@ class State:
         self.resources: dict[str, Resource] = {}
         self.pending: dict[str, str] = {}
         if path.exists():
-            content = json.loads(path.read_text())
+            self._load(path.read_text())
+
+    def _load(self, text: str) -> None:
+        try:
+            content = json.loads(text)
             self.pending = content["pending"]
-            for urn, entry in content["resources"].items():
-                self._keep(urn, Resource(**entry))
+            found = {urn: Resource(**entry) for urn, entry in content["resources"].items()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise DeploymentError(f"{self._path} is no state of this engine: {error!r}") from error
+        for urn, resource in found.items():
+            self._keep(urn, resource)
 
     def begin(self, urn: str, operation: str) -> None:
         """Write down that an operation is about to be tried."""

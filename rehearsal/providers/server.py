@@ -122,7 +122,18 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, request.urn, error)
         if outputs is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=wire.encode(outputs), inputs=request.inputs)
+        inputs = refreshed(wire.decode(request.inputs), wire.decode(request.properties), outputs)
+        return provider_pb2.ReadResponse(
+            id=request.id,
+            properties=wire.encode(outputs),
+            inputs=wire.encode(inputs, wire.secret_keys(request.inputs)),
+        )
+
+
+def refreshed(inputs: dict[str, Any], before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The inputs that would have made a resource as it was read, with what changed or vanished behind Pulumi's back."""
+    kept = {key: value for key, value in inputs.items() if key in now or key not in before}
+    return {key: now[key] if key in now and now[key] != before.get(key) else value for key, value in kept.items()}
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any], ignore: Any = ()) -> list[str]:

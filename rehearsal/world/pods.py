@@ -96,8 +96,13 @@ class Pods:
         """
         pod = manifest["spec"]["template"]["spec"]
         name = str(manifest["metadata"]["name"])
-        process = self._start(name, pod)
-        if process.wait() != 0:
+        with self._lock:
+            process = self._start(name, pod)
+            self._running[name] = _Running("", process)
+        process.wait()
+        with self._lock:
+            self._running.pop(name, None)
+        if process.returncode != 0:
             said = (self.folder / f"{name}.log").read_text().strip().splitlines()
             raise ApiError(f'Job "{name}" failed with exit code {process.returncode}: {said[-1] if said else "silent"}')
 
@@ -106,7 +111,8 @@ class Pods:
         while not self._stop.wait(0.1):
             if not self._lost.is_set():
                 for name in self.deployments:
-                    self._settle(name)
+                    with contextlib.suppress(ApiError):  # what its pods need is missing: they are tried again
+                        self._settle(name)
 
     def _settle(self, name: str) -> None:
         found = self.cluster.get("apps/v1", "Deployment", name, self.namespace)

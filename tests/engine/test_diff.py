@@ -1,0 +1,71 @@
+"""The steps between two recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.diff import in_order, steps_between
+from rehearsal.engine.registration import PROVIDER_PREFIX, Registration, urn
+
+BUCKET = "aws:s3/bucket:Bucket"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+KUBERNETES = f"{PROVIDER_PREFIX}kubernetes"
+
+
+def thing(logical: str, type_: str = BUCKET, **more: Any) -> Registration:
+    given: dict[str, Any] = {"parent": "", "custom": True, "remote": False, "inputs": {}, **more}
+    return Registration(type=type_, name=logical, urn=urn("s", "p", "", type_, logical), **given)
+
+
+def test_what_did_not_change_is_no_step() -> None:
+    assert steps_between([thing("a", inputs={"x": 1})], [thing("a", inputs={"x": 1})]) == []
+
+
+def test_a_change_in_place_names_every_key() -> None:
+    before, after = (
+        thing("a", inputs={"tags": {"a": "1"}}),
+        thing("a", inputs={"tags": {"a": "2"}, "forceDestroy": True}),
+    )
+    assert steps_between([before], [after]) == [Step("update", BUCKET, "a", ("forceDestroy", "tags"))]
+
+
+def test_what_the_provider_cannot_change_is_a_replacement() -> None:
+    before, after = thing("a", inputs={"bucket": "old"}), thing("a", inputs={"bucket": "new"})
+    assert steps_between([before], [after]) == [Step("replace", BUCKET, "a", ("bucket",))]
+
+
+def test_what_the_program_wants_replaced_is_a_replacement() -> None:
+    before = thing("a", inputs={"tags": {"a": "1"}})
+    after = thing("a", inputs={"tags": {"a": "2"}}, replace_on_changes=("tags",))
+    assert [step.op for step in steps_between([before], [after])] == ["replace"]
+
+
+def test_an_ignored_change_is_no_step() -> None:
+    before, after = thing("a", inputs={"tags": {}}), thing("a", inputs={"tags": {"x": "y"}}, ignore_changes=("tags",))
+    assert steps_between([before], [after]) == []
+
+
+def test_what_is_needed_comes_before_what_needs_it() -> None:
+    """By dependency, parent and provider, against the order of names."""
+    z, y = thing("z"), thing("y")
+    x = thing("x", dependencies=(z.urn,), parent=y.urn)
+    assert [found.name for found in in_order([x, y, z])] == ["y", "z", "x"]
+
+
+def test_deletes_come_last_and_dependants_first() -> None:
+    base = thing("base")
+    top = thing("top", dependencies=(base.urn,))
+    steps = steps_between([base, top], [thing("new")])
+    assert [(step.op, step.name) for step in steps] == [("create", "new"), ("delete", "top"), ("delete", "base")]
+
+
+def test_a_config_map_is_replaced_unless_its_provider_may_change_it() -> None:
+    def recording(value: str, **settings: str) -> list[Registration]:
+        provider = thing("cluster", KUBERNETES, inputs=settings)
+        data = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"ROLE": value}}
+        return [provider, thing("config", CONFIG_MAP, inputs=data, provider=f"{provider.urn}::some-id")]
+
+    for settings, op in (({}, "replace"), ({"enableConfigMapMutable": "true"}, "update")):
+        steps = steps_between(recording("standby", **settings), recording("active", **settings))
+        assert steps == [Step(op, CONFIG_MAP, "config", ("data",))]

@@ -1,0 +1,78 @@
+"""Property values on the wire and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.protobuf import struct_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.runtime.rpc import UNKNOWN
+
+from rehearsal.engine import wire
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT.filter(lambda key: key != wire.SIGNATURE), inner),
+    max_leaves=12,
+)
+
+
+def message(**properties: Any) -> struct_pb2.Struct:
+    found = struct_pb2.Struct()
+    found.update(properties)
+    return found
+
+
+def signed(signature: str, **content: Any) -> dict[str, Any]:
+    return {wire.SIGNATURE: signature, **content}
+
+
+@given(st.dictionaries(TEXT.filter(lambda key: key != wire.SIGNATURE), PLAIN, max_size=5))
+def test_plain_values_survive_the_wire(properties: dict[str, Any]) -> None:
+    assert wire.decode(wire.encode(properties)) == properties
+
+
+@pytest.mark.parametrize(("sent", "type_"), [(3.0, int), (3.5, float)])
+def test_a_whole_number_comes_back_whole(sent: float, type_: type) -> None:
+    found = wire.decode(message(size=sent))["size"]
+    assert found == sent
+    assert type(found) is type_
+
+
+def test_a_secret_is_unwrapped_and_known_as_one() -> None:
+    properties = message(password=signed(wire.SECRET, value="x"), user="lifeline")
+    assert wire.decode(properties) == {"password": "x", "user": "lifeline"}
+    assert wire.secret_keys(properties) == {"password"}
+
+
+def test_a_secret_is_known_however_deep_it_lies() -> None:
+    properties = message(environment=[{"value": signed(wire.SECRET, value="x")}])
+    assert wire.secret_keys(properties) == {"environment"}
+
+
+@pytest.mark.parametrize(("secret", "expected"), [(True, {"key"}), (False, set[str]())])
+def test_an_output_says_itself_whether_it_is_secret(secret: bool, expected: set[str]) -> None:
+    properties = message(key=signed(wire.OUTPUT, value="x", secret=secret))
+    assert wire.decode(properties) == {"key": "x"}
+    assert wire.secret_keys(properties) == expected
+
+
+def test_what_is_marked_secret_is_wrapped() -> None:
+    sent = wire.encode({"password": "x", "user": "y"}, secrets={"password"})
+    assert wire.secret_keys(sent) == {"password"}
+    assert wire.decode(sent) == {"password": "x", "user": "y"}
+
+
+def test_an_output_without_a_value_is_unknown() -> None:
+    found = wire.decode(message(tags=[{"arn": signed(wire.OUTPUT)}]))
+    assert found == {"tags": [{"arn": UNKNOWN}]}
+    assert wire.is_unknown(found)
+    assert not wire.is_unknown({"tags": [{"arn": "arn:known"}]})
+
+
+@pytest.mark.parametrize(("content", "expected"), [({"urn": "urn:a", "id": "i-1"}, "i-1"), ({"urn": "urn:a"}, "urn:a")])
+def test_a_resource_is_its_id_or_its_urn(content: dict[str, str], expected: str) -> None:
+    assert wire.decode(message(on=signed(wire.RESOURCE, **content))) == {"on": expected}

@@ -1,0 +1,160 @@
+"""A run that dies after a change was made and before it was written down, and the run that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.engine.deployment import Deployment, Difference, Step
+from rehearsal.engine.monitor import DeploymentError, Registered
+from rehearsal.engine.registration import Registration
+from rehearsal.engine.state import Resource, State
+from rehearsal.providers.aws.backend import AwsBackend
+from rehearsal.providers.server import changed_keys, forced_paths, refreshed
+from tests.rehearsal.aws.test_dynamodb import ITEM, TABLE, claim, strong_table
+from tests.rehearsal.aws.test_rds import INSTANCE, Databases
+from tests.rehearsal.aws.world import BUCKET, OBJECT, WEST, make, unique, urn
+
+
+class Killed(BaseException):
+    """What a process does not live to handle."""
+
+
+class Mortal(State):
+    """A state whose process dies when it is about to write down a result."""
+
+    def __init__(self, path: Path, *, dies: bool) -> None:
+        super().__init__(path)
+        self._dies = dies
+
+    def end(self, urn: str, resource: Resource | None) -> None:
+        if self._dies:
+            raise Killed
+        super().end(urn, resource)
+
+
+class Provider:
+    """The stand-in for AWS as the engine sees it, without the wire between them."""
+
+    def __init__(self, backend: AwsBackend) -> None:
+        self.backend = backend
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        return new
+
+    def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
+        forced = forced_paths(resource.inputs, new, self.backend.replaces(resource.type))
+        return Difference(tuple(changed_keys(resource.inputs, new, ignore)), tuple(forced))
+
+    def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return self._told(lambda: self.backend.create(urn.split("::")[-2], urn, inputs))
+
+    def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
+        return self._told(
+            lambda: self.backend.update(resource.type, urn, resource.id, resource.inputs, inputs, resource.outputs)
+        )
+
+    def delete(self, urn: str, resource: Resource) -> None:
+        raise NotImplementedError
+
+    def construct(self, wanted: Registration, monitor: str) -> Registered:
+        raise NotImplementedError
+
+    @staticmethod
+    def _told(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception as error:
+            raise DeploymentError(str(error)) from error
+
+
+class Stack:
+    """One resource, and what successive runs make of it."""
+
+    def __init__(self, folder: Path, backend: AwsBackend, type_: str) -> None:
+        self.state_file = folder / "state.json"
+        self.provider = Provider(backend)
+        self.type = type_
+        self.urn = urn("only", type_)
+
+    def up(self, inputs: dict[str, Any], *, dies: bool = False) -> list[Step]:
+        deployment = Deployment(Mortal(self.state_file, dies=dies), {"aws": self.provider})
+        deployment.register(
+            Registration(type=self.type, name="only", urn=self.urn, parent="", custom=True, remote=False, inputs=inputs)
+        )
+        return deployment.steps
+
+    def dies_after(self, inputs: dict[str, Any]) -> None:
+        with pytest.raises(Killed):
+            self.up(inputs, dies=True)
+
+
+@pytest.fixture
+def stack(tmp_path, world):
+    return lambda type_: Stack(tmp_path, world.west, type_)
+
+
+def test_a_claim_that_was_made_and_not_written_down_refuses_the_next_run(stack, world):
+    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
+    claims = stack(ITEM)
+    claims.dies_after(claim(table, 2, "secondary-1"))
+    with pytest.raises(DeploymentError, match="ConditionalCheckFailed"):
+        claims.up(claim(table, 2, "secondary-1"))
+
+
+def test_its_owner_may_delete_it_as_the_runbook_says_and_run_again(stack, world):
+    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
+    claims = stack(ITEM)
+    claims.dies_after(claim(table, 2, "secondary-1"))
+    _delete_as_documented(world, table, "secondary-1")
+    assert [step.op for step in claims.up(claim(table, 2, "secondary-1"))] == ["create"]
+
+
+def test_nobody_else_may_delete_it(stack, world):
+    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
+    stack(ITEM).dies_after(claim(table, 2, "secondary-1"))
+    with pytest.raises(Exception, match="ConditionalCheckFailed"):
+        _delete_as_documented(world, table, "primary-1")
+
+
+def _delete_as_documented(world, table, owner):
+    """The command of docs/runbooks/failover.md."""
+    world.client("dynamodb", WEST).delete_item(
+        TableName=table,
+        Key={"pk": {"S": "epoch#2"}},
+        ConditionExpression="#d = :me",
+        ExpressionAttributeNames={"#d": "database"},
+        ExpressionAttributeValues={":me": {"S": owner}},
+    )
+
+
+def test_a_promotion_that_was_not_written_down_is_an_error_until_that_one_resource_is_read_again(stack, world):
+    """`pulumi refresh --target`, which reads one resource and asks neither Route 53 nor IAM."""
+    databases = Databases(world)
+    replica = stack(INSTANCE)
+    replica.up(databases.replica_inputs)
+    replica.dies_after(databases.promoted_inputs)
+    with pytest.raises(DeploymentError, match="is not a read replica"):
+        replica.up(databases.promoted_inputs)
+    state = State(replica.state_file)
+    found = state.resources[replica.urn]
+    now = world.west.read(INSTANCE, replica.urn, found.id, found.outputs)
+    found.inputs, found.outputs = refreshed(found.inputs, found.outputs, now), now
+    state.end(replica.urn, found)
+    assert replica.up(databases.promoted_inputs) == []
+
+
+def test_a_takeover_object_that_was_not_written_down_is_put_again(stack, world):
+    bucket = make(world.west, BUCKET, {"bucket": unique("switch")})[0]
+    takeover = stack(OBJECT)
+    takeover.dies_after({"bucket": bucket, "key": "takeover", "content": "this site leads\n"})
+    assert State(takeover.state_file).pending == {takeover.urn: "create"}
+    steps = takeover.up({"bucket": bucket, "key": "takeover", "content": "this site leads\n"})
+    assert [step.op for step in steps] == ["create"]
+    assert State(takeover.state_file).pending == {}
