@@ -1,0 +1,190 @@
+"""Every way from one legal state of a site to the next: the exact steps, and that nothing with data in it is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rehearsal.engine.deployment import Step
+from rehearsal.engine.diff import steps_between
+from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
+
+TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
+DISCARDED = ("primary-1", "secondary-1", "primary-1")
+STANDBY = [
+    "update core/v1:ConfigMap platform-config",
+    "update apps/v1:Deployment platform-backend",
+    "update apps/v1:Deployment platform-frontend",
+    "update apps/v1:Deployment platform-placeholder",
+    "update autoscaling/v2:HorizontalPodAutoscaler platform-backend-autoscaler",
+    "update autoscaling/v2:HorizontalPodAutoscaler platform-frontend-autoscaler",
+]
+"""What a site's workloads change by when it takes or gives up the lead."""
+
+
+def database(number: int) -> list[str]:
+    """The steps that add one database, its surroundings included."""
+    name = f"database-{number}"
+    return [
+        f"create cloudwatch/logGroup:LogGroup {name}-logs-postgresql",
+        f"create cloudwatch/logGroup:LogGroup {name}-logs-upgrade",
+        f"create ec2/securityGroup:SecurityGroup {name}-network-clients",
+        f"create ec2/securityGroup:SecurityGroup {name}-network-reconciliation",
+        f"create iam/role:Role {name}-monitoring-role",
+        f"create iam/rolePolicyAttachment:RolePolicyAttachment {name}-monitoring-policy",
+        f"create index:Database {name}",
+        f"create index:DatabaseLogs {name}-logs",
+        f"create index:DatabaseNetwork {name}-network",
+        f"create index:MonitoringRole {name}-monitoring",
+        f"create rds/instance:Instance {name}-instance",
+        f"create rds/parameterGroup:ParameterGroup {name}-parameters",
+        f"create rds/subnetGroup:SubnetGroup {name}-network-subnets",
+        f"create vpc/securityGroupIngressRule:SecurityGroupIngressRule {name}-network-from-clients",
+    ]
+
+
+MOVED = [
+    "update core/v1:ConfigMap platform-config",
+    "update apps/v1:Deployment fence-pods",
+    "update apps/v1:Deployment platform-backend",
+]
+"""A site's own database is another one: who reads its host name restarts."""
+
+TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
+    "failover": (
+        "secondary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": FAILED_OVER},
+        [
+            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "update rds/instance:Instance database-1-instance",
+            *STANDBY,
+            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
+        ],
+    ),
+    "the old leader learns that it is fenced": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": FAILED_OVER},
+        ["update rds/instance:Instance database-1-instance", *STANDBY],
+    ),
+    "reseed": (
+        "primary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        [*database(2), *MOVED],
+    ),
+    "drain": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
+        [*MOVED, "update apps/v1:Deployment platform-frontend"],
+    ),
+    "drain taken back": (
+        "primary",
+        {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
+        {"timeline": PRIMARY_LEADS},
+        [*MOVED, "update apps/v1:Deployment platform-frontend"],
+    ),
+    "switchover": (
+        "secondary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": FAILED_OVER, "switchover": {"take": 2}},
+        [
+            "create index:Handover handover-2",
+            "create batch/v1:Job handover-2-job",
+            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "update rds/instance:Instance database-1-instance",
+            *STANDBY,
+            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
+        ],
+    ),
+    "a drained leader learns that it is fenced": (
+        "primary",
+        {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
+        {"timeline": FAILED_OVER, "switchover": {"drain": 1}},
+        ["update rds/instance:Instance database-1-instance", *STANDBY, "update apps/v1:Deployment fence-pods"],
+    ),
+    "failback": (
+        "primary",
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        {"timeline": FAILED_BACK, "database": {"seeded": 2}},
+        [
+            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "update rds/instance:Instance database-2-instance",
+            *STANDBY,
+        ],
+    ),
+    "failback seen from the other site": (
+        "secondary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_BACK},
+        [
+            "update rds/instance:Instance database-1-instance",
+            *STANDBY,
+            "delete s3/bucketObjectv2:BucketObjectv2 switch-takeover",
+        ],
+    ),
+    "second failover": (
+        "secondary",
+        {"timeline": FAILED_BACK, "database": {"seeded": 3}},
+        {"timeline": TAKEN, "database": {"seeded": 3}},
+        [
+            "create dynamodb/tableItem:TableItem claims-epoch-4",
+            "update rds/instance:Instance database-3-instance",
+            *STANDBY,
+            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
+        ],
+    ),
+    "discard": (
+        "primary",
+        {"timeline": FAILED_OVER},
+        {"timeline": DISCARDED, "discards": [2]},
+        [
+            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "update rds/instance:Instance database-1-instance",
+            *STANDBY,
+        ],
+    ),
+}
+
+
+def short(step: Step) -> str:
+    return f"{step.op} {step.type.split(':', 1)[1]} {step.name}"
+
+
+def steps(stack: str, before: dict[str, Any], after: dict[str, Any]) -> list[Step]:
+    return steps_between(deploy(stack, **before), deploy(stack, **after))
+
+
+@pytest.mark.parametrize(("stack", "before", "after", "expected"), TRANSITIONS.values(), ids=TRANSITIONS)
+def test_a_transition_takes_exactly_these_steps(
+    stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    assert sorted(map(short, steps(stack, before, after))) == sorted(expected)
+
+
+@pytest.mark.parametrize(("stack", "before", "after", "expected"), TRANSITIONS.values(), ids=TRANSITIONS)
+def test_no_transition_deletes_or_replaces_what_holds_data(
+    stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    found = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
+    assert found <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover"}
+
+
+def test_a_build_creates_everything_and_nothing_else() -> None:
+    found = steps_between([], deploy("secondary"))
+    assert {step.op for step in found} == {"create"}
+    assert len(found) == len(deploy("secondary"))
+
+
+def test_retiring_takes_away_one_fenced_database_and_the_engine_refuses_while_it_is_protected() -> None:
+    """Deletion is a second decision: the database is unprotected by hand first."""
+    before = deploy("primary", FAILED_BACK, database={"seeded": 2})
+    after = deploy("primary", FAILED_BACK, database={"seeded": 2, "retired": [1]})
+    found = sorted(map(short, steps_between(before, after)))
+    assert found == sorted(step.replace("create", "delete", 1) for step in database(1))
+    gone = {entry.urn for entry in before} - {entry.urn for entry in after}
+    guarded = [entry.type for entry in before if entry.urn in gone and entry.protect]
+    assert guarded == ["aws:rds/instance:Instance"]
