@@ -23,6 +23,9 @@ PATIENCE = Config(
 )
 """Seconds. A look that hangs is worse than one that fails: the next one is a few seconds away."""
 
+LOOK_AHEAD = 3
+"""How many epochs after the newest known claim are asked for: two in a row that nobody claimed are seen past."""
+
 
 class LedgerUnreadable(ConnectionError):  # noqa: N818 - reads as what is the case
     """The ledger did not answer. That is no evidence of anything."""
@@ -64,15 +67,20 @@ class JobLedger:
     def newest_claim(self) -> Claim | None:
         """The claim of the newest epoch, or None if nobody ever claimed one.
 
-        Claims are never taken back, so the search goes on from the newest one that was seen.
+        Claims are never taken back, so the search goes on from the newest one that was seen. It looks past gaps: an
+        epoch that a stack file names, and whose run never came to claim it, stays free while later ones are taken.
 
         Raises:
             LedgerUnreadable: if the ledger does not answer.
         """
         epoch = self._newest.epoch if self._newest else 0
-        while (found := self._get(claim_key(epoch + 1))) is not None:
+        ahead = epoch + LOOK_AHEAD
+        while epoch < ahead:
             epoch += 1
-            self._newest = Claim(epoch, DatabaseId.parse(found["database"]["S"]))
+            found = self._get(claim_key(epoch))
+            if found is not None:
+                self._newest = Claim(epoch, DatabaseId.parse(found["database"]["S"]))
+                ahead = epoch + LOOK_AHEAD
         return self._newest
 
     def handover(self, epoch: int) -> Handover | None:
