@@ -46,5 +46,7 @@ def _step(old: Registration | None, new: Registration, replaces: Callable[[str],
         return
     changed = tuple(changed_keys(old.inputs, new.inputs, new.ignore_changes))
     if changed:
-        forced = forced_paths(old.inputs, new.inputs, replaces(new.type) | set(new.replace_on_changes))
+        rules = replaces(new.type) | set(new.replace_on_changes)
+        # what is ignored forces nothing
+        forced = [path for path in forced_paths(old.inputs, new.inputs, rules) if path.split(".")[0] in changed]
         yield Step("replace" if forced else "update", new.type, new.name, changed)

@@ -6,7 +6,7 @@ The same object serves a program in this process (its methods are called directl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
@@ -51,7 +51,7 @@ class Registrar(Protocol):
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
-    """Pulumi's resource monitor, as far as the program uses it. An invoke is refused: nothing is read live."""
+    """Pulumi's resource monitor, as far as the program uses it. What reads something live is refused."""
 
     def __init__(self, registrar: Registrar, *, stack: str, project: str) -> None:
         self._registrar = registrar
@@ -99,6 +99,14 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self, request: resource_pb2.ResourceInvokeRequest, context: grpc.ServicerContext | None = None
     ) -> resource_pb2.ResourceInvokeResponse:
         raise DeploymentError(f"{request.tok}: the program reads nothing live, an invoke is refused")
+
+    def Call(self, request: resource_pb2.ResourceCallRequest, context: grpc.ServicerContext | None = None) -> NoReturn:
+        raise DeploymentError(f"{request.tok}: the program reads nothing live, a call is refused")
+
+    def ReadResource(
+        self, request: resource_pb2.ReadResourceRequest, context: grpc.ServicerContext | None = None
+    ) -> NoReturn:
+        raise DeploymentError(f"{request.type} {request.name}: the program reads nothing live, a lookup is refused")
 
     def SignalAndWaitForShutdown(
         self, request: empty_pb2.Empty, context: grpc.ServicerContext | None = None

@@ -45,13 +45,13 @@ class State:
         self.resources: dict[str, Resource] = {}
         self.pending: dict[str, str] = {}
         if path.exists():
-            self._load(path.read_text())
+            self._load()
 
-    def _load(self, text: str) -> None:
+    def _load(self) -> None:
         try:
-            content = json.loads(text)
-            self.pending = content["pending"]
-            found = {urn: Resource(**entry) for urn, entry in content["resources"].items()}
+            content = json.loads(self._path.read_text())
+            self.pending = {**content["pending"]}
+            found = {urn: Resource(**entry) for urn, entry in {**content["resources"]}.items()}
         except (ValueError, KeyError, TypeError) as error:
             raise DeploymentError(f"{self._path} is no state of this engine: {error!r}") from error
         for urn, resource in found.items():

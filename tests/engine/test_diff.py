@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.diff import in_order, steps_between
 from rehearsal.engine.registration import PROVIDER_PREFIX, Registration, urn
 
 BUCKET = "aws:s3/bucket:Bucket"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 KUBERNETES = f"{PROVIDER_PREFIX}kubernetes"
 
 
@@ -35,6 +38,18 @@ def test_what_the_provider_cannot_change_is_a_replacement() -> None:
     assert steps_between([before], [after]) == [Step("replace", BUCKET, "a", ("bucket",))]
 
 
+def test_another_region_is_another_resource() -> None:
+    before, after = thing("a", inputs={"region": "us-east-2"}), thing("a", inputs={"region": "us-west-2"})
+    assert [step.op for step in steps_between([before], [after])] == ["replace"]
+
+
+@pytest.mark.parametrize(("spec", "op"), [({"replicas": 3}, "update"), ({"selector": {"app": "b"}}, "replace")])
+def test_only_a_part_of_an_input_may_force_a_replacement(spec: dict[str, Any], op: str) -> None:
+    before = thing("a", DEPLOYMENT, inputs={"spec": {"replicas": 1, "selector": {"app": "a"}}})
+    after = thing("a", DEPLOYMENT, inputs={"spec": {"replicas": 1, "selector": {"app": "a"}, **spec}})
+    assert steps_between([before], [after]) == [Step(op, DEPLOYMENT, "a", ("spec",))]
+
+
 def test_what_the_program_wants_replaced_is_a_replacement() -> None:
     before = thing("a", inputs={"tags": {"a": "1"}})
     after = thing("a", inputs={"tags": {"a": "2"}}, replace_on_changes=("tags",))
@@ -46,11 +61,25 @@ def test_an_ignored_change_is_no_step() -> None:
     assert steps_between([before], [after]) == []
 
 
+def test_an_ignored_change_forces_no_replacement_when_something_else_changes() -> None:
+    before, after = (
+        thing("a", inputs={"bucket": "old", "tags": {}}),
+        thing("a", inputs={"bucket": "new", "tags": {"x": "y"}}, ignore_changes=("bucket",)),
+    )
+    assert steps_between([before], [after]) == [Step("update", BUCKET, "a", ("tags",))]
+
+
+def test_a_component_is_made_once_and_never_changes() -> None:
+    before, after = (thing("a", "lifeline:index:Ledger", custom=False, inputs={"x": x}) for x in (1, 2))
+    assert steps_between([], [before]) == [Step("create", before.type, "a")]
+    assert steps_between([before], [after]) == []
+
+
 def test_what_is_needed_comes_before_what_needs_it() -> None:
     """By dependency, parent and provider, against the order of names."""
-    z, y = thing("z"), thing("y")
-    x = thing("x", dependencies=(z.urn,), parent=y.urn)
-    assert [found.name for found in in_order([x, y, z])] == ["y", "z", "x"]
+    z, y, cluster = thing("z"), thing("y"), thing("cluster", KUBERNETES)
+    x = thing("x", dependencies=(z.urn,), parent=y.urn, provider=f"{cluster.urn}::some-id")
+    assert [found.name for found in in_order([x, y, z, cluster])] == ["y", "cluster", "z", "x"]
 
 
 def test_deletes_come_last_and_dependants_first() -> None:

@@ -25,6 +25,13 @@ def test_an_operation_is_pending_until_its_result_is_written(tmp_path: Path) -> 
     assert State(tmp_path / "state.json").pending == {}
 
 
+def test_what_is_uncertain_stays_so_until_that_very_resource_is_done(tmp_path: Path) -> None:
+    """As the real engine keeps a pending create: something may be there that no state names."""
+    State(tmp_path / "state.json").begin("urn:lost", "create")
+    State(tmp_path / "state.json").end("urn:a", THING)
+    assert State(tmp_path / "state.json").pending == {"urn:lost": "create"}
+
+
 def test_what_was_deleted_is_gone(tmp_path: Path) -> None:
     state = State(tmp_path / "state.json")
     state.end("urn:a", THING)
@@ -51,9 +58,21 @@ def test_a_write_that_is_cut_off_leaves_the_last_whole_state(tmp_path: Path, mon
     assert left.pending == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pending": {}}', '{"pending": {}, "resources": {"urn:a": {"x": 1}}}'])
-def test_a_file_that_is_no_state_is_refused_by_name(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b'{"pending": {}}',
+        b'{"pending": [], "resources": {}}',
+        b'{"pending": {}, "resources": []}',
+        b'{"pending": {}, "resources": {"urn:a": {"x": 1}}}',
+    ],
+)
+def test_a_file_that_is_no_state_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     """An empty state would provision everything anew, beside what is there."""
-    (tmp_path / "state.json").write_text(content)
+    (tmp_path / "state.json").write_bytes(content)
     with pytest.raises(DeploymentError, match=r"state\.json is no state"):
         State(tmp_path / "state.json")

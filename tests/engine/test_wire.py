@@ -14,7 +14,7 @@ from rehearsal.engine import wire
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1, 1) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT.filter(lambda key: key != wire.SIGNATURE), inner),
     max_leaves=12,
 )
@@ -53,6 +53,11 @@ def test_a_secret_is_known_however_deep_it_lies() -> None:
     assert wire.secret_keys(properties) == {"environment"}
 
 
+def test_what_a_secret_holds_is_plain_as_well() -> None:
+    properties = message(ports=signed(wire.SECRET, value=[5432.0, signed(wire.OUTPUT, value="x")]))
+    assert wire.decode(properties) == {"ports": [5432, "x"]}
+
+
 @pytest.mark.parametrize(("secret", "expected"), [(True, {"key"}), (False, set[str]())])
 def test_an_output_says_itself_whether_it_is_secret(secret: bool, expected: set[str]) -> None:
     properties = message(key=signed(wire.OUTPUT, value="x", secret=secret))
@@ -71,6 +76,17 @@ def test_an_output_without_a_value_is_unknown() -> None:
     assert found == {"tags": [{"arn": UNKNOWN}]}
     assert wire.is_unknown(found)
     assert not wire.is_unknown({"tags": [{"arn": "arn:known"}]})
+
+
+@pytest.mark.parametrize("signature", [wire.OUTPUT, wire.SECRET])
+def test_nothing_is_a_value_and_not_unknown(signature: str) -> None:
+    assert wire.decode(message(tags=signed(signature, value=None))) == {"tags": None}
+
+
+def test_an_asset_is_handed_on_as_it_came() -> None:
+    """The program has none; a provider must not take its text for the value."""
+    asset = signed("c44067f5952c0a294b673a41bacd8c17", hash="1a2b", text="x")
+    assert wire.decode(message(source=asset)) == {"source": asset}
 
 
 @pytest.mark.parametrize(("content", "expected"), [({"urn": "urn:a", "id": "i-1"}, "i-1"), ({"urn": "urn:a"}, "urn:a")])
