@@ -36,6 +36,22 @@ FOLLOWERS = (DatabaseRole.REPLICA, DatabaseRole.STALE)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Restore:
+    """Which backup a database begins with. Users, passwords and the database's name come with it."""
+
+    source: str
+    """The identifier of the instance that `moment` is about, in the same region."""
+    moment: str | None
+    """In UTC, ISO 8601; or `latest`."""
+    snapshot: str | None
+    """The identifier of a snapshot in the same region."""
+
+    def __post_init__(self) -> None:
+        if (self.moment is None) == (self.snapshot is None):
+            raise ValueError("a restore has exactly one of a moment and a snapshot")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
     """What a database is, by name and role, and where it stands."""
 
@@ -45,9 +61,11 @@ class DatabaseArgs:
     """What a replica follows, or a stale one followed; None of a leader and of a fenced database. Taking it away from a
     replica promotes it, which cannot be undone."""
     born_leader: bool
-    """Whether it was created empty, to lead. Cannot change in a database's life."""
+    """Whether it was created to lead, empty or from a backup. Cannot change in a database's life."""
+    restore: Restore | None = None
+    """The backup that a born leader began with, for life; None if it began empty."""
     password: pulumi.Input[str] | None
-    """Of a born leader only: a replica has its source's, and after its promotion a change is made by SQL."""
+    """Of what began empty only: a copy has its source's, and later a change is made by SQL."""
     engine_version: str
     """Major and minor, such as `17.6`. A born replica takes its source's and uses the major for its parameters only."""
     instance_class: str
@@ -76,8 +94,11 @@ class DatabaseArgs:
             )
         if follows and self.born_leader:
             raise ValueError(f"{self.database} was born a leader: RDS cannot make it a {self.role}, seed a new one")
-        if self.born_leader != (self.password is not None):
-            expected = "a password" if self.born_leader else "None"
+        if self.restore and not self.born_leader:
+            raise ValueError(f"{self.database} was born a replica: it cannot be restored from a backup")
+        empty = self.born_leader and self.restore is None
+        if empty != (self.password is not None):
+            expected = "a password" if empty else "None"
             raise ValueError(f"password of {self.database} is not {expected}, which its birth asks for")
 
 
@@ -180,8 +201,10 @@ def _birth(args: DatabaseArgs) -> dict[str, Any]:
     """What only a born leader declares, for life.
 
     A born replica never does: it has these from its source, and RDS refuses them of a replica. Declared after a
-    promotion, the user's name would even replace the instance.
+    promotion, the user's name would even replace the instance. A restored leader declares its backup instead.
     """
+    if args.restore is not None:
+        return _restored(args.restore)
     if not args.born_leader:
         return {}
     return {
@@ -192,6 +215,13 @@ def _birth(args: DatabaseArgs) -> dict[str, Any]:
         "username": DATABASE_USER,
         "password": args.password,
     }
+
+
+def _restored(restore: Restore) -> dict[str, Any]:
+    if restore.snapshot is not None:
+        return {"snapshot_identifier": restore.snapshot}
+    time = {"use_latest_restorable_time": True} if restore.moment == "latest" else {"restore_time": restore.moment}
+    return {"restore_to_point_in_time": {"source_db_instance_identifier": restore.source, **time}}
 
 
 def _end(args: DatabaseArgs) -> dict[str, Any]:

@@ -87,6 +87,8 @@ def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str
     return document(
         statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*", "handover#*")),
         statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=_keys("handover#*")),
+        # Without it S3 answers 403, not 404, for an object that is not there: Amazon S3 API Reference, "HeadObject".
+        statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
         statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
         *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )

@@ -37,6 +37,12 @@ POD_START = Assumption(
     "no published figure: images are cached or pulled in the region; the startup probes allow no more",
 )
 
+RESTORE = Assumption(
+    "RDS makes an instance from a backup and replays its log",
+    20 * MINUTE,
+    "no published figure: a volume serves while it loads from S3, the log of up to a day takes the most; drill it",
+)
+
 NOTHING: tuple[Assumption, ...] = ()
 FLIP: tuple[Assumption, ...] = (DECISION, ENGINE, PROMOTION, POD_START)
 BY_TIER: dict[str, tuple[Assumption, ...]] = {
@@ -52,3 +58,8 @@ PLANNED: dict[str, tuple[Assumption, ...]] = {
     tier: tuple(term for term in terms if term is not DECISION) for tier, terms in BY_TIER.items()
 }
 """Nobody has to be woken for what was planned."""
+
+RESTORED: dict[str, tuple[Assumption, ...]] = {
+    tier: tuple(RESTORE if term is PROMOTION else term for term in terms) for tier, terms in BY_TIER.items()
+}
+"""A restore in place of a promotion."""

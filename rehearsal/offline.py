@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
-
-from moto.server import ThreadedMotoServer
 
 from operations.stackfile import StackFile
 from rehearsal.engine import up as in_process
@@ -29,6 +25,7 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.random import RandomBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
+from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import FaultSwitch
 from rehearsal.world.ledger import GlobalTable
 from stacks.config import SiteConfig, parse
@@ -116,16 +113,7 @@ class OfflineAccount:
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job to its end; without it, Jobs are refused."""
         os.environ.update(_MOTO)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every call otherwise
-        self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self._moto.start()
-        self._stack.callback(self._moto.stop)
-        host, port = self._moto.get_host_and_port()
-        self.endpoint_url = f"http://{host}:{port}"
-        # moto keeps one account for the whole process; an earlier rehearsal's must not be found again.
-        reset = urllib.request.Request(f"{self.endpoint_url}/moto-api/reset", method="POST")
-        with urllib.request.urlopen(reset) as answer:
-            answer.read()
+        self.endpoint_url = self._stack.enter_context(empty_account())
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from rehearsal.acts import Scenario
+from rehearsal.database_loss import database_loss
 from rehearsal.engine import pulumi_cli
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.monitor import DeploymentError
@@ -26,6 +27,7 @@ from rehearsal.switchover import switchover
 SCENARIOS: dict[str, Scenario] = {
     "region-loss": region_loss,
     "switchover": switchover,
+    "database-loss": database_loss,
     "failback": failback,
     "split-brain": split_brain,
 }

@@ -46,9 +46,12 @@ class DatabaseEffects:
         if type_ != INSTANCE:
             return
         name = str(inputs["identifier"])
-        source = inputs.get("replicateSourceDb")
+        source, point = inputs.get("replicateSourceDb"), inputs.get("restoreToPointInTime")
         if source:
             self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
+        elif point:
+            moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
+            self._servers.restore(name, str(point["sourceDbInstanceIdentifier"]), moment)
         else:
             self._servers.create(name, str(inputs["password"]))
         self.by_address[str(outputs["address"])] = name

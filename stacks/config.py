@@ -90,6 +90,12 @@ class SiteConfig(Section):
         return rules.database_role(self.own_database, self.history)
 
     @property
+    def databases(self) -> tuple[DatabaseId, ...]:
+        """Every database that the site declares."""
+        wanted = self.database
+        return rules.declared_databases(self.own_database, self.history, wanted.retired, wanted.kept)
+
+    @property
     def is_active(self) -> bool:
         """Whether this site takes writes now."""
         return rules.active_site(self.history) == self.site
@@ -309,6 +315,7 @@ def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _rule_problems(history, site.discards)
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
+        yield from _kept_problems(site, history)
         yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
 
@@ -338,11 +345,31 @@ def _seeding_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
 
 
 def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
-    """A leader of the very epoch it is named after is restored from a backup, which is not built yet."""
-    if history[-1] == site.own_database and site.database.seeded == len(history) > 1:
-        hint = "it would begin empty: fail over to a replica instead"
-        path = f"lifeline:timeline[{len(history) - 1}]"
-        yield Problem(path, f"names {history[-1]}, a restored database, which cannot be had yet", hint)
+    """A leader of the very epoch it is named after, but for the first one, comes from a backup, and only that does."""
+    restored = {
+        entry.epoch for entry in history if entry.site == site.site and rules.is_born_leader(entry, history)
+    } - {1}
+    given = [restore.epoch for restore in site.database.restores]
+    for number in sorted(restored - set(given) - set(site.database.retired)):
+        hint = f"say where from: lifeline:database.restores: [{{epoch: {number}, pointInTime: latest}}]"
+        path = f"lifeline:timeline[{number - 1}]"
+        yield Problem(path, f"names {site.site}-{number}, a restored database, which would begin empty", hint)
+    for index, restore in enumerate(site.database.restores):
+        path = f"lifeline:database.restores[{index}]"
+        if (restore.point_in_time is None) == (restore.snapshot is None):
+            hint = "expected exactly one of pointInTime and snapshot"
+            yield Problem(path, f"names {'both' if restore.snapshot else 'neither'} of its sources", hint)
+        if given.count(restore.epoch) > 1 and given.index(restore.epoch) == index:
+            yield Problem(f"{path}.epoch", f"is {restore.epoch}, as is that of another restore", "one for each epoch")
+        if restore.epoch not in restored:
+            hint = (
+                f"a restore is a new epoch: make {site.site}-{restore.epoch} entry {restore.epoch} of lifeline:timeline"
+            )
+            yield Problem(f"{path}.epoch", f"is {restore.epoch}, which no restored database of this site leads", hint)
+        elif restore.point_in_time is not None and history[restore.epoch - 2].site != site.site:
+            before = history[restore.epoch - 2]
+            hint = "restore a snapshot that was copied here, or restore at the site that has the backups"
+            yield Problem(f"{path}.pointInTime", f"is of {before}, whose backups are in {site.peer.region}", hint)
 
 
 def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
@@ -370,3 +397,16 @@ def _switchover_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterato
     elif history[plan.take - 1].site != site.site:
         hint = "a site takes over what it leads from then on"
         yield Problem(f"{path}.take", f"is {plan.take}, which {history[plan.take - 1]} leads", hint)
+
+
+def _kept_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    for index, number in enumerate(site.database.kept):
+        kept = DatabaseId(site.site, number)
+        path = f"lifeline:database.kept[{index}]"
+        source = rules.seed_source(kept, history)
+        if kept in history:
+            yield Problem(path, f"names {kept}, which led and is kept anyway", "remove it")
+        elif number >= site.database.seeded:
+            yield Problem(path, f"names {kept}, which is not older than {site.own_database}", "remove it")
+        elif source is None or source.site == site.site:
+            yield Problem(path, f"names {kept}, which this site never had", "name the epoch it was seeded at")

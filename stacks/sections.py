@@ -27,6 +27,7 @@ def _network(text: str) -> str:
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,19}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 Cidr = Annotated[str, AfterValidator(_network)]
+Moment = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$")]
 
@@ -66,11 +67,25 @@ class ClusterConfig(Section):
     nodes: NodeConfig = NodeConfig()
 
 
+class RestoreConfig(Section):
+    """Where a restored database comes from: exactly one of the two. It stays in the file as long as the database."""
+
+    epoch: int = Field(ge=2, le=rules.MAX_EPOCHS)
+    """The epoch that begins with the restore, which the database is named after."""
+    point_in_time: Moment | None = None
+    """A moment, in UTC, in the life of this site's leader of the epoch before; or `latest`."""
+    snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
+    """A snapshot in the site's own region, by its identifier."""
+
+
 class DatabaseConfig(Section):
     """RDS for PostgreSQL."""
 
     seeded: int = Field(default=1, ge=1, le=rules.MAX_EPOCHS)
     retired: tuple[int, ...] = Field(default=(), strict=False)
+    kept: tuple[int, ...] = Field(default=(), strict=False)
+    """Stale replicas of this site, by epoch, that are kept after a reseed. A database that led is kept anyway."""
+    restores: tuple[RestoreConfig, ...] = Field(default=(), strict=False)
     engine_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{1,2}$")] = "17.6"
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"
     storage_gib: int = Field(default=200, ge=100, le=65536)

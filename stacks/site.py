@@ -11,7 +11,7 @@ from components import permissions
 from components.certificate import Certificate, CertificateArgs
 from components.cluster import Cluster, ClusterArgs
 from components.controllers import CONTROLLER_NAMESPACE, LOAD_BALANCER_CONTROLLER, Controllers, ControllersArgs
-from components.database import PORT, Database, DatabaseArgs
+from components.database import PORT, Database, DatabaseArgs, Restore
 from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.identity import PodIdentity, PodIdentityArgs
 from components.keys import Keys, KeysArgs
@@ -27,7 +27,8 @@ from components.workloads import Workloads, WorkloadsArgs, pause_image
 from components.zone import Zone, ZoneArgs
 from stacks import naming
 from stacks import timeline as rules
-from stacks.config import Replicas, SiteConfig
+from stacks.config import SiteConfig
+from stacks.sections import Replicas, RestoreConfig
 from stacks.timeline import DatabaseId, DatabaseRole
 
 
@@ -150,7 +151,7 @@ def _databases(
 ) -> dict[DatabaseId, Database]:
     """Every database that the site keeps. Each waits for the claims: a leader must own its epoch before it leads."""
     history = config.history
-    declared = rules.declared_databases(config.own_database, history, config.database.retired)
+    restores = {restore.epoch: restore for restore in config.database.restores}
     # Declared for as long as the site exists: replicas in both sites were seeded with it, whoever leads now.
     password = _password(config, keys) if _is_first(config) else None
     return {
@@ -161,7 +162,8 @@ def _databases(
                 role=rules.database_role(database, history),
                 source_arn=_source_arn(config, database),
                 born_leader=rules.is_born_leader(database, history),
-                password=password.value if password and rules.is_born_leader(database, history) else None,
+                restore=_restored_from(restores.get(database.epoch), history),
+                password=password.value if password and database.epoch == 1 else None,
                 engine_version=config.database.engine_version,
                 instance_class=config.database.instance_class,
                 storage_gib=config.database.storage_gib,
@@ -176,8 +178,15 @@ def _databases(
                 after=claims.items,
             ),
         )
-        for database in declared
+        for database in config.databases
     }
+
+
+def _restored_from(restore: RestoreConfig | None, history: tuple[DatabaseId, ...]) -> Restore | None:
+    if restore is None:
+        return None
+    source = naming.database_identifier(history[restore.epoch - 2])
+    return Restore(source=source, moment=restore.point_in_time, snapshot=restore.snapshot)
 
 
 def _password(config: SiteConfig, keys: Keys) -> DatabasePassword:

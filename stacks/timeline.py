@@ -106,11 +106,12 @@ def database_role(own: DatabaseId, timeline: Sequence[DatabaseId]) -> DatabaseRo
 
 
 def declared_databases(
-    own: DatabaseId, timeline: Sequence[DatabaseId], retired: Collection[int] = ()
+    own: DatabaseId, timeline: Sequence[DatabaseId], retired: Collection[int] = (), kept: Collection[int] = ()
 ) -> tuple[DatabaseId, ...]:
-    """Every database that the site of `own` keeps: its part of the timeline less the retired epochs, and `own`."""
-    kept = (entry for entry in timeline if entry.site == own.site and entry.epoch not in retired)
-    return tuple(dict.fromkeys((*kept, own)))
+    """Every database of `own`'s site: what led less the retired epochs, the stale ones that are kept, and `own`."""
+    led = (entry for entry in timeline if entry.site == own.site and entry.epoch not in retired)
+    stale = (DatabaseId(own.site, number) for number in sorted(kept))
+    return tuple(dict.fromkeys((*led, *stale, own)))
 
 
 def led_epochs(site: str, timeline: Sequence[DatabaseId]) -> dict[int, DatabaseId]:

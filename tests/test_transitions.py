@@ -11,6 +11,7 @@ from rehearsal.engine.diff import steps_between
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
+RESTORED = ("primary-1", "primary-2")
 DISCARDED = ("primary-1", "secondary-1", "primary-1")
 STANDBY = [
     "update core/v1:ConfigMap platform-config",
@@ -136,6 +137,35 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             *STANDBY,
             "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
         ],
+    ),
+    "restore in place": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": RESTORED, "database": {"seeded": 2, "restores": [{"epoch": 2, "pointInTime": "latest"}]}},
+        [
+            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "update rds/instance:Instance database-1-instance",
+            *database(2),
+            *MOVED,
+            "update apps/v1:Deployment platform-frontend",
+        ],
+    ),
+    "restore seen from the other site": (
+        "secondary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": RESTORED},
+        [
+            "update rds/instance:Instance database-1-instance",
+            "update core/v1:ConfigMap platform-config",
+            "update apps/v1:Deployment platform-backend",
+            "update apps/v1:Deployment platform-frontend",
+        ],
+    ),
+    "reseed of a stale replica": (
+        "secondary",
+        {"timeline": RESTORED},
+        {"timeline": RESTORED, "database": {"seeded": 2, "kept": [1]}},
+        [*database(2), *MOVED],
     ),
     "discard": (
         "primary",

@@ -74,7 +74,8 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         "spec": {
             "replicas": 2,
             "selector": {"matchLabels": _selector(FENCE)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}},
+            # Never two opinions at once: a pod that was not told to drain would take a drain back.
+            "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 5,
             "template": template,
         },

@@ -33,12 +33,16 @@ class OwnDatabase:
         """A connection for one look.
 
         Raises:
-            DatabaseUnreachable: if there is none to be had, or it breaks.
+            DatabaseUnreachable: if there is none to be had, it breaks, or the database refuses what is asked of it.
         """
         try:
-            with psycopg.connect(self._address.conninfo(), autocommit=True, options=_OPTIONS) as connection:
+            conninfo = self._address.conninfo()
+        except OSError as error:
+            raise DatabaseUnreachable(f"password of {self._address.host}: {error}") from error
+        try:
+            with psycopg.connect(conninfo, autocommit=True, options=_OPTIONS) as connection:
                 yield Session(connection, self._address.name)
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+        except psycopg.Error as error:
             raise DatabaseUnreachable(f"{self._address.host}: {str(error).strip()}") from error
 
 
@@ -62,7 +66,9 @@ class Session:
         return "default_transaction_read_only=on" in str(settings or "").split(",")
 
     def close_writes(self) -> None:
-        """Make every new session read-only and end the others; when this returns, nobody writes.
+        """Make every new session read-only and end the older ones; when this returns, nobody writes.
+
+        Sessions that come back meanwhile are read-only and stay: pools that reconnect at once would be ended for ever.
 
         Raises:
             DatabaseUnreachable: if a session does not end.
@@ -70,36 +76,38 @@ class Session:
         self._connection.execute(
             sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(self._database)
         )
+        closed_at = self._one("SELECT clock_timestamp()")
         deadline = time.monotonic() + _FAREWELL_SECONDS
-        while self._end_others():
+        while True:
+            time.sleep(0.05)  # a session that is just beginning is listed only after it has read its settings
+            if not self._end_others(closed_at):
+                return
             if time.monotonic() > deadline:
                 raise DatabaseUnreachable("sessions that may write do not end")
-            time.sleep(0.05)
 
     def open_writes(self) -> None:
         """Take the read-only default back. Sessions that began under it end, and come back as writers."""
         self._connection.execute(
             sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(self._database)
         )
-        self._end_others()
+        self._end_others(self._one("SELECT clock_timestamp()"))
 
     def written_to(self) -> str:
         """The position that everything committed so far lies before."""
+        # A commit with synchronous_commit=off is written some time later, but not later than this one.
+        self._one("SELECT pg_logical_emit_message(true, 'lifeline', 'position')::text")
         return str(self._one("SELECT pg_current_wal_lsn()::text"))
-
-    def replayed_to(self) -> str:
-        """The position that a replica has replayed."""
-        return str(self._one("SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')::text"))
 
     def replayed(self, position: str) -> bool:
         """Whether a replica has replayed everything before a position."""
         return bool(self._one("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", position))
 
-    def _end_others(self) -> int:
-        """Ask the other sessions of the database to end; how many there were."""
+    def _end_others(self, began_by: object) -> int:
+        """Ask the other sessions of the database that began by some time to end; how many there were."""
         asked = self._connection.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND backend_start <= %s",
+            (began_by,),
         ).fetchone()
         return int(str(asked[0])) if asked else 0
 

@@ -84,7 +84,7 @@ class Reader:
     def place(self) -> Place:
         """Where the job is."""
         try:
-            database = DatabaseId.parse(self.text("DATABASE"))
+            database = DatabaseId.parse(self.text("DATABASE") or "unknown-1")
         except ValueError as error:
             self._problems.append(f"DATABASE: {error}")
             database = DatabaseId("unknown", 1)

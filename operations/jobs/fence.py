@@ -12,7 +12,7 @@ import enum
 import signal
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Standing(enum.StrEnum):
     """The ledger or the database did not answer: nothing was changed."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fence:
     """One site's fence."""
 
@@ -48,6 +48,8 @@ class Fence:
     switch: OwnSwitch
     drain: bool = False
     """Whether the site was asked to hand over."""
+    _closing: bool = field(default=False, init=False)
+    """Whether closing broke off: new sessions are read-only then, and older ones may still write."""
 
     def look(self) -> Standing:
         """Compare, act, and say what holds now. Doing it again changes nothing."""
@@ -58,22 +60,27 @@ class Fence:
             self._give_traffic_back(claim)
             with self.database.session() as session:
                 return self._settle(claim, session)
-        except (LedgerUnreadable, DatabaseUnreachable, SwitchUnreachable) as error:
+        except (LedgerUnreadable, DatabaseUnreachable) as error:
             say("look failed", problem=str(error))
             return Standing.UNKNOWN
 
     def _give_traffic_back(self, claim: Claim) -> None:
-        """Traffic is freed first: a database that does not answer must not keep it here."""
-        if claim.database.site != self.place.site and self.switch.release():
-            say("traffic released", epoch=claim.epoch, leader=claim.database)
+        """Traffic is freed first: a database that does not answer must not keep it here, nor a switch the writes."""
+        if claim.database.site == self.place.site:
+            return
+        try:
+            if self.switch.release():
+                say("traffic released", epoch=claim.epoch, leader=claim.database)
+        except SwitchUnreachable as error:
+            say("traffic not released", problem=str(error))
 
     def _settle(self, claim: Claim, session: Session) -> Standing:
         if session.follows():
             return Standing.FOLLOWS
         read_only = session.is_read_only()
         if claim.database != self.place.database:
-            if not read_only:
-                session.close_writes()
+            if self._closing or not read_only:
+                self._close(session)
                 say("fenced", epoch=claim.epoch, leader=claim.database, own=self.place.database)
             return Standing.SUPERSEDED
         if self.drain:
@@ -87,11 +94,16 @@ class Fence:
         recorded = self.ledger.handover(claim.epoch)
         if recorded is not None and session.is_read_only():
             return
-        session.close_writes()
+        self._close(session)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         handover = Handover(claim.epoch, claim.database, session.written_to(), now)
         self.ledger.record(handover)
         say("drained", epoch=claim.epoch, position=handover.position)
+
+    def _close(self, session: Session) -> None:
+        self._closing = True
+        session.close_writes()
+        self._closing = False
 
     def _resume(self, claim: Claim, session: Session) -> None:
         """The token goes before the writes come: a position that is no longer the last one must not be handed over."""

@@ -6,8 +6,10 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +38,16 @@ class Account:
         entry = pwd.getpwnam("nobody")
         return cls(entry.pw_uid, entry.pw_gid)
 
-    @property
-    def extra_groups(self) -> list[int] | None:
-        """No further groups after a drop; None leaves one's own."""
-        return None if self.user is None else []
+    def run_as(self, words: Sequence[str]) -> list[str]:
+        """A command line as this user's.
+
+        The drop is made by a fresh interpreter. Asked to do it, `subprocess` would have to fork, and gRPC's handlers
+        for forks crash the child now and then; so it can use vfork, which runs no handlers.
+        """
+        if self.user is None:
+            return list(words)
+        drop = f"import os, sys; os.setgroups([]); os.setgid({self.group}); os.setuid({self.user}); "
+        return [sys.executable, "-ISc", drop + "os.execv(sys.argv[1], sys.argv[1:])", *words]
 
     def own(self, path: Path) -> None:
         """Hand a file or folder over."""
@@ -77,17 +85,15 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
         PostgresError: with its exit code and what it said, if it fails or takes more than a minute.
     """
     words = [str(word) for word in command]
+    words[0] = shutil.which(words[0]) or words[0]
     done = subprocess.run(
-        words,
+        account.run_as(words),
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
         cwd="/",
         env=_environment(env),
-        user=account.user,
-        group=account.group,
-        extra_groups=account.extra_groups,
     )
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip() or "nothing said"
@@ -97,16 +103,13 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
 def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a server in a session of its own, so that a Ctrl-C meant for the rehearsal does not reach it."""
     return subprocess.Popen(
-        [str(word) for word in command],
+        account.run_as([str(word) for word in command]),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd="/",
         env=_environment(None),
         start_new_session=True,
-        user=account.user,
-        group=account.group,
-        extra_groups=account.extra_groups,
     )
 
 

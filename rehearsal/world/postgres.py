@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -20,18 +19,17 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from rehearsal.world import binaries
+from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.server import Server, wal_position
-from stacks.naming import DATABASE_NAME, DATABASE_USER
+from rehearsal.world.server import Server, free_port, load_schema, slot, wal_position
+from stacks.naming import DATABASE_USER
 
 PATIENCE_SECONDS = 20.0
 """How long a server may take to start, stop or catch up before that is an error. Real seconds."""
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "on",
@@ -65,6 +63,7 @@ class PostgresServers:
         self._lock = threading.RLock()
         self._servers: dict[str, Server] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._archive = Archive(self._home, self._programs, self._account)
         atexit.register(self.stop_all)
 
     def __enter__(self) -> Self:
@@ -100,7 +99,7 @@ class PostgresServers:
                 self._initialise(name, Path(secret.name))
             self._servers[name] = server
             self.start(name)
-            _load_schema(server)
+            load_schema(server)
             return server
 
     def replicate(self, name: str, source_name: str) -> Server:
@@ -114,11 +113,41 @@ class PostgresServers:
             server = self._admit(name, source.password)
             command = [
                 *(self._programs / "pg_basebackup", "-D", self._data(name), "-h", "127.0.0.1", "-p", str(source.port)),
-                *("-U", DATABASE_USER, "-X", "stream", "-c", "fast", "-R", "-C", "-S", _slot(name), "--no-sync"),
+                *("-U", DATABASE_USER, "-X", "stream", "-c", "fast", "-R", "-C", "-S", slot(name), "--no-sync"),
             ]
             binaries.run(command, self._account, {"PGPASSWORD": source.password})
             self._servers[name] = server
             self.start(name)
+            return server
+
+    def back_up(self, name: str) -> None:
+        """Keep a whole copy of a running server, from which and from its log any later moment can be restored."""
+        self._archive.back_up(self[name])
+
+    def archive(self, name: str) -> None:
+        """Have all of a running server's log archived, as RDS does every five minutes."""
+        self._archive.complete(self[name])
+
+    def restore(self, name: str, source_name: str, moment: str) -> Server:
+        """Make and start a writable server as another one, alive or dead, was at a moment.
+
+        Args:
+            name: of the new server.
+            source_name: whose backup it is.
+            moment: in UTC, such as `2026-11-24T03:00:00Z`; or `latest`.
+
+        Raises:
+            PostgresError: if there is no backup, or its log does not reach to the moment.
+        """
+        with self._lock:
+            source = self[source_name]
+            if self.is_running(source_name):
+                self._archive.complete(source)
+            server = self._admit(name, source.password)
+            self._archive.unpack(name, self._data(name), source_name, moment)
+            self._servers[name] = server
+            self.start(name)
+            self._wait_writable(name)
             return server
 
     def start(self, name: str) -> None:
@@ -213,10 +242,17 @@ class PostgresServers:
             raise PostgresError(f"there is a server {name} already")
         if not self._home.exists():
             raise PostgresError("the servers were closed")
-        return Server(name, _free_port(), password)
+        return Server(name, free_port(), password)
 
     def _data(self, name: str) -> Path:
         return self._home / name
+
+    def _wait_writable(self, name: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self[name].truth("SELECT pg_is_in_recovery()"):
+            if time.monotonic() > deadline:
+                raise PostgresError(f"{name} does not end its recovery: {self._last_words(name)}")
+            time.sleep(0.05)
 
     def _initialise(self, name: str, secret: Path) -> None:
         command = [
@@ -228,7 +264,8 @@ class PostgresServers:
 
     def _launch(self, server: Server) -> None:
         command: list[str | Path] = [self._programs / "postgres", "-D", self._data(server.name), "-p", str(server.port)]
-        for key, value in {**_SETTINGS, "unix_socket_directories": str(self._home)}.items():
+        own = {"unix_socket_directories": str(self._home), **self._archive.settings(server.name)}
+        for key, value in {**_SETTINGS, **own}.items():
             command += ["-c", f"{key}={value}"]
         with (self._logs / f"{server.name}.log").open("ab") as log:
             self._processes[server.name] = binaries.start(command, self._account, log)
@@ -250,23 +287,6 @@ class PostgresServers:
             if str(server.port) == port:
                 return server
         raise PostgresError(f"{replica.name} follows nobody")
-
-
-def _slot(name: str) -> str:
-    return f"replica_{name.replace('-', '_')}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _load_schema(server: Server) -> None:
-    with server.connect("postgres") as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
-    with server.connect() as connection:
-        connection.execute(_SCHEMA.read_bytes())
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

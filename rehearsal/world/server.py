@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from rehearsal.world.binaries import PostgresError
 from stacks.naming import DATABASE_NAME, DATABASE_USER
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,23 @@ def wal_position(lsn: str) -> int:
     """Turn `1/2A0` into a number that can be compared; the empty text is before everything."""
     high, _, low = lsn.partition("/")
     return (int(high, 16) << 32) + int(low, 16) if lsn else 0
+
+
+def slot(name: str) -> str:
+    """The replication slot of a copy, at its source."""
+    return f"replica_{name.replace('-', '_')}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def load_schema(server: Server) -> None:
+    """Make the platform's database and its tables."""
+    with server.connect("postgres") as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
+    with server.connect() as connection:
+        connection.execute(_SCHEMA.read_bytes())

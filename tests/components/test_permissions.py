@@ -29,6 +29,8 @@ DOCUMENTS: dict[str, Document] = {
     "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
     "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
     "crisis detector": permissions.crisis_detector(**OWN),
+    "fence": permissions.fence(**OWN, switch_bucket="lifeline-123456789012-secondary-switch", secrets_key_arn=KEY),
+    "handover": permissions.handover(**OWN, secrets_key_arn=KEY),
     "hotline gateway": permissions.hotline_gateway(**OWN),
     "load balancer controller": permissions.load_balancer_controller(TARGETS),
     "flow logs": permissions.flow_log_delivery(FLOW_LOGS),
@@ -103,7 +105,7 @@ def test_the_crisis_services_put_and_get_in_the_ledger_and_nothing_else(name):
     assert resources(DOCUMENTS[name]) == {"UseLedger": [LEDGER]}
 
 
-@pytest.mark.parametrize("name", ["backend", "crisis detector", "hotline gateway"])
+@pytest.mark.parametrize("name", ["backend", "crisis detector", "fence", "handover", "hotline gateway"])
 def test_no_pod_can_take_anything_out_of_the_ledger(name):
     actions = {action for group in allowed(DOCUMENTS[name]).values() for action in group}
     assert actions.isdisjoint({"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteTable"})

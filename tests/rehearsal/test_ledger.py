@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import FaultSwitch, RegionUnavailable
 from rehearsal.world.ledger import GlobalTable
 from stacks.naming import LEDGER_KEY, LEDGER_TABLE
@@ -17,11 +17,8 @@ EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with empty_account() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from rehearsal.world import loopback, platform
+from rehearsal.world.cloud import empty_account
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
 from rehearsal.world.faults import FaultSwitch
 from rehearsal.world.ledger import GlobalTable
@@ -72,21 +72,18 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServ
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    session = boto3.session.Session("rehearsal", "rehearsal")
-    for region in (EAST, WEST):
-        client = session.client("dynamodb", region, endpoint_url=f"http://{host}:{port}")
-        client.create_table(
-            TableName=LEDGER_TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        )
-        client.close()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with empty_account() as url:
+        session = boto3.session.Session("rehearsal", "rehearsal")
+        for region in (EAST, WEST):
+            client = session.client("dynamodb", region, endpoint_url=url)
+            client.create_table(
+                TableName=LEDGER_TABLE,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+            )
+            client.close()
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,42 @@ def test_nothing_is_left_behind_but_the_log_even_after_an_exception(tmp_path: Pa
     assert not homes[0].exists()
     assert processes_naming(str(homes[0])) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["primary-1.log", "secondary-1.log"]
+
+
+def moment(server: Server) -> str:
+    """The server's own time, on a whole second with nothing before or after it for a while."""
+    time.sleep(1.1)
+    said = server.text("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+    time.sleep(1.1)
+    return said
+
+
+def test_a_database_is_restored_to_a_moment_and_to_the_latest_one(servers: PostgresServers) -> None:
+    leader = servers.create("primary-1", "secret")
+    servers.back_up("primary-1")
+    add_user(leader, "ada")
+    before = moment(leader)
+    add_user(leader, "grace")
+
+    assert users(servers.restore("primary-2", "primary-1", before)) == ["ada"]
+    assert users(servers.restore("primary-3", "primary-1", "latest")) == ["ada", "grace"]
+    assert servers.is_writable("primary-2")
+    servers.kill("primary-2")
+    servers.start("primary-2")
+    assert users(servers["primary-2"]) == ["ada"]
+
+
+def test_a_dead_database_is_restored_from_what_it_had_archived(servers: PostgresServers) -> None:
+    leader = servers.create("primary-1", "secret")
+    servers.back_up("primary-1")
+    add_user(leader, "ada")
+    servers.archive("primary-1")
+    add_user(leader, "grace")
+    servers.kill("primary-1")
+    assert users(servers.restore("primary-2", "primary-1", "latest")) == ["ada"]
+
+
+def test_what_was_never_backed_up_cannot_be_restored(servers: PostgresServers) -> None:
+    servers.create("primary-1", "secret")
+    with pytest.raises(PostgresError, match="has no backup"):
+        servers.restore("primary-2", "primary-1", "latest")

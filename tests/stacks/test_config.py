@@ -94,7 +94,9 @@ def test_the_way_home_is_a_reseed_and_one_more_entry() -> None:
 
 
 def test_a_bad_restore_can_be_undone_by_name() -> None:
-    site = accepted("primary", timeline=["primary-1", "primary-2", "primary-1"], discards=[2])
+    restored = [{"epoch": 2, "pointInTime": "latest"}]
+    timeline = ["primary-1", "primary-2", "primary-1"]
+    site = accepted("primary", timeline=timeline, discards=[2], database__restores=restored)
     assert (site.own_database, site.role) == (DatabaseId("primary", 1), DatabaseRole.LEADER)
 
 
@@ -258,7 +260,10 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
         (
             "secondary",
             {"timeline": ["primary-1", "secondary-2"]},
-            ["lifeline:database.seeded: is 1, yet the timeline says that secondary-2 leads"],
+            [
+                "lifeline:database.seeded: is 1, yet the timeline says that secondary-2 leads",
+                "lifeline:timeline[1]: names secondary-2, a restored database, which would begin empty",
+            ],
         ),
         (
             "primary",
@@ -271,7 +276,10 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
         (
             "primary",
             {"timeline": ["primary-1", "primary-2", "secondary-2"]},
-            ["lifeline:database.seeded: is 1, older than primary-2 of the timeline"],
+            [
+                "lifeline:database.seeded: is 1, older than primary-2 of the timeline",
+                "lifeline:timeline[1]: names primary-2, a restored database, which would begin empty",
+            ],
         ),
         (
             "secondary",
@@ -370,7 +378,56 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
     assert parse({**defaults, **stack_file("primary")}, stack="primary") == accepted("primary")
 
 
-def test_a_leader_that_would_begin_empty_is_refused() -> None:
-    assert mistakes("primary", timeline=["primary-1", "primary-2"], database__seeded=2) == [
-        "lifeline:timeline[1]: names primary-2, a restored database, which cannot be had yet"
+@pytest.mark.parametrize(
+    ("stack", "plan", "message"),
+    [
+        ("primary", {"drain": 2}, "lifeline:switchover.drain: is 2, an epoch that has not begun"),
+        ("secondary", {"take": 2}, "lifeline:switchover.take: is 2, when the timeline has 1 epochs"),
+        ("secondary", {"take": 1}, "lifeline:switchover.take: is 1: input should be greater than or equal to 2"),
+        ("secondary", {"acceptLoss": True}, "lifeline:switchover.acceptLoss: accepts a loss, of no switchover"),
+        ("primary", {"drian": 1}, "lifeline:switchover.drian: is not a key of lifeline"),
+    ],
+)
+def test_a_switchover_of_no_epoch_is_refused(stack: str, plan: Values, message: str) -> None:
+    assert mistakes(stack, switchover=plan) == [message]
+
+
+def test_a_site_takes_over_no_epoch_that_the_other_one_leads() -> None:
+    message = "lifeline:switchover.take: is 2, which secondary-1 leads"
+    assert mistakes("primary", timeline=["primary-1", "secondary-1"], switchover={"take": 2}) == [message]
+
+
+def test_all_mistakes_of_a_switchover_are_told_at_once() -> None:
+    assert mistakes("primary", switchover={"drain": 3, "take": 2, "acceptLoss": True}) == [
+        "lifeline:switchover.drain: is 3, an epoch that has not begun",
+        "lifeline:switchover.take: is 2, when the timeline has 1 epochs",
     ]
+
+
+def test_a_take_without_its_entry_says_which_one_is_missing() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(changed("secondary", {"switchover": {"take": 2}}), stack="secondary")
+    assert refused.value.problems[0].hint == "append secondary-1 to lifeline:timeline in the same edit"
+
+
+@pytest.mark.parametrize(
+    ("stack", "plan", "timeline", "drains"),
+    [
+        ("primary", {"drain": 1}, ["primary-1"], True),
+        ("primary", {}, ["primary-1"], False),
+        ("secondary", {"drain": 1}, ["primary-1"], False),
+        ("primary", {"drain": 1}, ["primary-1", "secondary-1"], False),
+        ("secondary", {"drain": 2}, ["primary-1", "secondary-1"], True),
+        ("secondary", {"drain": 1, "take": 2}, ["primary-1", "secondary-1"], False),
+    ],
+)
+def test_only_the_leader_drains_and_only_in_the_present_epoch(
+    stack: str, plan: Values, timeline: list[str], drains: bool
+) -> None:
+    assert accepted(stack, switchover=plan, timeline=timeline).drains is drains
+
+
+def test_a_switchover_that_is_over_may_be_left_in_the_file() -> None:
+    home, over = ["primary-1", "secondary-1", "primary-2"], {"drain": 2, "take": 2, "acceptLoss": True}
+    assert not accepted("secondary", timeline=home, database__seeded=3, switchover=over).drains
+    assert not accepted("primary", timeline=home, database__seeded=2, switchover={"drain": 1, "take": 3}).drains

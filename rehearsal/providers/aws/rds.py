@@ -6,12 +6,11 @@ calls are those of the provider that Pulumi bridges: hashicorp/terraform-provide
 
 from __future__ import annotations
 
-from typing import Any
-
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Adapter, Call, Created, words
+from rehearsal.providers.aws.rds_restore import InvalidDatabaseState, instances, restored
 from rehearsal.providers.backend import Plain, Unsupported
 
 _NAMES = {
@@ -56,15 +55,6 @@ _NOT_OF_A_REPLICA = ("dbName", "engine", "engineVersion", "username", "character
 """Inputs that conflict with replicateSourceDb in the provider's schema."""
 
 
-class InvalidDatabaseState(Unsupported):
-    """What AWS answers with InvalidDBInstanceState, or the provider refuses by itself."""
-
-
-def instances(call: Call) -> dict[str, Any]:
-    """`{"source": ARN or None, "retention": days, "encrypted": bool}` of every instance in the world, by ARN."""
-    return call.table("rds-instances")
-
-
 def _own_arn(call: Call) -> str:
     return call.arn(f"db:{call.inputs['identifier']}")
 
@@ -75,13 +65,21 @@ def _source_arn(call: Call) -> str:
 
 
 def _create(call: Call) -> Created:
-    made = _create_replica(call) if call.inputs.get("replicateSourceDb") else _create_leader(call)
+    made = _make(call)
     source = _source_arn(call) if call.inputs.get("replicateSourceDb") else None
     retention = int(call.inputs.get("backupRetentionPeriod") or 0)
     record = {"source": source, "retention": retention, "encrypted": bool(call.inputs.get("storageEncrypted"))}
     with TABLES_LOCK:
         instances(call)[_own_arn(call)] = record
     return call.inputs["identifier"], _outputs(call, made)
+
+
+def _make(call: Call) -> Plain:
+    if call.inputs.get("replicateSourceDb"):
+        return _create_replica(call)
+    if call.inputs.get("restoreToPointInTime") or call.inputs.get("snapshotIdentifier"):
+        return restored(call, words(_BOTH), words(_MODIFIABLE) - {"password"}, _NAMES)
+    return _create_leader(call)
 
 
 def _create_leader(call: Call) -> Plain:
@@ -233,7 +231,10 @@ def _read(call: Call) -> Plain:
 
 def _check(inputs: Plain) -> list[tuple[str, str]]:
     if inputs.get("replicateSourceDb"):
-        return [(key, "conflicts with replicateSourceDb") for key in _NOT_OF_A_REPLICA if inputs.get(key)]
+        others = (*_NOT_OF_A_REPLICA, "restoreToPointInTime", "snapshotIdentifier")
+        return [(key, "conflicts with replicateSourceDb") for key in others if inputs.get(key)]
+    if inputs.get("restoreToPointInTime") and inputs.get("snapshotIdentifier"):
+        return [("snapshotIdentifier", "conflicts with restoreToPointInTime")]
     return []
 
 
@@ -241,7 +242,11 @@ ADAPTERS = (
     Adapter(
         type="aws:rds/instance:Instance",
         service="rds",
-        inputs=words(f"{_BOTH} {_LEADER_ONLY} {_STATE_ONLY} replicateSourceDb identifierPrefix") - {"tags"},
+        inputs=words(
+            f"{_BOTH} {_LEADER_ONLY} {_STATE_ONLY} replicateSourceDb identifierPrefix restoreToPointInTime"
+            " snapshotIdentifier"
+        )
+        - {"tags"},
         create=_create,
         update=_update,
         updates=words(f"{_MODIFIABLE} {_STATE_ONLY} replicateSourceDb enabledCloudwatchLogsExports"),

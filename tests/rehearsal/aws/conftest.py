@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rehearsal.world.cloud import empty_account
 from tests.rehearsal.aws.world import World
 
 
@@ -11,13 +12,8 @@ from tests.rehearsal.aws.world import World
 def endpoint():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-        from moto.server import ThreadedMotoServer
-
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-        server.stop()
+        with empty_account() as url:
+            yield url
 
 
 @pytest.fixture

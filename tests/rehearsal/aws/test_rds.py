@@ -206,3 +206,46 @@ def test_more_parameters_than_one_call_takes_are_all_set(world):
     made = make(world.east, "aws:rds/parameterGroup:ParameterGroup", inputs)
     assert world.east.clients.calls["rds", "ModifyDBParameterGroup", EAST] == 2
     assert made[1]["arn"].endswith(f":pg:{made[0]}")
+
+
+def restored(databases, **source):
+    kept = {
+        key: databases.leader_inputs[key] for key in ("instanceClass", "dbSubnetGroupName", "backupRetentionPeriod")
+    }
+    return {"identifier": unique("restored"), **kept, **source}
+
+
+def test_a_database_is_restored_to_a_moment_of_one_in_its_region(databases, world):
+    point = {"sourceDbInstanceIdentifier": databases.leader[0], "useLatestRestorableTime": True}
+    id_, outputs = make(world.east, INSTANCE, restored(databases, restoreToPointInTime=point))
+    seen = world.client("rds", EAST).describe_db_instances(DBInstanceIdentifier=id_)["DBInstances"][0]
+    assert (seen["Engine"], seen["BackupRetentionPeriod"]) == ("postgres", 35)
+    assert outputs["username"] == "lifeline"
+    assert world.tables["rds-instances"][outputs["arn"]]["source"] is None
+
+
+def test_a_database_is_restored_from_a_snapshot(databases, world):
+    name = unique("snapshot")
+    world.client("rds", EAST).create_db_snapshot(DBInstanceIdentifier=databases.leader[0], DBSnapshotIdentifier=name)
+    id_, _ = make(world.east, INSTANCE, restored(databases, snapshotIdentifier=name))
+    assert world.client("rds", EAST).describe_db_instances(DBInstanceIdentifier=id_)["DBInstances"]
+
+
+def test_what_is_in_the_other_region_cannot_be_restored_to_a_moment(databases, world):
+    point = {"sourceDbInstanceIdentifier": databases.leader[0], "useLatestRestorableTime": True}
+    with pytest.raises(InvalidDatabaseState, match="DBInstanceNotFound"):
+        make(world.west, INSTANCE, restored(databases, restoreToPointInTime=point))
+
+
+def test_what_keeps_no_backups_cannot_be_restored_to_a_moment(databases, world):
+    careless = {**databases.leader_inputs, "identifier": unique("careless"), "backupRetentionPeriod": 0}
+    source = make(world.east, INSTANCE, careless)[0]
+    point = {"sourceDbInstanceIdentifier": source, "useLatestRestorableTime": True}
+    with pytest.raises(InvalidDatabaseState, match="automated backups are not enabled"):
+        make(world.east, INSTANCE, restored(databases, restoreToPointInTime=point))
+
+
+def test_a_database_has_one_origin(world):
+    point = {"sourceDbInstanceIdentifier": "a", "useLatestRestorableTime": True}
+    both = {"identifier": "b", "snapshotIdentifier": "s", "restoreToPointInTime": point}
+    assert world.east.check(INSTANCE, both) == [("snapshotIdentifier", "conflicts with restoreToPointInTime")]

@@ -1,0 +1,69 @@
+"""RDS instances that begin with a backup, and what the stand-in remembers of every instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rehearsal.providers.aws.adapter import TABLES_LOCK, Call, words
+from rehearsal.providers.backend import Plain, Unsupported
+
+_OF_A_RESTORE = (
+    "instanceClass port multiAz autoMinorVersionUpgrade publiclyAccessible dbSubnetGroupName vpcSecurityGroupIds"
+    " storageType copyTagsToSnapshot iamDatabaseAuthenticationEnabled deletionProtection parameterGroupName tags"
+    " maxAllocatedStorage"
+)
+"""What both restoring calls take in moto and in AWS; the rest follows by ModifyDBInstance, as the provider does it."""
+
+
+class InvalidDatabaseState(Unsupported):
+    """What AWS answers with InvalidDBInstanceState, or the provider refuses by itself."""
+
+
+def instances(call: Call) -> dict[str, Any]:
+    """`{"source": ARN or None, "retention": days, "encrypted": bool}` of every instance in the world, by ARN."""
+    return call.table("rds-instances")
+
+
+def restored(call: Call, known: frozenset[str], modifiable: frozenset[str], names: Mapping[str, str]) -> Plain:
+    """From a moment or a snapshot, then changed by what the restoring calls do not take.
+
+    Args:
+        call: the creation.
+        known: the inputs that any creating call takes.
+        modifiable: those that ModifyDBInstance takes.
+        names: what AWS calls them, where it is not their own name.
+    """
+    keys = known & words(_OF_A_RESTORE)
+    point = call.inputs.get("restoreToPointInTime")
+    if point:
+        source = str(point["sourceDbInstanceIdentifier"])
+        _refuse_without_backups(call, source)
+        moment: Plain = {"UseLatestRestorableTime": True}
+        if not point.get("useLatestRestorableTime"):
+            moment = {"RestoreTime": point["restoreTime"]}
+        made = call.send(
+            "RestoreDBInstanceToPointInTime",
+            keys,
+            renames=names,
+            SourceDBInstanceIdentifier=source,
+            TargetDBInstanceIdentifier=call.inputs["identifier"],
+            **moment,
+        )
+    else:
+        snapshot = call.inputs["snapshotIdentifier"]
+        made = call.send(
+            "RestoreDBInstanceFromDBSnapshot", keys | {"identifier"}, renames=names, DBSnapshotIdentifier=snapshot
+        )
+    after = call.translate("ModifyDBInstance", modifiable - words(_OF_A_RESTORE), names)
+    call.do("ModifyDBInstance", DBInstanceIdentifier=call.inputs["identifier"], ApplyImmediately=True, **after)
+    return made["DBInstance"]
+
+
+def _refuse_without_backups(call: Call, source: str) -> None:
+    with TABLES_LOCK:
+        known = instances(call).get(call.arn(f"db:{source}"))
+    if known is None:
+        raise InvalidDatabaseState(f"DBInstanceNotFound: {source} does not exist in {call.region}")
+    if not known["retention"]:
+        raise InvalidDatabaseState(f"PointInTimeRestoreNotEnabled: automated backups are not enabled for {source}")

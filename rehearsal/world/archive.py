@@ -1,0 +1,90 @@
+"""What a server can be restored from: a whole copy, and the log of everything since, both kept beside it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from rehearsal.world import binaries
+from rehearsal.world.binaries import Account, PostgresError
+from rehearsal.world.server import Server
+from stacks.naming import DATABASE_USER
+
+LATEST = "latest"
+_PATIENCE_SECONDS = 20.0
+
+
+class Archive:
+    """Copies and logs of a rehearsal's servers, by the server's name.
+
+    Args:
+        home: where they are kept.
+        programs: PostgreSQL's own.
+        account: whom they belong to.
+    """
+
+    def __init__(self, home: Path, programs: Path, account: Account) -> None:
+        self._home = home
+        self._programs = programs
+        self._account = account
+        self._recoveries: dict[str, dict[str, str]] = {}
+
+    def settings(self, name: str) -> dict[str, str]:
+        """What a server is started with: to archive its log, and to begin from another one's, if it was restored."""
+        log = self._log(name)
+        if not log.exists():
+            log.mkdir()
+            self._account.own(log)
+        return {"archive_mode": "on", "archive_command": f"cp %p {log}/%f", **self._recoveries.get(name, {})}
+
+    def back_up(self, server: Server) -> None:
+        """Keep a whole copy of a running server.
+
+        Raises:
+            PostgresError: if it does not run.
+        """
+        shutil.rmtree(self._copy(server.name), ignore_errors=True)
+        command = [
+            *(self._programs / "pg_basebackup", "-D", self._copy(server.name), "-h", "127.0.0.1"),
+            *("-p", str(server.port), "-U", DATABASE_USER, "-X", "none", "-c", "fast", "--no-sync"),
+        ]
+        binaries.run(command, self._account, {"PGPASSWORD": server.password})
+
+    def unpack(self, name: str, data: Path, source: str, moment: str) -> None:
+        """Lay out a server's data so that it starts as another one was at a moment, in UTC, or at the latest one.
+
+        Raises:
+            PostgresError: if there is no copy.
+        """
+        if not self._copy(source).exists():
+            raise PostgresError(f"{source} has no backup to restore")
+        binaries.run(["cp", "-a", self._copy(source), data], self._account)
+        binaries.run(["touch", data / "recovery.signal"], self._account)
+        # PostgreSQL knows no names of time zones yet when it reads this setting.
+        target = {} if moment == LATEST else {"recovery_target_time": moment.replace("Z", "+00")}
+        self._recoveries[name] = {
+            "restore_command": f"cp {self._log(source)}/%f %p",
+            "recovery_target_action": "promote",
+            **target,
+        }
+
+    def complete(self, server: Server) -> None:
+        """Have everything that a running server has written archived, as RDS does every five minutes.
+
+        Raises:
+            PostgresError: if it is not.
+        """
+        server.text("SELECT pg_create_restore_point('complete')")  # an empty segment would not be switched
+        segment = server.text("SELECT pg_walfile_name(pg_switch_wal())")
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not (self._log(server.name) / segment).exists():
+            if time.monotonic() > deadline:
+                raise PostgresError(f"{server.name} does not archive its log")
+            time.sleep(0.05)
+
+    def _copy(self, name: str) -> Path:
+        return self._home / f"{name}-copy"
+
+    def _log(self, name: str) -> Path:
+        return self._home / f"{name}-log"

@@ -1,0 +1,315 @@
+"""The fence and the gate: their pods, what these may do, and what waits for them."""
+
+import json
+import os
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pytest
+
+from components.fence import Fence, FenceArgs, Handover, HandoverArgs
+from components.kube import jobs, pods
+from rehearsal.engine.recorder import record
+from rehearsal.engine.registration import Registration
+from rehearsal.providers.kubernetes import schemas
+from rehearsal.providers.kubernetes.admission import _unmet
+from stacks.naming import CONFIG_MAP, NAMESPACE, Tags
+from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only
+
+TAGS = Tags(owner="platform-team", site="secondary")
+IMAGE = f"operations@sha256:{'1' * 64}"
+CONFIG = {key: key.lower() for key in (*jobs.FENCE_SETTINGS, "SITE", "SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY")}
+LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
+PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
+BUCKET = "arn:aws:s3:::lifeline-123456789012-secondary-switch"
+ITEM = "aws:dynamodb/tableItem:TableItem"
+JOB = "kubernetes:batch/v1:Job"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+
+def fence_objects(**config: str) -> dict[str, Registration]:
+    args = FenceArgs(config=CONFIG | config, image=IMAGE, switch_bucket="the-switch", tags=TAGS)
+
+    def program() -> None:
+        Fence("fence", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
+
+    return {found.name: found for found in record(program) if found.type.startswith("kubernetes:")}
+
+
+def gate(*, accept_loss: bool = False) -> dict[str, Any]:
+    args = HandoverArgs(ending_epoch=1, accept_loss=accept_loss, image=IMAGE, tags=TAGS)
+
+    def program() -> None:
+        Handover("handover-2", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
+
+    return only(record(program), JOB).inputs
+
+
+@pytest.fixture(scope="module")
+def fence() -> dict[str, Registration]:
+    return fence_objects()
+
+
+@pytest.fixture(scope="module", params=["fence", "handover"])
+def pod(request: pytest.FixtureRequest, fence: dict[str, Registration]) -> dict[str, Any]:
+    """The pod template of either job."""
+    made = fence["fence-pods"].inputs if request.param == "fence" else gate()
+    return made["spec"]["template"]
+
+
+def variables(template: dict[str, Any]) -> dict[str, str]:
+    """The environment of a pod; of what comes from the ConfigMap, the key."""
+    entries = template["spec"]["containers"][0]["env"]
+    return {entry["name"]: entry.get("value") or entry["valueFrom"]["configMapKeyRef"]["key"] for entry in entries}
+
+
+def checksum_of(**config: str) -> str:
+    template = fence_objects(**config)["fence-pods"].inputs["spec"]["template"]
+    return template["metadata"]["annotations"][pods.CHECKSUM_ANNOTATION]
+
+
+def policy(stack: str, job: str) -> dict[str, dict[str, Any]]:
+    """What a job's pods of a whole site may do, by the statements' names."""
+    document = json.loads(only(deploy(stack), POLICY, f"{job}-identity-policy").inputs["policy"])
+    return {found.pop("Sid"): found for found in document["Statement"]}
+
+
+def allow(action: str | list[str], resource: str, condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    actions = [action] if isinstance(action, str) else action
+    made: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": [resource]}
+    return made if condition is None else made | {"Condition": condition}
+
+
+def keys(*patterns: str) -> dict[str, Any]:
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
+
+
+READ_PASSWORD = allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], PASSWORD)
+
+
+def test_the_fence_is_two_pods_their_budget_and_the_identities_of_both_jobs(fence):
+    assert {name: found.inputs["kind"] for name, found in fence.items()} == {
+        "fence-fence-account": "ServiceAccount",
+        "fence-handover-account": "ServiceAccount",
+        "fence-pods": "Deployment",
+        "fence-budget": "PodDisruptionBudget",
+    }
+    assert fence["fence-pods"].inputs["spec"]["replicas"] == 2
+    assert {found.inputs["metadata"]["namespace"] for found in fence.values()} == {NAMESPACE}
+
+
+def test_every_object_is_valid_in_the_clusters_version(fence):
+    manifests = [*(found.inputs for found in fence.values()), gate()]
+    assert [problem for manifest in manifests for problem in schemas.problems(manifest, version="1.34")] == []
+
+
+def test_no_identity_hands_its_pods_a_token_of_the_cluster(fence):
+    accounts = [fence[f"fence-{job}-account"].inputs for job in ("fence", "handover")]
+    assert [account["metadata"]["name"] for account in accounts] == ["fence", "handover"]
+    assert [account["automountServiceAccountToken"] for account in accounts] == [False, False]
+
+
+def test_the_pods_wait_for_their_identities(fence):
+    accounts = {fence[f"fence-{job}-account"].urn for job in ("fence", "handover")}
+    assert accounts <= set(fence["fence-pods"].dependencies)
+
+
+def test_one_pod_at_a_time_may_go(fence):
+    spec = fence["fence-budget"].inputs["spec"]
+    labels = fence["fence-pods"].inputs["spec"]["template"]["metadata"]["labels"]
+    assert spec["maxUnavailable"] == 1
+    assert spec["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_every_probe_asks_whether_the_last_look_is_recent(fence):
+    container = fence["fence-pods"].inputs["spec"]["template"]["spec"]["containers"][0]
+    probes = [container[f"{kind}Probe"]["exec"]["command"] for kind in ("startup", "liveness", "readiness")]
+    assert [command[:2] for command in probes] == [["python", "-c"]] * 3
+    assert {
+        variables(fence["fence-pods"].inputs["spec"]["template"])["ALIVE_FILE"] in command[2] for command in probes
+    } == {True}
+
+
+def test_the_probe_tells_a_recent_look_from_an_old_one_and_from_none(tmp_path):
+    alive = tmp_path / "alive"
+    script = jobs._ALIVE.replace(jobs.ALIVE_FILE, str(alive))
+
+    def code() -> object:
+        with pytest.raises(SystemExit) as ended:
+            exec(script, {})
+        return ended.value.code
+
+    with pytest.raises(FileNotFoundError):
+        exec(script, {})
+    alive.touch()
+    assert code() is False
+    os.utime(alive, (0, 0))
+    assert code() is True
+
+
+def test_both_run_one_image_under_their_own_name(pod):
+    container = pod["spec"]["containers"][0]
+    assert container["image"] == IMAGE
+    assert container["command"] == ["python", "-m", "operations.jobs", pod["spec"]["serviceAccountName"]]
+
+
+def test_both_keep_to_the_restricted_standard(pod):
+    (container,) = pod["spec"]["containers"]
+    assert list(_unmet(container["securityContext"], pod["spec"]["securityContext"])) == []
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["spec"]["automountServiceAccountToken"] is False
+
+
+def test_both_find_the_password_where_their_environment_says(pod):
+    (container,) = pod["spec"]["containers"]
+    csi = [
+        found["csi"]["volumeAttributes"]["secretProviderClass"] for found in pod["spec"]["volumes"] if "csi" in found
+    ]
+    (mount,) = (found for found in container["volumeMounts"] if found["name"] == pods.CREDENTIALS_CLASS)
+    assert csi == ["database-password"]
+    assert mount["readOnly"] is True
+    assert variables(pod)["DB_PASSWORD_FILE"] == f"{mount['mountPath']}/password"
+
+
+def test_both_reach_the_database_and_aws_through_the_network_policies(pod):
+    labels = pod["metadata"]["labels"]
+    assert (labels[pods.USES_DATABASE], labels[pods.USES_AWS]) == ("true", "true")
+
+
+def test_both_ask_the_database_who_it_is(pod):
+    found = variables(pod)
+    assert (found["PGSSLMODE"], found["PGSSLROOTCERT"]) == ("verify-full", "/etc/ssl/rds/global-bundle.pem")
+
+
+def test_both_are_told_where_they_are_by_the_config_map(pod):
+    entries = {entry["name"]: entry for entry in pod["spec"]["containers"][0]["env"]}
+    for key in jobs.PLACE_SETTINGS:
+        assert entries[key]["valueFrom"]["configMapKeyRef"] == {"name": CONFIG_MAP, "key": key}
+
+
+def test_the_fence_is_told_whether_to_drain_and_which_switch_is_its_own(fence):
+    found = variables(fence["fence-pods"].inputs["spec"]["template"])
+    assert (found["DRAIN"], found["SWITCH_BUCKET"], found["FENCE_SECONDS"]) == ("DRAIN", "the-switch", "5")
+
+
+@pytest.mark.parametrize("key", jobs.FENCE_SETTINGS)
+def test_a_setting_that_the_fence_reads_rolls_its_pods(key):
+    assert checksum_of(**{key: "other"}) != checksum_of()
+
+
+@pytest.mark.parametrize("key", ["SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY"])
+def test_a_setting_that_a_flip_changes_rolls_no_fence(key):
+    assert checksum_of(**{key: "other"}) == checksum_of()
+
+
+def test_a_flip_leaves_the_fence_of_the_new_leader_alone():
+    before, after = (only(deploy("secondary", line), DEPLOYMENT, "fence-pods") for line in (PRIMARY_LEADS, FAILED_OVER))
+    assert before.inputs == after.inputs
+
+
+def test_a_drain_rolls_the_fence_of_the_leader():
+    plain = only(deploy("primary"), DEPLOYMENT, "fence-pods")
+    drained = only(deploy("primary", switchover={"drain": 1}), DEPLOYMENT, "fence-pods")
+    assert plain.inputs["spec"]["template"] != drained.inputs["spec"]["template"]
+
+
+def test_the_gate_is_tried_once_and_never_restarted():
+    spec = gate()["spec"]
+    assert (spec["backoffLimit"], spec["template"]["spec"]["restartPolicy"]) == (0, "Never")
+
+
+def test_the_gate_gives_up_by_itself_before_the_cluster_ends_it():
+    spec = gate()["spec"]
+    assert spec["activeDeadlineSeconds"] > int(variables(spec["template"])["PATIENCE_SECONDS"])
+
+
+def test_a_gate_that_failed_is_replaced_at_the_next_run():
+    assert gate()["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+
+
+def test_a_gate_is_named_by_the_epoch_that_ends_and_by_the_loss_that_is_accepted():
+    """A Job cannot be changed: another question is another Job."""
+    asked = {
+        gate(accept_loss=loss)["metadata"]["name"]: variables(gate(accept_loss=loss)["spec"]["template"])
+        for loss in (False, True)
+    }
+    assert {name: (found["ENDING_EPOCH"], found["ACCEPT_LOSS"]) for name, found in asked.items()} == {
+        "handover-1": ("1", "false"),
+        "handover-1-accepting-loss": ("1", "true"),
+    }
+
+
+def test_a_site_that_takes_nothing_over_has_no_gate():
+    found = [*deploy("primary"), *deploy("secondary"), *deploy("secondary", FAILED_OVER)]
+    assert [entry.name for entry in found if entry.type == JOB] == []
+
+
+def test_the_claim_waits_for_the_gate_of_the_epoch_before_it():
+    found = deploy("secondary", FAILED_OVER, switchover={"take": 2})
+    job, claim = only(found, JOB), only(found, ITEM, "claims-epoch-2")
+    assert job.inputs["metadata"]["name"] == "handover-1"
+    assert job.urn in claim.dependencies
+
+
+def test_the_gate_of_the_way_home_asks_about_the_second_epoch():
+    found = deploy("primary", FAILED_BACK, switchover={"take": 3}, database={"seeded": 2})
+    job = only(found, JOB)
+    assert job.inputs["metadata"]["name"] == "handover-2"
+    assert job.urn in only(found, ITEM, "claims-epoch-3").dependencies
+
+
+def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
+    """It would wait for itself."""
+    found = deploy("secondary", FAILED_OVER, switchover={"take": 2})
+    job = only(found, JOB)
+    kinds = {urn.split("::")[2].rsplit("$", 1)[-1] for urn in job.dependencies}
+    assert kinds <= {"eks:index:Cluster", "pulumi:providers:kubernetes"}
+
+
+def test_the_fence_reads_claims_notes_handovers_and_releases_its_own_traffic():
+    assert policy("secondary", "fence") == {
+        "ReadClaims": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
+        "NoteHandover": allow("dynamodb:PutItem", LEDGER, keys("handover#*")),
+        "FindTakeover": allow("s3:ListBucket", BUCKET),
+        "ReleaseTraffic": allow(["s3:DeleteObject", "s3:GetObject"], f"{BUCKET}/takeover"),
+        "ReadPassword": READ_PASSWORD,
+    }
+
+
+def test_the_gate_reads_handovers_and_the_password():
+    assert policy("secondary", "handover") == {
+        "ReadHandover": allow("dynamodb:GetItem", LEDGER, keys("handover#*")),
+        "ReadPassword": READ_PASSWORD,
+    }
+
+
+@pytest.mark.parametrize("job", ["fence", "handover"])
+def test_only_where_the_secret_was_made_a_key_is_needed(job):
+    decrypt = policy("primary", job)["DecryptPassword"]
+    assert decrypt["Action"] == ["kms:Decrypt"]
+    assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-2.amazonaws.com"}}
+    assert len(decrypt["Resource"]) == 1
+
+
+@pytest.mark.parametrize("job", ["fence", "handover"])
+def test_a_role_goes_to_the_service_account_that_the_pods_run_as(job):
+    found = deploy("secondary")
+    association = only(found, "aws:eks/podIdentityAssociation:PodIdentityAssociation", f"{job}-identity-association")
+    assert (association.inputs["namespace"], association.inputs["serviceAccount"]) == (NAMESPACE, job)
+
+
+def test_the_fence_starts_after_its_role_its_settings_and_the_password():
+    found = deploy("secondary")
+    wanted = {
+        only(found, "aws:eks/podIdentityAssociation:PodIdentityAssociation", "fence-identity-association").urn,
+        only(found, "kubernetes:core/v1:ConfigMap", "platform-config").urn,
+        only(found, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass", "platform-database-password").urn,
+    }
+    assert wanted <= set(only(found, DEPLOYMENT, "fence-pods").dependencies)
+
+
+def test_two_generations_of_pods_never_look_side_by_side(fence: dict[str, Registration]) -> None:
+    """A pod that was not told to drain would take the drain back."""
+    assert fence["fence-pods"].inputs["spec"]["strategy"] == {"type": "Recreate"}

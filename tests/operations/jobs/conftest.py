@@ -1,0 +1,32 @@
+"""A leader and its replica, started once a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rehearsal.world.postgres import PostgresServers, Server
+from tests.operations.jobs.world import set_by_hand
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
+    with PostgresServers(tmp_path_factory.mktemp("logs")) as running:
+        running.create("primary-1", "not-for-logs")
+        running.replicate("secondary-1", "primary-1")
+        yield running
+
+
+@pytest.fixture
+def leader(servers: PostgresServers) -> Server:
+    """The leader, writable again whatever a test did to it."""
+    set_by_hand(servers["primary-1"], read_only=False)
+    return servers["primary-1"]
+
+
+@pytest.fixture
+def replica(servers: PostgresServers, leader: Server) -> Server:
+    """The leader's replica, with all of it."""
+    servers.wait_caught_up("secondary-1")
+    return servers["secondary-1"]

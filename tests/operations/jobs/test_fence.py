@@ -1,0 +1,444 @@
+"""The fence before a real database: who may write after a look, and what a second look leaves alone."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from botocore.exceptions import ClientError
+
+from operations.jobs.database import OwnDatabase, Session
+from operations.jobs.environment import Place
+from operations.jobs.fence import Fence, Standing
+from operations.jobs.ledger import Handover
+from operations.jobs.switch import SwitchUnreachable
+from rehearsal.world.postgres import PostgresServers, Server
+from rehearsal.world.server import wal_position
+from stacks.naming import LEDGER_TABLE
+from stacks.timeline import DatabaseId
+from tests.operations.jobs.world import (
+    REFUSED,
+    SILENT,
+    Bucket,
+    Table,
+    database,
+    ledger,
+    nothing,
+    said,
+    set_by_hand,
+    switch,
+)
+from tests.patience import wait_until
+
+_numbers = itertools.count()
+
+FenceOf = Callable[..., Fence]
+
+
+@pytest.fixture
+def fence_of(tmp_path: Path, leader: Server) -> FenceOf:
+    """A fence of one pod. A site's two pods, and those of its next rollout, are several."""
+
+    def make(
+        table: Table, *, of: str = "primary-1", at: Server = leader, bucket: Bucket | None = None, drain: bool = False
+    ) -> Fence:
+        place = Place(DatabaseId.parse(of), "us-east-2", LEDGER_TABLE)
+        return Fence(place, ledger(table), database(at, tmp_path), switch(bucket or Bucket()), drain)
+
+    return make
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Server:
+    """A server that does not answer."""
+    return Server("nobody", 1, "not-for-logs")
+
+
+def fail() -> None:
+    raise SILENT
+
+
+def write(connection: psycopg.Connection) -> str:
+    user = f"user-{next(_numbers)}"
+    connection.execute("INSERT INTO users (id) VALUES (%s)", [user])
+    return user
+
+
+def is_writable(server: Server) -> bool:
+    with server.connect() as connection:
+        try:
+            write(connection)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            return False
+        return True
+
+
+def users(server: Server) -> set[str]:
+    with server.connect() as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM users").fetchall()}
+
+
+def is_ended(connection: psycopg.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+@contextmanager
+def in_background(work: Callable[[threading.Event], None], *, times: int) -> Generator[None]:
+    """Something that goes on until it is told to stop, or can no more."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=work, args=(stop,)) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_the_database_of_the_newest_claim_leads_and_goes_on_writing(fence_of: FenceOf, leader: Server) -> None:
+    with leader.connect() as session:
+        assert fence_of(Table("primary-1")).look() is Standing.LEADS
+        write(session)
+    assert is_writable(leader)
+
+
+def test_a_newer_claim_of_another_makes_new_sessions_read_only_and_ends_the_open_ones(
+    fence_of: FenceOf, leader: Server
+) -> None:
+    with leader.connect() as session:
+        write(session)
+        assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
+        assert is_ended(session)
+    assert not is_writable(leader)
+
+
+def test_a_claim_that_comes_later_is_seen_at_the_next_look(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    fence = fence_of(table)
+    assert fence.look() is Standing.LEADS
+    table.items |= Table("primary-1", "secondary-1").items
+    assert fence.look() is Standing.SUPERSEDED
+
+
+def test_an_epoch_that_nobody_claimed_hides_no_later_one(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1", "secondary-1", "secondary-1")
+    del table.items["epoch#2"]
+    assert fence_of(table).look() is Standing.SUPERSEDED
+
+
+def test_another_database_of_the_same_site_supersedes_too(fence_of: FenceOf, leader: Server) -> None:
+    bucket = Bucket(takeover=True)
+    assert fence_of(Table("primary-1", "primary-2"), bucket=bucket).look() is Standing.SUPERSEDED
+    assert not is_writable(leader)
+    assert bucket.takeover
+
+
+def test_looking_again_at_a_fenced_database_ends_no_reader(
+    fence_of: FenceOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table("primary-1", "secondary-1")
+    fence_of(table).look()
+    assert [line["step"] for line in said(capsys)] == ["fenced"]
+    with leader.connect() as reader:
+        assert fence_of(table).look() is Standing.SUPERSEDED
+        assert not is_ended(reader)
+    assert said(capsys) == []
+
+
+def test_pools_that_reconnect_at_once_do_not_keep_a_database_open(fence_of: FenceOf, leader: Server) -> None:
+    began = threading.Semaphore(0)
+
+    def reconnect(stop: threading.Event) -> None:
+        while not stop.is_set():
+            with suppress(psycopg.OperationalError), leader.connect() as session:
+                began.release()
+                while not (stop.wait(0.01) or is_ended(session)):
+                    pass
+
+    with in_background(reconnect, times=3):
+        for _ in range(3):
+            began.acquire()
+        assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
+
+
+def test_closing_that_broke_off_is_finished_at_the_next_look(
+    fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> int:
+        raise psycopg.OperationalError
+
+    fence = fence_of(Table("primary-1", "secondary-1"))
+    with leader.connect() as session:
+        with monkeypatch.context() as broken:
+            broken.setattr(Session, "_end_others", break_off)
+            assert fence.look() is Standing.UNKNOWN
+        write(session)
+        assert fence.look() is Standing.SUPERSEDED
+        assert is_ended(session)
+
+
+@pytest.mark.parametrize("failure", [REFUSED, SILENT])
+def test_an_unreadable_ledger_changes_nothing(fence_of: FenceOf, leader: Server, failure: Exception) -> None:
+    table, bucket = Table("primary-1", "secondary-1"), Bucket(takeover=True)
+    table.failure = failure
+    assert fence_of(table, bucket=bucket).look() is Standing.UNKNOWN
+    assert is_writable(leader)
+    assert bucket.takeover
+
+
+def test_a_ledger_without_any_claim_changes_nothing(fence_of: FenceOf, leader: Server) -> None:
+    assert fence_of(Table(), drain=True).look() is Standing.UNKNOWN
+    assert is_writable(leader)
+
+
+def test_an_unreachable_database_keeps_no_traffic(fence_of: FenceOf, nobody: Server) -> None:
+    bucket = Bucket(takeover=True)
+    assert fence_of(Table("primary-1", "secondary-1"), at=nobody, bucket=bucket).look() is Standing.UNKNOWN
+    assert not bucket.takeover
+
+
+@pytest.mark.parametrize("failure", [REFUSED, SILENT])
+def test_an_unreachable_switch_keeps_no_database_open(fence_of: FenceOf, leader: Server, failure: Exception) -> None:
+    assert fence_of(Table("primary-1", "secondary-1"), bucket=Bucket(failure=failure)).look() is Standing.SUPERSEDED
+    assert not is_writable(leader)
+
+
+def test_a_password_that_cannot_be_read_is_a_database_that_does_not_answer(
+    fence_of: FenceOf, leader: Server, tmp_path: Path
+) -> None:
+    fence = fence_of(Table("primary-1", "secondary-1"))
+    (tmp_path / "primary-1-password").unlink()
+    assert fence.look() is Standing.UNKNOWN
+
+
+def test_a_refusal_of_the_database_stops_no_fence(fence_of: FenceOf, leader: Server, tmp_path: Path) -> None:
+    """A role that may not alter the database; two pods that alter it at the same moment meet the like."""
+    with leader.connect() as session:
+        session.execute("CREATE ROLE guest LOGIN PASSWORD 'not-for-logs'")
+    own = database(leader, tmp_path)
+    guest = OwnDatabase(replace(own._address, user="guest"))
+    fence = replace(fence_of(Table("primary-1", "secondary-1")), database=guest)
+    assert fence.look() is Standing.UNKNOWN
+
+
+def test_traffic_is_released_once_and_no_deletion_is_repeated(fence_of: FenceOf, leader: Server) -> None:
+    """The bucket keeps versions: each deletion of what is not there would leave a marker."""
+    bucket = Bucket(takeover=True)
+    fence = fence_of(Table("primary-1", "secondary-1"), bucket=bucket)
+    fence.look()
+    fence.look()
+    assert bucket.calls == ["HeadObject", "DeleteObject", "HeadObject"]
+
+
+def test_the_site_of_the_newest_claim_keeps_its_traffic(fence_of: FenceOf, leader: Server) -> None:
+    bucket = Bucket(takeover=True)
+    fence_of(Table("secondary-1", "primary-1"), bucket=bucket).look()
+    assert bucket.takeover
+    assert bucket.calls == []
+
+
+@pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound"])
+def test_a_takeover_object_that_is_not_there_is_no_mistake(code: str) -> None:
+    failure = ClientError({"Error": {"Code": code, "Message": "no"}}, "HeadObject")
+    assert switch(Bucket(failure=failure)).release() is False
+
+
+@pytest.mark.parametrize("failure", [ClientError({"Error": {"Code": "403"}}, "HeadObject"), SILENT])
+def test_any_other_answer_of_the_switch_is_told(failure: Exception) -> None:
+    with pytest.raises(SwitchUnreachable):
+        switch(Bucket(failure=failure)).release()
+
+
+def test_a_drained_leader_is_read_only_and_its_position_is_in_the_ledger(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    with leader.connect() as session:
+        assert fence_of(table, drain=True).look() is Standing.DRAINED
+        assert is_ended(session)
+    assert not is_writable(leader)
+    token = ledger(table).handover(1)
+    assert token is not None
+    assert (token.epoch, token.database) == (1, DatabaseId("primary", 1))
+
+
+def test_a_replica_that_replayed_the_position_has_every_committed_row(
+    fence_of: FenceOf, leader: Server, replica: Server, tmp_path: Path
+) -> None:
+    committed: set[str] = set()
+    begun = threading.Event()
+
+    def write_on(stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with leader.connect() as session:
+                    while not stop.is_set():
+                        committed.add(write(session))
+                        begun.set()
+            except psycopg.OperationalError:
+                continue
+            except psycopg.errors.ReadOnlySqlTransaction:
+                return
+
+    table = Table("primary-1")
+    with in_background(write_on, times=4):
+        begun.wait()
+        assert fence_of(table, drain=True).look() is Standing.DRAINED
+    token = ledger(table).handover(1)
+    assert token is not None
+    follower = database(replica, tmp_path)
+    wait_until(lambda: has_replayed(follower, token.position))
+    assert committed <= users(replica) == users(leader)
+
+
+def has_replayed(follower: OwnDatabase, position: str) -> bool:
+    with follower.session() as session:
+        return session.replayed(position)
+
+
+def test_the_position_is_taken_after_the_last_writer_ended(
+    fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    close_writes = Session.close_writes
+
+    def close(session: Session) -> None:
+        close_writes(session)
+        closed.append(leader.text("SELECT pg_current_wal_insert_lsn()::text"))
+
+    monkeypatch.setattr(Session, "close_writes", close)
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    assert wal_position(table.items["handover#1"]["position"]["S"]) >= wal_position(closed[0])
+
+
+def test_a_commit_that_is_not_yet_written_lies_before_the_position(leader: Server, tmp_path: Path) -> None:
+    own = database(leader, tmp_path)
+    with leader.connect() as writer, own.session() as session:
+        writer.execute("SET synchronous_commit = off")
+        write(writer)
+        row = writer.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+        assert row is not None
+        assert wal_position(session.written_to()) >= wal_position(row[0])
+
+
+def test_looking_again_at_a_drained_leader_leaves_token_and_readers(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    before = table.items["handover#1"]
+    with leader.connect() as reader:
+        assert fence_of(table, drain=True).look() is Standing.DRAINED
+        assert not is_ended(reader)
+    assert table.items["handover#1"] is before
+
+
+def test_a_token_that_could_not_be_written_is_written_at_the_next_look(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    table.before_write = fail
+    assert fence_of(table, drain=True).look() is Standing.UNKNOWN
+    table.before_write = nothing
+    assert fence_of(table, drain=True).look() is Standing.DRAINED
+    assert ledger(table).handover(1) is not None
+
+
+def test_a_drained_leader_that_was_opened_by_hand_is_drained_anew(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    before = wal_position(table.items["handover#1"]["position"]["S"])
+    set_by_hand(leader, read_only=False)
+    assert is_writable(leader)
+    fence_of(table, drain=True).look()
+    assert wal_position(table.items["handover#1"]["position"]["S"]) > before
+    assert not is_writable(leader)
+
+
+def test_a_drain_that_is_taken_back_withdraws_the_token_before_it_opens_the_database(
+    fence_of: FenceOf, leader: Server
+) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    open_at_withdrawal: list[bool] = []
+    table.before_write = lambda: open_at_withdrawal.append(is_writable(leader))
+    assert fence_of(table).look() is Standing.LEADS
+    assert open_at_withdrawal == [False]
+    assert ledger(table).handover(1) is None
+    assert is_writable(leader)
+
+
+def test_sessions_that_began_read_only_end_when_writes_resume(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    with leader.connect() as session:
+        fence_of(table).look()
+        assert is_ended(session)
+
+
+def test_a_token_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of: FenceOf, leader: Server) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    table.before_write = fail
+    assert fence_of(table).look() is Standing.UNKNOWN
+    assert not is_writable(leader)
+
+
+def test_a_token_says_what_was_recorded() -> None:
+    told = ledger(Table("primary-1"))
+    token = Handover(1, DatabaseId("primary", 1), "0/3000148", "2026-01-01T00:00:00+00:00")
+    told.record(token)
+    assert told.handover(1) == token
+    told.record(token, withdrawn=True)
+    assert told.handover(1) is None
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_replica_follows_whoever_leads(fence_of: FenceOf, replica: Server, drain: bool) -> None:
+    for claims in (("primary-1",), ("primary-1", "secondary-1")):
+        fence = fence_of(Table(*claims), of="secondary-1", at=replica, drain=drain)
+        assert fence.look() is Standing.FOLLOWS
+
+
+@pytest.fixture(scope="module")
+def promotion(servers: PostgresServers) -> Server:
+    """A replica that was promoted after its leader was drained: the setting came with the log."""
+    server = servers.replicate("secondary-2", "primary-1")
+    set_by_hand(servers["primary-1"], read_only=True)
+    servers.wait_caught_up("secondary-2")
+    servers.promote("secondary-2")
+    assert not is_writable(server)
+    return server
+
+
+@pytest.fixture
+def promoted(promotion: Server) -> Server:
+    """The same, whatever a test did to it."""
+    set_by_hand(promotion, read_only=True)
+    return promotion
+
+
+def test_a_promotion_without_a_claim_stays_read_only(fence_of: FenceOf, promoted: Server) -> None:
+    assert fence_of(Table("primary-1"), of="secondary-2", at=promoted).look() is Standing.SUPERSEDED
+    assert not is_writable(promoted)
+
+
+def test_a_promotion_with_the_newest_claim_takes_writes_though_its_leader_was_drained(
+    fence_of: FenceOf, promoted: Server
+) -> None:
+    table = Table("primary-1", "secondary-2")
+    assert fence_of(table, of="secondary-2", at=promoted).look() is Standing.LEADS
+    assert is_writable(promoted)
+
+
+def test_a_writable_promotion_without_a_claim_is_fenced(fence_of: FenceOf, promoted: Server) -> None:
+    set_by_hand(promoted, read_only=False)
+    assert fence_of(Table("primary-1"), of="secondary-2", at=promoted).look() is Standing.SUPERSEDED
+    assert not is_writable(promoted)

@@ -1,0 +1,156 @@
+"""The gate of a planned switchover before a real replica: when it opens, and with which code it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from operations.jobs.handover import NOT_WELL, REFUSED, WELL, Gate
+from operations.jobs.ledger import Handover
+from rehearsal.world.postgres import Server
+from stacks.timeline import DatabaseId
+from tests.operations.jobs import world
+from tests.operations.jobs.world import SILENT, Table, database, ledger, said
+
+FAR_AHEAD = "FFFF/0"
+SHORT, LONG = 0.1, 60.0
+"""Real seconds: for what is refused in the end, and for what comes."""
+
+GateOf = Callable[..., Gate]
+
+
+@pytest.fixture
+def gate_of(tmp_path: Path, replica: Server) -> GateOf:
+    def make(table: Table, *, at: Server = replica, patience: float = SHORT, accept_loss: bool = False) -> Gate:
+        return Gate(ledger(table), database(at, tmp_path), 1, patience, accept_loss)
+
+    return make
+
+
+def drained(position: str, *, withdrawn: bool = False) -> Table:
+    table = Table("primary-1")
+    drain(table, position, withdrawn=withdrawn)
+    return table
+
+
+def drain(table: Table, position: str, *, withdrawn: bool = False) -> None:
+    token = Handover(1, DatabaseId("primary", 1), position, "2026-01-01T00:00:00+00:00")
+    ledger(table).record(token, withdrawn=withdrawn)
+
+
+def written(leader: Server) -> str:
+    """A row, and the position after it."""
+    with leader.connect() as connection:
+        connection.execute("INSERT INTO users (id) VALUES (gen_random_uuid()::text)")
+    return leader.text("SELECT pg_current_wal_lsn()::text")
+
+
+def reason(capsys: pytest.CaptureFixture[str], step: str) -> str:
+    """Why, of the one line that was said."""
+    (line,) = said(capsys)
+    assert (line["step"], line["epoch"]) == (step, 1)
+    return str(line["reason"])
+
+
+def test_a_replica_that_has_all_of_it_may_be_promoted(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate_of(drained(written(leader)), patience=LONG).wait() == WELL
+    assert reason(capsys, "may promote") == "the replica has all of it"
+
+
+def test_nobody_is_promoted_before_the_leader_is_drained(gate_of: GateOf, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate_of(Table("primary-1")).wait() == REFUSED
+    assert "set lifeline:switchover.drain in its stack first" in reason(capsys, "must not promote")
+
+
+def test_a_token_of_another_epoch_opens_nothing(gate_of: GateOf) -> None:
+    table = Table("primary-1")
+    ledger(table).record(Handover(2, DatabaseId("primary", 1), "0/0", "2026-01-01T00:00:00+00:00"))
+    assert gate_of(table).wait() == REFUSED
+
+
+def test_a_withdrawn_token_is_none(gate_of: GateOf) -> None:
+    assert gate_of(drained("0/0", withdrawn=True)).wait() == REFUSED
+
+
+def test_a_replica_that_is_behind_is_not_promoted(gate_of: GateOf, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate_of(drained(FAR_AHEAD)).wait() == REFUSED
+    (line,) = said(capsys)
+    assert line == {
+        "step": "must not promote",
+        "epoch": 1,
+        "reason": "the replica is behind the position where the leader stopped",
+        "leader": "primary-1",
+        "position": FAR_AHEAD,
+        "drained_at": "2026-01-01T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize("table", [Table("primary-1"), drained(FAR_AHEAD)], ids=["not drained", "behind"])
+def test_an_accepted_loss_is_promoted_and_said(
+    gate_of: GateOf, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate_of(table, accept_loss=True).wait() == WELL
+    assert reason(capsys, "loss accepted")
+
+
+def test_no_loss_is_said_to_be_accepted_where_there_is_none(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate_of(drained(written(leader)), patience=LONG, accept_loss=True).wait() == WELL
+    assert reason(capsys, "may promote")
+
+
+def test_what_is_promoted_already_is_not_held_up(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when an update is run again after it was interrupted."""
+    assert gate_of(Table("primary-1"), at=leader).wait() == WELL
+    assert reason(capsys, "may promote") == "promoted already"
+
+
+@pytest.mark.parametrize("accept_loss", [True, False])
+def test_an_unreachable_ledger_is_no_evidence(gate_of: GateOf, accept_loss: bool) -> None:
+    table = drained("0/0")
+    table.failure = SILENT
+    assert gate_of(table, accept_loss=accept_loss).wait() == NOT_WELL
+
+
+@pytest.mark.parametrize("accept_loss", [True, False])
+def test_an_unreachable_database_is_no_evidence(gate_of: GateOf, accept_loss: bool) -> None:
+    nobody = Server("nobody", 1, "not-for-logs")
+    assert gate_of(drained("0/0"), at=nobody, accept_loss=accept_loss).wait() == NOT_WELL
+
+
+def test_a_position_that_is_none_is_no_evidence(gate_of: GateOf) -> None:
+    assert gate_of(drained("nowhere")).wait() == NOT_WELL
+
+
+def test_it_waits_for_the_token(gate_of: GateOf) -> None:
+    table, reads = Table("primary-1"), [1, 2, 3]
+
+    def drain_late() -> None:
+        if reads:
+            reads.pop()
+        else:
+            table.before_read = world.nothing
+            drain(table, "0/0")
+
+    table.before_read = drain_late
+    assert gate_of(table, patience=LONG / 30).wait() == WELL
+    assert reads == []
+
+
+def test_it_waits_for_a_ledger_that_comes_back(gate_of: GateOf) -> None:
+    table = drained("0/0")
+    failures = [SILENT, SILENT]
+
+    def answer_late() -> None:
+        table.failure = failures.pop() if failures else None
+
+    table.before_read = answer_late
+    assert gate_of(table, patience=LONG / 30).wait() == WELL
+    assert failures == []

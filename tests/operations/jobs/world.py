@@ -1,0 +1,114 @@
+"""What a job talks to: a ledger and a switch in memory, a real database, and the lines that it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from psycopg import sql
+
+from components.ledger import claim_item
+from operations.jobs.database import OwnDatabase
+from operations.jobs.environment import DatabaseAddress
+from operations.jobs.ledger import JobLedger
+from operations.jobs.switch import OwnSwitch
+from rehearsal.world.server import Server
+from stacks.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
+from stacks.timeline import DatabaseId
+
+REFUSED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "GetItem")
+SILENT = EndpointConnectionError(endpoint_url="https://dynamodb.example")
+BUCKET = "lifeline-123456789012-primary-switch"
+
+
+def nothing() -> None:
+    """What happens meanwhile, unless a test says otherwise."""
+
+
+class Table:
+    """The ledger's table: claims as the program writes them, one an epoch from the first."""
+
+    def __init__(self, *claims: str) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.failure: Exception | None = None
+        self.before_read: Callable[[], None] = nothing
+        self.before_write: Callable[[], None] = nothing
+        for epoch, database in enumerate(claims, start=1):
+            item = json.loads(claim_item(epoch, DatabaseId.parse(database)))
+            self.items[item[LEDGER_KEY]["S"]] = item
+
+    def get_item(self, *, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        assert (TableName, ConsistentRead) == (LEDGER_TABLE, True)
+        self.before_read()
+        self._fail()
+        found = self.items.get(Key[LEDGER_KEY]["S"])
+        return {} if found is None else {"Item": found}
+
+    def put_item(self, *, TableName: str, Item: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        assert TableName == LEDGER_TABLE
+        self.before_write()
+        self._fail()
+        self.items[Item[LEDGER_KEY]["S"]] = Item
+        return {}
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class Bucket:
+    """The switch's bucket. `calls` are the operations that it was asked for."""
+
+    def __init__(self, *, takeover: bool = False, failure: Exception | None = None) -> None:
+        self.takeover = takeover
+        self.failure = failure
+        self.calls: list[str] = []
+
+    def head_object(self, **where: str) -> dict[str, Any]:
+        self._answer("HeadObject", where)
+        if not self.takeover:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+        return {}
+
+    def delete_object(self, **where: str) -> dict[str, Any]:
+        self._answer("DeleteObject", where)
+        self.takeover = False
+        return {}
+
+    def _answer(self, operation: str, where: dict[str, str]) -> None:
+        assert where == {"Bucket": BUCKET, "Key": TAKEOVER_KEY}
+        self.calls.append(operation)
+        if self.failure is not None:
+            raise self.failure
+
+
+def ledger(table: Table) -> JobLedger:
+    return JobLedger(cast("Any", table), LEDGER_TABLE)
+
+
+def switch(bucket: Bucket) -> OwnSwitch:
+    return OwnSwitch(cast("Any", bucket), BUCKET)
+
+
+def database(server: Server, folder: Path) -> OwnDatabase:
+    """A server as a job reaches it, with its password in a file."""
+    file = folder / f"{server.name}-password"
+    file.write_text(f"{server.password}\n")
+    return OwnDatabase(DatabaseAddress("127.0.0.1", server.port, DATABASE_NAME, DATABASE_USER, file))
+
+
+def set_by_hand(server: Server, *, read_only: bool) -> None:
+    """Set a database's default as somebody with a console would."""
+    change = "SET default_transaction_read_only = on" if read_only else "RESET default_transaction_read_only"
+    with server.connect("postgres") as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(DATABASE_NAME)) + sql.SQL(change))
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines that were said, without when."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [{key: value for key, value in line.items() if key != "at"} for line in lines]

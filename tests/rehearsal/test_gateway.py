@@ -1,0 +1,226 @@
+"""AWS as a pod finds it: one ledger in two regions, and nothing from what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+
+from rehearsal.world.cloud import empty_account
+from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.gateway import AwsGateway
+from rehearsal.world.ledger import GlobalTable
+from stacks.naming import LEDGER_KEY, LEDGER_TABLE
+
+EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
+BUCKET = "lifeline-switch"
+ONCE = Config(retries={"total_max_attempts": 1})
+
+Clients = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with empty_account() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(upstream: str) -> Iterator[Clients]:
+    """Clients of any service, region and endpoint."""
+    session = boto3.session.Session("rehearsal", "rehearsal")
+    with ExitStack() as stack:
+
+        def make(service: str, region: str, endpoint: str = upstream) -> Any:
+            made: Any = session.client(service, region, endpoint_url=endpoint, config=ONCE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def tables(client: Clients) -> Iterator[None]:
+    for region in (EAST, WEST):
+        client("dynamodb", region).create_table(
+            TableName=LEDGER_TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+        )
+    yield
+    for region in (EAST, WEST):
+        client("dynamodb", region).delete_table(TableName=LEDGER_TABLE)
+
+
+@pytest.fixture
+def faults() -> FaultSwitch:
+    return FaultSwitch()
+
+
+@pytest.fixture
+def gateway(upstream: str, tables: None, faults: FaultSwitch) -> Iterator[str]:
+    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
+        yield running.url
+
+
+@pytest.fixture
+def east(client: Clients, gateway: str) -> Any:
+    return client("dynamodb", EAST, gateway)
+
+
+@pytest.fixture
+def west(client: Clients, gateway: str) -> Any:
+    return client("dynamodb", WEST, gateway)
+
+
+@pytest.fixture
+def bucket(client: Clients, gateway: str) -> Any:
+    """An S3 client through the gateway, and the bucket that it reaches."""
+    direct = client("s3", EAST)
+    with suppress(direct.exceptions.BucketAlreadyOwnedByYou):
+        direct.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": EAST})
+    return client("s3", EAST, gateway)
+
+
+def put(ledger: Any, key: str, value: str = "x") -> None:
+    ledger.put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": key}, "value": {"S": value}})
+
+
+def got(ledger: Any, key: str) -> str | None:
+    answer = ledger.get_item(TableName=LEDGER_TABLE, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True)
+    return answer["Item"]["value"]["S"] if "Item" in answer else None
+
+
+def error(refusal: ClientError) -> dict[str, Any]:
+    return dict(refusal.response.get("Error", {}))
+
+
+def test_what_is_put_in_one_region_is_read_in_the_other(east: Any, west: Any) -> None:
+    put(east, "handover#1", "0/1")
+    assert got(west, "handover#1") == "0/1"
+    put(west, "handover#1", "0/2")
+    assert got(east, "handover#1") == "0/2"
+
+
+def test_a_put_that_is_refused_is_carried_nowhere(east: Any, west: Any) -> None:
+    put(east, "epoch#2", "first")
+    with pytest.raises(ClientError) as refused:
+        west.put_item(
+            TableName=LEDGER_TABLE,
+            Item={LEDGER_KEY: {"S": "epoch#2"}, "value": {"S": "second"}},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+    assert error(refused.value)["Code"] == "ConditionalCheckFailedException"
+    assert got(east, "epoch#2") == "first"
+
+
+def test_a_put_that_is_refused_where_nothing_is_keeps_its_own_answer(east: Any) -> None:
+    with pytest.raises(ClientError) as refused:
+        east.put_item(
+            TableName=LEDGER_TABLE,
+            Item={LEDGER_KEY: {"S": "epoch#2"}},
+            ConditionExpression="attribute_exists(pk)",
+        )
+    assert error(refused.value)["Code"] == "ConditionalCheckFailedException"
+
+
+def test_a_lost_region_is_a_broken_connection_and_not_an_answer(east: Any, west: Any, faults: FaultSwitch) -> None:
+    put(east, "handover#1")
+    faults.lose(EAST)
+    with pytest.raises(ConnectionClosedError):
+        got(east, "handover#1")
+    assert got(west, "handover#1") == "x"
+
+
+def test_what_a_lost_region_is_told_is_written_nowhere(east: Any, west: Any, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    with pytest.raises(ConnectionClosedError):
+        put(east, "handover#1")
+    faults.restore(EAST)
+    assert (got(east, "handover#1"), got(west, "handover#1")) == (None, None)
+
+
+def test_a_region_that_comes_back_has_what_it_missed(east: Any, west: Any, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    put(west, "epoch#2", "secondary-1")
+    faults.restore(EAST)
+    assert got(east, "epoch#2") == "secondary-1"
+
+
+def test_without_a_majority_the_ledger_answers_nobody(west: Any, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    faults.lose(WITNESS)
+    with pytest.raises(ConnectionClosedError):
+        got(west, "epoch#1")
+    with pytest.raises(ConnectionClosedError):
+        put(west, "epoch#1")
+    faults.restore(WITNESS)
+    assert got(west, "epoch#1") is None
+
+
+def test_the_ledgers_majority_is_nothing_to_other_services(client: Clients, gateway: str, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    faults.lose(WITNESS)
+    assert "Buckets" in client("s3", WEST, gateway).list_buckets()
+
+
+def test_a_control_plane_is_lost_with_its_home(client: Clients, gateway: str, faults: FaultSwitch) -> None:
+    faults.lose_control_planes()
+    with pytest.raises(ConnectionClosedError):
+        client("iam", WEST, gateway).list_roles()
+
+
+def test_objects_come_and_go_through_the_gateway(bucket: Any) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="takeover", Body=b"this site leads\n")
+    assert bucket.get_object(Bucket=BUCKET, Key="takeover")["Body"].read() == b"this site leads\n"
+    assert bucket.head_object(Bucket=BUCKET, Key="takeover")["ContentLength"] == len(b"this site leads\n")
+    assert bucket.delete_object(Bucket=BUCKET, Key="takeover")["ResponseMetadata"]["HTTPStatusCode"] == 204
+    with pytest.raises(ClientError) as absent:
+        bucket.head_object(Bucket=BUCKET, Key="takeover")
+    assert error(absent.value)["Code"] == "404"
+
+
+def test_a_buckets_lost_region_is_a_broken_connection(bucket: Any, faults: FaultSwitch) -> None:
+    faults.lose(EAST)
+    with pytest.raises(ConnectionClosedError):
+        bucket.head_object(Bucket=BUCKET, Key="takeover")
+
+
+def test_status_and_headers_are_the_stand_ins_own(client: Clients, bucket: Any) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="kept", Body=b"x", Metadata={"epoch": "2"}, ContentType="text/plain")
+    metas = [
+        reader.head_object(Bucket=BUCKET, Key="kept")["ResponseMetadata"] for reader in (client("s3", EAST), bucket)
+    ]
+    changing = {"date", "server", "connection", "x-amzn-requestid", "x-amz-request-id"}
+    direct, passed = (
+        {key: value for key, value in meta["HTTPHeaders"].items() if key not in changing} for meta in metas
+    )
+    assert passed == direct
+    assert passed["x-amz-meta-epoch"] == "2"
+    assert metas[1]["HTTPStatusCode"] == 200
+
+
+def test_an_error_keeps_its_code_and_its_words(client: Clients, gateway: str) -> None:
+    errors: list[dict[str, Any]] = []
+    for endpoint in ((), (gateway,)):
+        with pytest.raises(ClientError) as refused:
+            client("dynamodb", EAST, *endpoint).describe_table(TableName="nowhere")
+        errors.append(error(refused.value))
+    assert errors[0] == errors[1]
+    assert errors[1]["Code"] == "ResourceNotFoundException"
+
+
+def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: FaultSwitch) -> None:
+    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
+        reader = client("dynamodb", EAST, running.url)
+        assert got(reader, "epoch#1") is None
+    with pytest.raises(EndpointConnectionError):
+        got(reader, "epoch#1")
