@@ -25,7 +25,7 @@ from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
 from rehearsal.world.server import Server, free_port, load_schema, slot, wal_position
-from stacks.naming import DATABASE_USER
+from stacks.naming import DATABASE_NAME, DATABASE_USER
 
 PATIENCE_SECONDS = 20.0
 """How long a server may take to start, stop or catch up before that is an error. Real seconds."""
@@ -196,7 +196,8 @@ class PostgresServers:
         """Whether the server takes writes now: it answers, is no replica and is not set read-only."""
         try:
             return self[name].truth(
-                "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+                "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean",
+                DATABASE_NAME,  # a fence sets this database read-only, not the server
             )
         except PostgresError:
             return False

@@ -15,6 +15,8 @@ from rehearsal.world.binaries import PostgresError
 from stacks.naming import DATABASE_NAME, DATABASE_USER
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_MAINTENANCE = "postgres"
+"""The database for questions about the whole server: a fence ends every session in the platform's own database."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,13 @@ class Server:
         """
         return psycopg.connect(self.conninfo(database), autocommit=True)
 
-    def truth(self, question: LiteralString) -> bool:
+    def truth(self, question: LiteralString, database: str = _MAINTENANCE) -> bool:
         """Ask a query for one truth value; no row or NULL is false.
 
         Raises:
             PostgresError: if the server does not answer.
         """
-        return bool(self._ask(question))
+        return bool(self._ask(question, database))
 
     def text(self, question: LiteralString) -> str:
         """Ask a query for one text; no row or NULL is the empty one.
@@ -58,11 +60,11 @@ class Server:
         Raises:
             PostgresError: if the server does not answer.
         """
-        return str(self._ask(question) or "")
+        return str(self._ask(question, _MAINTENANCE) or "")
 
-    def _ask(self, question: LiteralString) -> Any:
+    def _ask(self, question: LiteralString, database: str) -> Any:
         try:
-            with self.connect() as connection:
+            with self.connect(database) as connection:
                 row = connection.execute(question).fetchone()
         except psycopg.Error as error:
             raise PostgresError(f"{self.name} does not answer: {error}") from error

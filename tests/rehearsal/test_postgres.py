@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from rehearsal.world.binaries import PostgresError
 from rehearsal.world.postgres import PostgresServers, Server
+from stacks.naming import DATABASE_NAME
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,30 @@ def test_a_promoted_replica_keeps_what_was_replicated_and_the_killed_leader_come
     log = (tmp_path / "logs" / "primary-1.log").read_text()
     assert "was not properly shut down" in log
     assert "shutting down" not in log
+
+
+def test_a_promotion_finishes_while_a_fence_ends_every_session_of_the_platforms_database(
+    servers: PostgresServers,
+) -> None:
+    servers.create("primary-1", "secret")
+    replica = servers.replicate("secondary-1", "primary-1")
+    promoted = threading.Event()
+
+    def end_sessions() -> None:
+        with replica.connect("postgres") as connection:
+            while not promoted.wait(0.001):
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [DATABASE_NAME]
+                )
+
+    fence = threading.Thread(target=end_sessions)
+    fence.start()
+    try:
+        servers.promote("secondary-1")
+    finally:
+        promoted.set()
+        fence.join()
+    assert servers.is_writable("secondary-1")
 
 
 def test_promoting_what_is_no_replica_is_an_error(standing: PostgresServers) -> None:
