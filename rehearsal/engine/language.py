@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import runpy
@@ -35,6 +36,7 @@ def main() -> int:
         )
     )
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    gc.disable()  # every object of the graph stays in use until the program ends: a collection frees nothing
 
     def program() -> None:
         runpy.run_path(str(Path("__main__.py").resolve()), run_name="__main__")

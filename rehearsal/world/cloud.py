@@ -6,8 +6,16 @@ import logging
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import ModuleType
 
+import moto.backends
+import moto.core.loaders
+import moto.core.utils
+import moto.iam.models
 from moto.server import ThreadedMotoServer
+
+_SERVICES = tuple(moto.backends.list_of_moto_modules())
+_MODELS = moto.core.loaders.create_loader()
 
 
 @contextmanager
@@ -17,6 +25,7 @@ def empty_account() -> Generator[str]:
     moto keeps one account for the whole process: what an earlier one left is taken away first, and two at a time would
     be the same one.
     """
+    _spare_repeated_work()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -28,3 +37,19 @@ def empty_account() -> Generator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def _spare_repeated_work() -> None:
+    """Make moto do three things once that it otherwise repeats for each request, service or role.
+
+    Each request lists moto's own folder, behind one lock. Each service reads the descriptions of all services. Each
+    role searches every partition of AWS for its key, and parses AWS's managed policies once per partition; this project
+    uses the partition `aws` only. Without this, a failback takes a quarter longer.
+    """
+    replacements: tuple[tuple[ModuleType, str, object], ...] = (
+        (moto.backends, "list_of_moto_modules", lambda: _SERVICES),
+        (moto.core.utils, "create_loader", lambda: _MODELS),
+        (moto.iam.models, "PARTITION_NAMES", ["aws"]),
+    )
+    for module, name, value in replacements:
+        setattr(module, name, value)
