@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import pod_role
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 SYSTEM_NAMESPACE = "kube-system"
 CREATE_TIMEOUT = "30m"

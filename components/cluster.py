@@ -15,7 +15,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.addons import AFTER_NODES, BEFORE_NODES, Addon, Addons, AddonsArgs
 from components.nodes import Nodes, NodesArgs
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 AUDIT_RETENTION_DAYS = 2192

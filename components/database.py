@@ -18,9 +18,9 @@ from components.database_logs import EXPORTS, DatabaseLogs, DatabaseLogsArgs
 from components.database_network import DatabaseNetwork, DatabaseNetworkArgs
 from components.database_parameters import family, parameters
 from components.monitoring_role import MonitoringRole
-from stacks import objectives
-from stacks.naming import DATABASE_NAME, DATABASE_USER, Tags, database_identifier
-from stacks.timeline import DatabaseId, DatabaseRole
+from recovery import objectives
+from recovery.naming import DATABASE_NAME, DATABASE_USER, Tags, database_identifier
+from recovery.timeline import DatabaseId, DatabaseRole
 
 PORT = 5432
 MONITORING_SECONDS = 15

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 EXPORTS = ("postgresql", "upgrade")
 """All that RDS for PostgreSQL can export."""

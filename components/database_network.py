@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)

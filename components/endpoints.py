@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 GATEWAYS = ("dynamodb", "s3")
 """Services reached through route tables, at no charge. S3 also serves the layers of container images."""

@@ -9,7 +9,7 @@ import pulumi
 
 from components.kube import jobs
 from components.kube.objects import checksum, declare
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)

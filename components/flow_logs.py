@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import flow_log_delivery, service_trust
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 RETENTION_DAYS = 365
 AGGREGATION_SECONDS = 60

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks import objectives
-from stacks.naming import TAKEOVER_KEY, Tags, site_host, switch_bucket_host
+from recovery import objectives
+from recovery.naming import TAKEOVER_KEY, Tags, site_host, switch_bucket_host
 
 APP_PATH = "/health"
 CRISIS_PATH = "/api/crisis/health"

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import pod_trust
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)

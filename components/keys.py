@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import Document, Statement, document, statement
-from stacks.naming import PROJECT, Tags
+from recovery.naming import PROJECT, Tags
 
 DELETION_WINDOW_DAYS = 30
 """The longest time in which KMS lets a deletion be taken back."""

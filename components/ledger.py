@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE, Tags, claim_key
-from stacks.timeline import DatabaseId
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE, Tags, claim_key
+from recovery.timeline import DatabaseId
 
 
 @dataclass(frozen=True, kw_only=True)

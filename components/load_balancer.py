@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVICES, Service
-from stacks import objectives
-from stacks.naming import PROJECT, Tags
+from recovery import objectives
+from recovery.naming import PROJECT, Tags
 
 ANYWHERE = "0.0.0.0/0"
 HTTPS_PORT = 443

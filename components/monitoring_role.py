@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import service_trust
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 

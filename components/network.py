@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components.endpoints import Endpoints, EndpointsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 ZONES = 3
 ANYWHERE = "0.0.0.0/0"

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import service_trust
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 MANAGED_POLICIES = {
     "worker": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",

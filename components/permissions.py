@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stacks import naming
+from recovery import naming
 
 Statement = dict[str, Any]
 Document = dict[str, Any]

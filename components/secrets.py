@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from stacks.naming import PASSWORD_SECRET, Tags
+from recovery.naming import PASSWORD_SECRET, Tags
 
 PASSWORD_LENGTH = 48
 """Characters, letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""

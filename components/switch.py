@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from stacks.naming import TAKEOVER_KEY, Tags, switch_bucket
+from recovery.naming import TAKEOVER_KEY, Tags, switch_bucket
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.health import HealthChecks, HealthChecksArgs
-from stacks import objectives
-from stacks.naming import Tags, site_host
+from recovery import objectives
+from recovery.naming import Tags, site_host
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import pulumi
 from components.kube import connections, foundation, pods, scaling
 from components.kube.objects import checksum, declare
 from components.kube.services import BACKEND, COMPONENTS, SERVICES, Service
-from stacks.naming import Tags
+from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks import objectives
-from stacks.naming import Tags
+from recovery import objectives
+from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)

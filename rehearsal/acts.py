@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from recovery import objectives
+from recovery.naming import database_identifier, handover_key
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.up import PROGRAM_ROOT
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss, Outcome, StackStep
 from rehearsal.stage import Stage
 from rehearsal.world.client import BlackBoxClient
-from stacks import objectives
-from stacks.naming import database_identifier, handover_key
 
 WARM_UP_SECONDS = 45
 """Simulated. A new check counts only after its first results: threshold times interval, and some."""

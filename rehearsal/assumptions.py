@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stacks.objectives import MINUTE
+from recovery.objectives import MINUTE
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from recovery import objectives
+from recovery.naming import database_identifier
 from rehearsal import acts
 from rehearsal.acts import Phases, Stagehand
 from rehearsal.assumptions import RESTORED
 from rehearsal.report import Check, Outcome, outcome_of
 from rehearsal.stage import Stage
 from rehearsal.verification import verify
-from stacks import objectives
-from stacks.naming import database_identifier
 
 
 def database_loss(stage: Stage, hand: Stagehand, engine: str) -> Outcome:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from recovery import objectives
+from recovery.naming import database_identifier
+from recovery.objectives import Tier
 from rehearsal import acts
 from rehearsal.acts import Phases, Stagehand
 from rehearsal.assumptions import BY_TIER, PLANNED
@@ -10,9 +13,6 @@ from rehearsal.report import Check, Outcome, TierOutcome, outcome_of
 from rehearsal.stage import Stage
 from rehearsal.verification import verify
 from rehearsal.world.client import BlackBoxClient
-from stacks import objectives
-from stacks.naming import database_identifier
-from stacks.objectives import Tier
 
 
 def failback(stage: Stage, hand: Stagehand, engine: str) -> Outcome:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recovery import objectives
 from rehearsal import acts
 from rehearsal.acts import Phases, Stagehand
 from rehearsal.engine.up import PROGRAM_ROOT
 from rehearsal.report import Outcome, outcome_of
 from rehearsal.stage import Stage
 from rehearsal.verification import verify
-from stacks import objectives
 
 
 def region_loss(stage: Stage, hand: Stagehand, engine: str, root: Path = PROGRAM_ROOT) -> Outcome:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from recovery.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
 from rehearsal.assumptions import BY_TIER, Assumption
-from stacks.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 
+from recovery import objectives
+from recovery.naming import claim_key, database_identifier
 from rehearsal import acts
 from rehearsal.acts import Phases, Stagehand
 from rehearsal.report import Check, Outcome, outcome_of
 from rehearsal.stage import Stage
 from rehearsal.verification import verify
 from rehearsal.world.loopback import Request
-from stacks import objectives
-from stacks.naming import claim_key, database_identifier
 
 FENCED_WITHIN_SECONDS = 10
 """A superseded leader that can read the ledger is read-only by then. Simulated seconds."""

@@ -13,6 +13,7 @@ import boto3
 import psycopg
 from botocore.exceptions import ClientError
 
+from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
@@ -25,7 +26,6 @@ from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.server import Server
 from rehearsal.world.zone import load_zone
-from stacks.naming import CONFIG_MAP, NAMESPACE
 
 SPEED = 5.0
 """Simulated seconds in a real one. What this machine does by itself is counted that many times over."""

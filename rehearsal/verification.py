@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from recovery.objectives import CRISIS_RESPONSE_SECONDS
 from rehearsal.report import Check
 from rehearsal.world.client import BlackBoxClient, Refused
 from rehearsal.world.dns import NoAnswer
-from stacks.objectives import CRISIS_RESPONSE_SECONDS
 
 Answer = Mapping[str, Any]
 

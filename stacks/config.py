@@ -17,8 +17,9 @@ import pulumi
 import pydantic
 from pydantic import Field, StringConstraints
 
-from stacks import timeline as rules
-from stacks.naming import PROJECT, Tags
+from recovery import timeline as rules
+from recovery.naming import PROJECT, Tags
+from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.sections import (
     Capacity,
     ClusterConfig,
@@ -34,7 +35,6 @@ from stacks.sections import (
     SiteName,
     SwitchoverConfig,
 )
-from stacks.timeline import DatabaseId, DatabaseRole
 
 LEDGER_REGION_SETS: tuple[frozenset[str], ...] = (
     frozenset({"us-east-1", "us-east-2", "us-west-2"}),

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from stacks import timeline as rules
+from recovery import timeline as rules
 
 
 class Section(BaseModel):

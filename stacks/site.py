@@ -25,11 +25,11 @@ from components.switch import Switch, SwitchArgs
 from components.traffic import Traffic, TrafficArgs
 from components.workloads import Workloads, WorkloadsArgs, pause_image
 from components.zone import Zone, ZoneArgs
-from stacks import naming
-from stacks import timeline as rules
+from recovery import naming
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.config import SiteConfig
 from stacks.sections import Replicas, RestoreConfig
-from stacks.timeline import DatabaseId, DatabaseRole
 
 
 def build(config: SiteConfig) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("stacks", "components", "operations", "rehearsal")
-PURE = {"timeline", "objectives", "naming"}
+PACKAGES = ("recovery", "stacks", "components", "operations", "rehearsal")
 INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs", "org"))]
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|farm|home|root|Users)/\w")
 LONGEST_FILE = 300
@@ -109,16 +108,6 @@ def test_no_module_is_a_drawer_for_what_has_no_place() -> None:
 def test_every_package_says_what_it_is() -> None:
     packages = {name: module for name, module in modules(*PACKAGES).items() if name.endswith("__init__.py")}
     assert [name for name, module in packages.items() if not ast.get_docstring(module)] == []
-
-
-def test_components_take_only_the_pure_modules_from_stacks() -> None:
-    taken = {
-        (name, imported.split(".")[1])
-        for name, module in modules("components").items()
-        for imported in imports(module)
-        if imported.startswith("stacks.")
-    }
-    assert {pair for pair in taken if pair[1] not in PURE} == set()
 
 
 def test_the_program_never_imports_its_tests_or_its_rehearsal() -> None:

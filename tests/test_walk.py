@@ -23,9 +23,9 @@ from operations.jobs.fence import Fence, Standing
 from operations.jobs.handover import WELL, Gate
 from operations.jobs.ledger import Claim, Handover, JobLedger, LedgerUnreadable
 from operations.jobs.switch import OwnSwitch
-from stacks import timeline as rules
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.config import ConfigError, SiteConfig, parse
-from stacks.timeline import DatabaseId, DatabaseRole
 from tests.harness import stack_config
 
 SITES = ("primary", "secondary")

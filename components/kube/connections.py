@@ -11,7 +11,7 @@ from typing import Any
 
 from components.kube.pods import USES_AWS, USES_DATABASE
 from components.kube.services import SERVICES, Service
-from stacks.naming import NAMESPACE
+from recovery.naming import NAMESPACE
 
 Manifest = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.kube.pods import CREDENTIALS_CLASS, CREDENTIALS_FILE
 from components.kube.services import Service
-from stacks.naming import CONFIG_MAP, NAMESPACE
+from recovery.naming import CONFIG_MAP, NAMESPACE
 
 Manifest = dict[str, Any]
 

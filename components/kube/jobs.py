@@ -10,8 +10,8 @@ from typing import Any
 
 from components.kube import pods
 from components.kube.services import APP, priority_class
-from stacks import objectives
-from stacks.naming import NAMESPACE
+from recovery import objectives
+from recovery.naming import NAMESPACE
 
 Manifest = dict[str, Any]
 

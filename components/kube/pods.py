@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.kube.services import APP, Service, largest_pod
-from stacks import objectives
-from stacks.naming import CONFIG_MAP, NAMESPACE
+from recovery import objectives
+from recovery.naming import CONFIG_MAP, NAMESPACE
 
 Manifest = dict[str, Any]
 

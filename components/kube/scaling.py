@@ -7,8 +7,8 @@ from typing import Any
 
 from components.kube.pods import PLACEHOLDER_PRIORITY_CLASS
 from components.kube.services import Service, priority_class
-from stacks import objectives
-from stacks.naming import NAMESPACE
+from recovery import objectives
+from recovery.naming import NAMESPACE
 
 Manifest = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stacks import objectives
-from stacks.objectives import Tier
+from recovery import objectives
+from recovery.objectives import Tier
 
 APP = "mental-health-platform"
 

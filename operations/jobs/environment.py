@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from stacks.timeline import DatabaseId
+from recovery.timeline import DatabaseId
 
 
 class SettingError(ValueError):

@@ -12,8 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks.naming import LEDGER_KEY, claim_key, handover_key
-from stacks.timeline import DatabaseId
+from recovery.naming import LEDGER_KEY, claim_key, handover_key
+from recovery.timeline import DatabaseId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

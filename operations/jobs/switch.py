@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.jobs.ledger import PATIENCE
-from stacks.naming import TAKEOVER_KEY
+from recovery.naming import TAKEOVER_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from stacks.naming import LEDGER_TABLE
+from recovery.naming import LEDGER_TABLE
 
 
 def digest(urn: str, length: int = 8) -> str:

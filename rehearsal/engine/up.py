@@ -16,11 +16,11 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
+from recovery.naming import PROJECT
 from rehearsal.engine.client import GrpcProvider
 from rehearsal.engine.deployment import Deployment, Step
 from rehearsal.engine.monitor import DeploymentError, EngineLog, Monitor
 from rehearsal.engine.state import State
-from stacks.naming import PROJECT
 
 PROGRAM_ROOT = Path(__file__).resolve().parents[2]
 _WORKERS = 64

@@ -6,10 +6,10 @@ import shutil
 import time
 from pathlib import Path
 
+from recovery.naming import DATABASE_USER
 from rehearsal.world import binaries
 from rehearsal.world.binaries import Account, PostgresError
 from rehearsal.world.server import Server
-from stacks.naming import DATABASE_USER
 
 LATEST = "latest"
 _PATIENCE_SECONDS = 20.0

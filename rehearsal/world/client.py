@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
+from recovery import objectives
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswer
-from stacks import objectives
 
 SHORTEST_TIMEOUT_SECONDS = 1.0
 """The least real time that a request gets, however fast the clock: the machine does not run faster with it."""

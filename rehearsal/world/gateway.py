@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
+from recovery.naming import LEDGER_KEY
 from rehearsal.world.faults import FaultSwitch, RegionUnavailable
 from rehearsal.world.ledger import GlobalTable
-from stacks.naming import LEDGER_KEY
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}

@@ -17,8 +17,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.faults import FaultSwitch, RegionUnavailable
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

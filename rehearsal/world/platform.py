@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, Self
 
+from recovery.naming import LEDGER_KEY
 from rehearsal.world.detector import KEYWORD_ONLY, detect
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.users import DatabaseUnavailable, Users
-from stacks.naming import LEDGER_KEY
 
 BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"

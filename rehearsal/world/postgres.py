@@ -21,11 +21,11 @@ from typing import Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from recovery.naming import DATABASE_NAME, DATABASE_USER
 from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
 from rehearsal.world.server import Server, free_port, load_schema, slot, wal_position
-from stacks.naming import DATABASE_NAME, DATABASE_USER
 
 PATIENCE_SECONDS = 20.0
 """How long a server may take to start, stop or catch up before that is an error. Real seconds."""

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from recovery.naming import DATABASE_NAME, DATABASE_USER
 from rehearsal.world.binaries import PostgresError
-from stacks.naming import DATABASE_NAME, DATABASE_USER
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _MAINTENANCE = "postgres"

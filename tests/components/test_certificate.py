@@ -1,10 +1,10 @@
 """The TLS certificate of a site."""
 
 from components.certificate import Certificate, CertificateArgs
+from recovery.naming import Tags
 from rehearsal.engine.computed import computed_id, computed_outputs
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
-from stacks.naming import Tags
 
 DOMAIN = "mentalhealthplatform.com"
 

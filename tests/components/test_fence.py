@@ -10,11 +10,11 @@ import pytest
 
 from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.kube import jobs, pods
+from recovery.naming import CONFIG_MAP, NAMESPACE, Tags
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.admission import _unmet
-from stacks.naming import CONFIG_MAP, NAMESPACE, Tags
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only
 
 TAGS = Tags(owner="platform-team", site="secondary")

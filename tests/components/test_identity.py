@@ -5,9 +5,9 @@ import json
 import pytest
 
 from components.identity import PodIdentity, PodIdentityArgs
+from recovery.naming import Tags
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
-from stacks.naming import Tags
 
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from components.ledger import Claims, ClaimsArgs, Ledger, LedgerArgs, claim_item
+from recovery.naming import Tags
+from recovery.timeline import DatabaseId
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
-from stacks.naming import Tags
-from stacks.timeline import DatabaseId
 
 TABLE = "aws:dynamodb/table:Table"
 ITEM = "aws:dynamodb/tableItem:TableItem"

@@ -3,9 +3,9 @@
 import pytest
 
 from components.zone import Zone, ZoneArgs
+from recovery.naming import Tags
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
-from stacks.naming import Tags
 
 DOMAIN = "mentalhealthplatform.com"
 

@@ -19,6 +19,7 @@ import pytest
 from moto import mock_aws
 from pulumi.runtime.proto import provider_pb2
 
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.engine import wire
 from rehearsal.engine.client import GrpcProvider
 from rehearsal.engine.deployment import Deployment, Step
@@ -30,7 +31,6 @@ from rehearsal.providers.backend import Backend, Plain
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 from tests.harness import FAILED_OVER, ROOT, deploy, only, stack_config
 from tests.rehearsal.aws.test_crash import Killed, Mortal
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recovery.objectives import TIERS
 from rehearsal.world.client import BlackBoxClient, Sample, outage
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.zone import Alias, Record, Zone
-from stacks.objectives import TIERS
 
 TIER_NAMES = [tier.name for tier in TIERS]
 ZONE = Zone(

@@ -11,11 +11,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import FaultSwitch
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 BUCKET = "lifeline-switch"

@@ -12,13 +12,13 @@ import pytest
 
 from components.controllers import Controllers, ControllersArgs
 from components.workloads import Workloads
+from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.engine.diff import in_order
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import Registration
 from rehearsal.providers.backend import UnknownType
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
-from stacks.naming import CONFIG_MAP, NAMESPACE
 from tests.components.test_workloads import ARGS, FLIPPED, WorkloadsArgs
 
 CONFIG_MAP_TYPE = "kubernetes:core/v1:ConfigMap"

@@ -7,10 +7,10 @@ import boto3
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import FaultSwitch, RegionUnavailable
 from rehearsal.world.ledger import GlobalTable
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world import loopback, platform
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
@@ -21,7 +22,6 @@ from rehearsal.world.loopback import LoopbackServer, Reply
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.users import DatabaseUnavailable, Users
-from stacks.naming import LEDGER_KEY, LEDGER_TABLE
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": False}

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from components.kube import jobs
+from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.world.pods import Pods
 from rehearsal.world.server import Server
-from stacks.naming import CONFIG_MAP, NAMESPACE
 from tests.patience import wait_until
 
 GATEWAY = "http://127.0.0.1:1"

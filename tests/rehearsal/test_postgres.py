@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from recovery.naming import DATABASE_NAME
 from rehearsal.world.binaries import PostgresError
 from rehearsal.world.postgres import PostgresServers, Server
-from stacks.naming import DATABASE_NAME
 
 
 @pytest.fixture(scope="module")

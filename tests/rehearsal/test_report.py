@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.table import Table
 
+from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS
 from rehearsal.report import Check, Loss, Outcome, StackStep, as_json, loss_table, outcome_of, tier_table
-from stacks.objectives import CORE, CRISIS, HOTLINE, TIERS
 
 KEPT = Outcome(
     scenario="region-loss",

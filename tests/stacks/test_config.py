@@ -12,9 +12,9 @@ import pulumi
 import pytest
 from ruamel.yaml import YAML
 
+from recovery.timeline import DatabaseId, DatabaseRole
 from stacks import config as configuration
 from stacks.config import ConfigError, SiteConfig, parse
-from stacks.timeline import DatabaseId, DatabaseRole
 
 ROOT = Path(__file__).parents[2]
 Values = dict[str, Any]

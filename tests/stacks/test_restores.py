@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from recovery.timeline import DatabaseRole
 from stacks.config import ConfigError, SiteConfig, parse
-from stacks.timeline import DatabaseRole
 from tests.harness import deploy, only, stack_config
 
 INSTANCE = "aws:rds/instance:Instance"

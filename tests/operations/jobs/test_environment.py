@@ -18,8 +18,8 @@ from operations.jobs import fence, handover
 from operations.jobs.database import DatabaseUnreachable, OwnDatabase
 from operations.jobs.environment import DatabaseAddress, Reader, SettingError
 from operations.jobs.ledger import JobLedger
+from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
-from stacks.timeline import DatabaseId
 from tests.harness import ROOT
 from tests.operations.jobs.world import database
 from tests.patience import wait_until

@@ -18,10 +18,10 @@ from operations.jobs.environment import Place
 from operations.jobs.fence import Fence, Standing
 from operations.jobs.ledger import Handover
 from operations.jobs.switch import SwitchUnreachable
+from recovery.naming import LEDGER_TABLE
+from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position
-from stacks.naming import LEDGER_TABLE
-from stacks.timeline import DatabaseId
 from tests.operations.jobs.world import (
     REFUSED,
     SILENT,

@@ -9,8 +9,8 @@ import pytest
 
 from operations.jobs.handover import NOT_WELL, REFUSED, WELL, Gate
 from operations.jobs.ledger import Handover
+from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
-from stacks.timeline import DatabaseId
 from tests.operations.jobs import world
 from tests.operations.jobs.world import SILENT, Table, database, ledger, said
 

@@ -16,9 +16,9 @@ from operations.jobs.database import OwnDatabase
 from operations.jobs.environment import DatabaseAddress
 from operations.jobs.ledger import JobLedger
 from operations.jobs.switch import OwnSwitch
+from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
+from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
-from stacks.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
-from stacks.timeline import DatabaseId
 
 REFUSED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "GetItem")
 SILENT = EndpointConnectionError(endpoint_url="https://dynamodb.example")

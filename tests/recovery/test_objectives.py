@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacks import objectives
+from recovery import objectives
 
 MINUTE = 60
 

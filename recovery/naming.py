@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stacks.timeline import DatabaseId
+from recovery.timeline import DatabaseId
 
 PROJECT = "lifeline"
 NAMESPACE = "mental-health-platform"
@@ -34,7 +34,7 @@ class Tags:
         """Tags for one resource.
 
         Args:
-            tier: a tier's name of `stacks.objectives`, or `platform` for what all tiers stand on.
+            tier: a tier's name of `recovery.objectives`, or `platform` for what all tiers stand on.
             data: `none`, `operational` (logs, metrics), `credentials` or `phi` (health information, HIPAA).
             name: the `Name` that AWS consoles show.
         """

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stacks import timeline as rules
-from stacks.timeline import DatabaseId, DatabaseRole
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId, DatabaseRole
 
 SITES = ("primary", "secondary")
 Epochs = frozenset[int]
@@ -25,7 +25,8 @@ def ids(*texts: str) -> tuple[DatabaseId, ...]:
 class World:
     """Two sites and the epochs whose writes each of their databases really holds.
 
-    Nothing here reads a rule of `stacks.timeline`: a move copies sets of epochs about, as replication and restores do.
+    Nothing here reads a rule of `recovery.timeline`: a move copies sets of epochs, as replication and
+    restores do.
     """
 
     timeline: tuple[DatabaseId, ...]

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from stacks import naming, timeline
-from stacks.timeline import DatabaseId
+from recovery import naming, timeline
+from recovery.timeline import DatabaseId
 
 ACCOUNT = "123456789012"
 LONGEST_SITE = "s" * 20
