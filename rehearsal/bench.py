@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pulumi_aws as aws
 
-from operations.command.rendering import checked_config, recorded
+from lifeline.rendering import checked_config, recorded
 from rehearsal.engine.recorder import record
 from rehearsal.engine.up import PROGRAM_ROOT
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from operations.stackfile import StackFile
 from rehearsal.engine import up as in_process
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.monitor import DeploymentError
@@ -29,6 +28,7 @@ from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import FaultSwitch
 from rehearsal.world.ledger import GlobalTable
 from stacks.config import SiteConfig, parse
+from stacks.stackfile import StackFile
 
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 """What the stand-ins say they are: the versions that the program's own packages ask for."""

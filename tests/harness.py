@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from operations.stackfile import StackFile
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import STACK_TYPE, Registration
+from stacks.stackfile import StackFile
 
 ROOT = Path(__file__).resolve().parents[1]
 

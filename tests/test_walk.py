@@ -17,12 +17,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from operations.jobs.database import DatabaseUnreachable, OwnDatabase
-from operations.jobs.environment import Place
-from operations.jobs.fence import Fence, Standing
-from operations.jobs.handover import WELL, Gate
-from operations.jobs.ledger import Claim, Handover, JobLedger, LedgerUnreadable
-from operations.jobs.switch import OwnSwitch
+from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.environment import Place
+from operations.fence import Fence, Standing
+from operations.handover import WELL, Gate
+from operations.ledger import Claim, Handover, JobLedger, LedgerUnreadable
+from operations.switch import OwnSwitch
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.config import ConfigError, SiteConfig, parse

@@ -1,6 +1,6 @@
 """What operates the platform from inside its namespace: the fence, and the gate of a planned switchover.
 
-Both run `python -m operations.jobs` of one image, as one identity each.
+Both run `python -m operations` of one image, as one identity each.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _container(job: str, image: str, config_keys: tuple[str, ...], **plain: str)
         "name": job,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-m", "operations.jobs", job],
+        "command": ["python", "-m", "operations", job],
         "env": list(pods.environment(config_keys=config_keys, password=True, **_TLS, **plain)),
         "resources": pods.resources(100, 192, cpu_limit_millis=500, scratch=True),
         "securityContext": pods.container_security(),

@@ -152,7 +152,7 @@ def test_the_probe_tells_a_recent_look_from_an_old_one_and_from_none(tmp_path):
 def test_both_run_one_image_under_their_own_name(pod):
     container = pod["spec"]["containers"][0]
     assert container["image"] == IMAGE
-    assert container["command"] == ["python", "-m", "operations.jobs", pod["spec"]["serviceAccountName"]]
+    assert container["command"] == ["python", "-m", "operations", pod["spec"]["serviceAccountName"]]
 
 
 def test_both_keep_to_the_restricted_standard(pod):

@@ -17,7 +17,7 @@ import pytest
 from tests.harness import ROOT
 
 PATIENCE_SECONDS = 120
-_COMMAND = "import sys; sys.argv[0] = 'lifeline'; from operations.command import main; main()"
+_COMMAND = "import sys; sys.argv[0] = 'lifeline'; from lifeline import main; main()"
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def test_what_a_laptop_has_not_got_is_put_in_its_place(cluster: KubernetesApi, p
     assert (environment["AWS_ENDPOINT_URL"], environment["PGSSLMODE"]) == (GATEWAY, "disable")
     assert float(environment["FENCE_SECONDS"]) == jobs.FENCE_SECONDS / SPEED
     assert Path(environment["ALIVE_FILE"]).exists()
-    assert Path(found["cwd"], "operations", "jobs").is_dir()
+    assert Path(found["cwd"], "operations").is_dir()
 
 
 def test_a_process_gets_nothing_of_its_owners_credentials(

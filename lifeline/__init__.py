@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from operations.command.app import main
+from lifeline.app import main
 
 __all__ = ["main"]

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from psycopg import sql
 
 from components.ledger import claim_item
-from operations.jobs.database import OwnDatabase
-from operations.jobs.environment import DatabaseAddress
-from operations.jobs.ledger import JobLedger
-from operations.jobs.switch import OwnSwitch
+from operations.database import OwnDatabase
+from operations.environment import DatabaseAddress
+from operations.ledger import JobLedger
+from operations.switch import OwnSwitch
 from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from operations.jobs.handover import NOT_WELL, REFUSED, WELL, Gate
-from operations.jobs.ledger import Handover
+from operations.handover import NOT_WELL, REFUSED, WELL, Gate
+from operations.ledger import Handover
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
-from tests.operations.jobs import world
-from tests.operations.jobs.world import SILENT, Table, database, ledger, said
+from tests.operations import world
+from tests.operations.world import SILENT, Table, database, ledger, said
 
 FAR_AHEAD = "FFFF/0"
 SHORT, LONG = 0.1, 60.0

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from operations.jobs import fence, handover
-from operations.jobs.database import DatabaseUnreachable, OwnDatabase
-from operations.jobs.environment import DatabaseAddress, Reader, SettingError
-from operations.jobs.ledger import JobLedger
+from operations import fence, handover
+from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.environment import DatabaseAddress, Reader, SettingError
+from operations.ledger import JobLedger
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.harness import ROOT
-from tests.operations.jobs.world import database
+from tests.operations.world import database
 from tests.patience import wait_until
 
 Job = Callable[[dict[str, str]], int]
@@ -56,7 +56,7 @@ def problems(job: Job, settings: dict[str, str]) -> list[str]:
 
 
 def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations.jobs", *words]
+    command = [sys.executable, "-m", "operations", *words]
     environment = {"PATH": os.environ["PATH"], **settings}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -149,7 +149,7 @@ def test_a_fence_that_reaches_nothing_looks_on_until_it_is_told_to_stop(tmp_path
     alive = tmp_path / "alive"
     keys = {"AWS_ENDPOINT_URL": NOWHERE, "AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "not-for-logs"}
     environment = {"PATH": os.environ["PATH"], **FENCE, **keys, "ALIVE_FILE": str(alive), "FENCE_SECONDS": "0.01"}
-    command = [sys.executable, "-m", "operations.jobs", "fence"]
+    command = [sys.executable, "-m", "operations", "fence"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         for _ in range(2):
             wait_until(alive.exists)

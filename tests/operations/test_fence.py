@@ -13,16 +13,16 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from operations.jobs.database import OwnDatabase, Session
-from operations.jobs.environment import Place
-from operations.jobs.fence import Fence, Standing
-from operations.jobs.ledger import Handover
-from operations.jobs.switch import SwitchUnreachable
+from operations.database import OwnDatabase, Session
+from operations.environment import Place
+from operations.fence import Fence, Standing
+from operations.ledger import Handover
+from operations.switch import SwitchUnreachable
 from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position
-from tests.operations.jobs.world import (
+from tests.operations.world import (
     REFUSED,
     SILENT,
     Bucket,

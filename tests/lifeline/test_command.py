@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from operations.command import main
-from operations.stackfile import StackFile
+from lifeline import main
+from stacks.stackfile import StackFile
 from tests.harness import ROOT, deploy, only
 
 

@@ -16,12 +16,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from operations.stackfile import StackFile, with_timeline
 from rehearsal.engine.deployment import Step
 from rehearsal.engine.diff import in_order, steps_between
 from rehearsal.engine.recorder import record
 from rehearsal.engine.registration import STACK_TYPE, Registration
 from stacks.config import parse
+from stacks.stackfile import StackFile, with_timeline
 
 
 def checked_config(root: Path, stack: str, timeline: Sequence[str] | None = None) -> dict[str, Any]:

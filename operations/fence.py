@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from operations.jobs.database import DatabaseUnreachable, OwnDatabase, Session
-from operations.jobs.environment import Place, Reader
-from operations.jobs.ledger import Claim, Handover, JobLedger, LedgerUnreadable
-from operations.jobs.log import say
-from operations.jobs.switch import OwnSwitch, SwitchUnreachable
+from operations.database import DatabaseUnreachable, OwnDatabase, Session
+from operations.environment import Place, Reader
+from operations.ledger import Claim, Handover, JobLedger, LedgerUnreadable
+from operations.log import say
+from operations.switch import OwnSwitch, SwitchUnreachable
 
 
 class Standing(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""Entry: `python -m operations.jobs fence|handover`."""
+"""Entry: `python -m operations fence|handover`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from operations.jobs import fence, handover
-from operations.jobs.environment import SettingError
-from operations.jobs.log import say
+from operations import fence, handover
+from operations.environment import SettingError
+from operations.log import say
 
 JOBS: Mapping[str, Callable[[Mapping[str, str]], int]] = {"fence": fence.main, "handover": handover.main}
 USAGE = 2

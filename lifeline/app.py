@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from operations.stackfile import StackFileError
+from stacks.stackfile import StackFileError
 
 app = typer.Typer(
     name="lifeline",
@@ -47,7 +47,7 @@ def render(
     ] = RenderFormat.TABLE,
 ) -> None:
     """Show everything that the program registers for a site, without an engine or an account."""
-    from operations.command import rendering
+    from lifeline import rendering
 
     print(rendering.rendered(project_root(), stack, entries(timeline), form.value))
 
@@ -61,7 +61,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
 ) -> None:
     """Show the exact steps between a stack's configuration and another timeline."""
-    from operations.command import rendering
+    from lifeline import rendering
 
     steps = rendering.steps_to(project_root(), stack, entries(timeline) or [])
     print(rendering.steps_as_json(steps) if as_json else rendering.steps_as_text(steps))
@@ -94,7 +94,7 @@ def project_root() -> Path:
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
             return folder
-    return Path(__file__).resolve().parents[2]
+    return Path(__file__).resolve().parents[1]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.jobs.ledger import PATIENCE
+from operations.ledger import PATIENCE
 from recovery.naming import TAKEOVER_KEY
 
 if TYPE_CHECKING:

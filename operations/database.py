@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from operations.jobs.environment import DatabaseAddress
+from operations.environment import DatabaseAddress
 
 _OPTIONS = "-c default_transaction_read_only=off -c statement_timeout=5000"
 """A job has to work in a database that was set read-only, and must not hang in one that is ill."""

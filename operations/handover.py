@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from operations.jobs.database import DatabaseUnreachable, OwnDatabase
-from operations.jobs.environment import Reader
-from operations.jobs.ledger import Handover, JobLedger, LedgerUnreadable
-from operations.jobs.log import say
+from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.environment import Reader
+from operations.ledger import Handover, JobLedger, LedgerUnreadable
+from operations.log import say
 
 WELL, NOT_WELL, REFUSED = 0, 1, 3
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.world.postgres import PostgresServers, Server
-from tests.operations.jobs.world import set_by_hand
+from tests.operations.world import set_by_hand
 
 
 @pytest.fixture(scope="module")
