@@ -16,10 +16,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.diff import in_order, steps_between
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import STACK_TYPE, Registration
+from engine.deployment import Step
+from engine.diff import in_order, steps_between
+from engine.recorder import record
+from engine.registration import STACK_TYPE, Registration
 from stacks.config import parse
 from stacks.stackfile import StackFile, with_timeline
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.deployment import Step
+from engine.up import PROGRAM_ROOT
 from recovery import objectives
 from recovery.naming import database_identifier, handover_key
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.up import PROGRAM_ROOT
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss, Outcome, StackStep
 from rehearsal.stage import Stage

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pulumi_aws as aws
 
+from engine.recorder import record
+from engine.up import PROGRAM_ROOT
 from lifeline.rendering import checked_config, recorded
-from rehearsal.engine.recorder import record
-from rehearsal.engine.up import PROGRAM_ROOT
 
 RUNS = 9
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rehearsal.engine import up as in_process
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.monitor import DeploymentError
-from rehearsal.engine.pulumi_cli import PulumiEngine
-from rehearsal.engine.up import UpResult
+from engine import up as in_process
+from engine.deployment import Step
+from engine.monitor import DeploymentError
+from engine.pulumi_cli import PulumiEngine
+from engine.up import UpResult
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi

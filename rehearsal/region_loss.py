@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.up import PROGRAM_ROOT
 from recovery import objectives
 from rehearsal import acts
 from rehearsal.acts import Phases, Stagehand
-from rehearsal.engine.up import PROGRAM_ROOT
 from rehearsal.report import Outcome, outcome_of
 from rehearsal.stage import Stage
 from rehearsal.verification import verify

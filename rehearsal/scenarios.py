@@ -12,11 +12,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from engine import pulumi_cli
+from engine.deployment import Step
+from engine.monitor import DeploymentError
 from rehearsal.acts import Scenario
 from rehearsal.database_loss import database_loss
-from rehearsal.engine import pulumi_cli
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.monitor import DeploymentError
 from rehearsal.failback import failback
 from rehearsal.region_loss import region_loss
 from rehearsal.report import Outcome, as_json, loss_table, tier_table

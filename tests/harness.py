@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import STACK_TYPE, Registration
+from engine.recorder import record
+from engine.registration import STACK_TYPE, Registration
 from stacks.stackfile import StackFile
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.diff import steps_between
-from rehearsal.engine.registration import Registration
+from engine.deployment import Step
+from engine.diff import steps_between
+from engine.registration import Registration
 from tests.harness import (
     FAILED_BACK,
     FAILED_OVER,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from engine.registration import Registration
 from recovery.objectives import TIERS
-from rehearsal.engine.registration import Registration
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only
 
 SITES: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.registration import Registration
 from lifeline import rendering
-from rehearsal.engine.registration import Registration
 from rehearsal.providers.kubernetes import schemas
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT, deploy
 

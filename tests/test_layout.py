@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("recovery", "stacks", "components", "operations", "rehearsal", "lifeline")
+PACKAGES = ("recovery", "components", "stacks", "engine", "operations", "rehearsal", "lifeline")
 INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs", "org"))]
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|farm|home|root|Users)/\w")
 LONGEST_FILE = 300

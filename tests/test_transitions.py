@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.diff import steps_between
+from engine.deployment import Step
+from engine.diff import steps_between
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from rehearsal.engine import wire
+from engine import wire
 from rehearsal.providers.backend import Backend
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024

@@ -1,10 +1,10 @@
 """The TLS certificate of a site."""
 
 from components.certificate import Certificate, CertificateArgs
+from engine.computed import computed_id, computed_outputs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.computed import computed_id, computed_outputs
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 DOMAIN = "mentalhealthplatform.com"
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from components.cluster import Cluster, ClusterArgs
 from components.identity import PodIdentity, PodIdentityArgs
 from components.nodes import MANAGED_POLICIES, NodesArgs, ami_type, spread
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 KEY = "arn:aws:kms:us-east-2:123456789012:key/cluster"
 LOGS_KEY = "arn:aws:kms:us-east-2:123456789012:key/logs"

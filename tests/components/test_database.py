@@ -10,12 +10,12 @@ import pytest
 
 from components.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
 from components.database_parameters import family, parameters
+from engine.computed import computed_id
+from engine.recorder import record
+from engine.registration import Registration
 from recovery import objectives
 from recovery.naming import Tags
 from recovery.timeline import DatabaseId, DatabaseRole
-from rehearsal.engine.computed import computed_id
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 SOURCE = "arn:aws:rds:us-east-2:123456789012:db:lifeline-primary-1"
 KEY = "arn:aws:kms:us-west-2:123456789012:key/database"

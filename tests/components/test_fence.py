@@ -10,9 +10,9 @@ import pytest
 
 from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.kube import jobs, pods
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import CONFIG_MAP, NAMESPACE, Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.admission import _unmet
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from components.identity import PodIdentity, PodIdentityArgs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from components.keys import CRYPTOGRAPHY, Keys, KeysArgs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 ACCOUNT, REGION = "123456789012", "us-east-2"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from components.ledger import Claims, ClaimsArgs, Ledger, LedgerArgs, claim_item
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
 from recovery.timeline import DatabaseId
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 TABLE = "aws:dynamodb/table:Table"
 ITEM = "aws:dynamodb/tableItem:TableItem"

@@ -6,10 +6,10 @@ import pytest
 
 from components.kube.services import SERVICES
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from engine.computed import computed_id
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.computed import computed_id
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 PODS = "sg-pods"
 

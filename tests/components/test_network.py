@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from components.endpoints import GATEWAYS, INTERFACES
 from components.network import Network, NetworkArgs, Subnets, carve
+from engine.computed import computed_id
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.computed import computed_id
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 ZONES = ("us-east-2a", "us-east-2b", "us-east-2c")
 LOGS_KEY = "arn:aws:kms:us-east-2:123456789012:key/logs"

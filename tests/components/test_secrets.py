@@ -4,9 +4,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.secrets import DatabasePassword, DatabasePasswordArgs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 KEY = "arn:aws:kms:us-east-2:123456789012:key/secrets"
 

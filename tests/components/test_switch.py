@@ -6,9 +6,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.switch import Switch, SwitchArgs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 BUCKET = "lifeline-123456789012-secondary-switch"
 ARN = f"arn:aws:s3:::{BUCKET}"

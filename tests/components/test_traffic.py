@@ -3,11 +3,11 @@
 import pytest
 
 from components.traffic import Traffic, TrafficArgs
+from engine.computed import computed_id
+from engine.recorder import record
+from engine.registration import Registration
 from recovery import objectives
 from recovery.naming import Tags
-from rehearsal.engine.computed import computed_id
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 DOMAIN = "mentalhealthplatform.com"
 RECORD = "aws:route53/record:Record"

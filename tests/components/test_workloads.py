@@ -14,10 +14,10 @@ from components.controllers import Controllers, ControllersArgs
 from components.kube import pods, scaling
 from components.kube.services import CRISIS_DETECTOR, HOTLINE_GATEWAY, SERVICES
 from components.workloads import Workloads, WorkloadsArgs, pause_image
+from engine.recorder import record
+from engine.registration import Registration
 from recovery import objectives
 from recovery.naming import CONFIG_MAP, NAMESPACE, Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 from rehearsal.providers.kubernetes import schemas
 
 STANDBY = {"backend": 2, "frontend": 2, "crisis-detector": 3, "hotline-gateway": 2}

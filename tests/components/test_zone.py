@@ -3,9 +3,9 @@
 import pytest
 
 from components.zone import Zone, ZoneArgs
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import Tags
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 
 DOMAIN = "mentalhealthplatform.com"
 

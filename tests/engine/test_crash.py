@@ -19,13 +19,13 @@ import pytest
 from moto import mock_aws
 from pulumi.runtime.proto import provider_pb2
 
+from engine import wire
+from engine.client import GrpcProvider
+from engine.deployment import Deployment, Step
+from engine.monitor import DeploymentError
+from engine.registration import Registration, urn
+from engine.state import State
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
-from rehearsal.engine import wire
-from rehearsal.engine.client import GrpcProvider
-from rehearsal.engine.deployment import Deployment, Step
-from rehearsal.engine.monitor import DeploymentError
-from rehearsal.engine.registration import Registration, urn
-from rehearsal.engine.state import State
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Backend, Plain
 from rehearsal.providers.kubernetes.api import KubernetesApi

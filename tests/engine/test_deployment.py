@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.deployment import Deployment, Difference, Step
-from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import Registration, urn
-from rehearsal.engine.state import Resource, State
+from engine.deployment import Deployment, Difference, Step
+from engine.monitor import DeploymentError, Registered
+from engine.registration import Registration, urn
+from engine.state import Resource, State
 from rehearsal.providers.server import changed_keys
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.diff import in_order, steps_between
-from rehearsal.engine.registration import PROVIDER_PREFIX, Registration, urn
+from engine.deployment import Step
+from engine.diff import in_order, steps_between
+from engine.registration import PROVIDER_PREFIX, Registration, urn
 
 BUCKET = "aws:s3/bucket:Bucket"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"

@@ -10,9 +10,9 @@ import pulumi_aws as aws
 import pytest
 from pulumi.runtime.proto import resource_pb2
 
-from rehearsal.engine.monitor import DeploymentError, Monitor
-from rehearsal.engine.recorder import Recorder, record, record_all
-from rehearsal.engine.registration import STACK_TYPE
+from engine.monitor import DeploymentError, Monitor
+from engine.recorder import Recorder, record, record_all
+from engine.registration import STACK_TYPE
 
 
 def test_registrations_come_by_urn_with_their_plain_inputs() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.engine.monitor import DeploymentError
-from rehearsal.engine.state import Resource, State
+from engine.monitor import DeploymentError
+from engine.state import Resource, State
 
 THING = Resource(type="aws:x/thing:Thing", name="a", parent="", custom=True, id="a-1", inputs={"size": 1}, protect=True)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine import pulumi_cli
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.pulumi_cli import PulumiEngine
+from engine import pulumi_cli
+from engine.deployment import Step
+from engine.pulumi_cli import PulumiEngine
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import FaultSwitch

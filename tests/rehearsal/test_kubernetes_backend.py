@@ -12,10 +12,10 @@ import pytest
 
 from components.controllers import Controllers, ControllersArgs
 from components.workloads import Workloads
+from engine.diff import in_order
+from engine.recorder import record
+from engine.registration import Registration
 from recovery.naming import CONFIG_MAP, NAMESPACE
-from rehearsal.engine.diff import in_order
-from rehearsal.engine.recorder import record
-from rehearsal.engine.registration import Registration
 from rehearsal.providers.backend import UnknownType
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend

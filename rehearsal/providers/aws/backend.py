@@ -31,7 +31,7 @@ _ALWAYS = frozenset({"region", "tags"})
 @cache
 def replacement() -> dict[str, Plain]:
     """What forces replacement by type: `{"keys": [...], "source": ...}`."""
-    return json.loads(resources.files("rehearsal.providers.aws").joinpath("replacement.json").read_text())
+    return json.loads(resources.files("engine").joinpath("rules", "aws.json").read_text())
 
 
 class AwsBackend:

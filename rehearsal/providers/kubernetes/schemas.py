@@ -69,7 +69,9 @@ def immutable(api_version: str, kind: str, *, mutable_config: bool) -> Immutable
 
 @functools.cache
 def _immutable_table() -> dict[str, dict[str, Any]]:
-    return cast("dict[str, dict[str, Any]]", json.loads((HERE / "immutable.json").read_text()))
+    return cast(
+        "dict[str, dict[str, Any]]", json.loads((HERE.parents[2] / "engine" / "rules" / "kubernetes.json").read_text())
+    )
 
 
 def schema_version(cluster_version: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.deployment import Deployment, Difference, Step
-from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import Registration
-from rehearsal.engine.state import Resource, State
+from engine.deployment import Deployment, Difference, Step
+from engine.monitor import DeploymentError, Registered
+from engine.registration import Registration
+from engine.state import Resource, State
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.server import changed_keys, forced_paths, refreshed
 from tests.rehearsal.aws.test_dynamodb import ITEM, TABLE, claim, strong_table

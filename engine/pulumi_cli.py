@@ -15,10 +15,10 @@ import yaml
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.monitor import DeploymentError
-from rehearsal.engine.registration import STACK_TYPE
-from rehearsal.engine.up import PROGRAM_ROOT, UpResult
+from engine.deployment import Step
+from engine.monitor import DeploymentError
+from engine.registration import STACK_TYPE
+from engine.up import PROGRAM_ROOT, UpResult
 from rehearsal.providers.server import type_of
 
 _DEFAULT_PROVIDER = "::default_"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rehearsal.engine.registration import PROVIDER_PREFIX, Registration
+from engine.registration import PROVIDER_PREFIX, Registration
 from rehearsal.providers.aws.backend import replacement
 from rehearsal.providers.backend import UnknownType
 from rehearsal.providers.kubernetes import schemas

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
-from rehearsal.engine.state import Resource, State
+from engine.monitor import DeploymentError, Registered
+from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
+from engine.state import Resource, State
 
 
 @dataclass(frozen=True, order=True)

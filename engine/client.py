@@ -8,11 +8,11 @@ import grpc
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from rehearsal.engine import wire
-from rehearsal.engine.deployment import Difference
-from rehearsal.engine.monitor import DeploymentError, Registered
-from rehearsal.engine.registration import Registration
-from rehearsal.engine.state import Resource
+from engine import wire
+from engine.deployment import Difference
+from engine.monitor import DeploymentError, Registered
+from engine.registration import Registration
+from engine.state import Resource
 
 _OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.max_send_message_length", 64 * 1024 * 1024)]
 

@@ -14,10 +14,10 @@ import pulumi
 from pulumi.runtime import Settings
 from pulumi.runtime.stack import run_in_stack
 
+from engine.computed import computed_id, computed_outputs
+from engine.monitor import DeploymentError, EngineLog, Monitor, Registered
+from engine.registration import STACK_TYPE, Registration
 from recovery.naming import PROJECT
-from rehearsal.engine.computed import computed_id, computed_outputs
-from rehearsal.engine.monitor import DeploymentError, EngineLog, Monitor, Registered
-from rehearsal.engine.registration import STACK_TYPE, Registration
 
 _ONE_AT_A_TIME = threading.Lock()
 """The SDK keeps its settings in one global bag."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rehearsal.engine.monitor import DeploymentError
+from engine.monitor import DeploymentError
 
 
 @dataclass(kw_only=True)

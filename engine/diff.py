@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rehearsal.engine.deployment import Step
-from rehearsal.engine.registration import Registration
-from rehearsal.providers.replacement import rules_for
+from engine.deployment import Step
+from engine.registration import Registration
+from engine.replacement import rules_for
 from rehearsal.providers.server import changed_keys, forced_paths
 
 

@@ -1,4 +1,4 @@
-"""Run the program in a process of its own, as Pulumi's language host does: `python -m rehearsal.engine.language`.
+"""Run the program in a process of its own, as Pulumi's language host does: `python -m engine.language`.
 
 Reads `PULUMI_CONFIG` for the configuration, and connects to the monitor and engine addresses given.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi.runtime.proto import resource_pb2
 
-from rehearsal.engine import wire
+from engine import wire
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"

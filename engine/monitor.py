@@ -12,8 +12,8 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from rehearsal.engine import registration, wire
-from rehearsal.engine.registration import Registration
+from engine import registration, wire
+from engine.registration import Registration
 
 _FEATURES = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,

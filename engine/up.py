@@ -16,13 +16,13 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
+from engine.client import GrpcProvider
+from engine.deployment import Deployment, Step
+from engine.monitor import DeploymentError, EngineLog, Monitor
+from engine.state import State
 from recovery.naming import PROJECT
-from rehearsal.engine.client import GrpcProvider
-from rehearsal.engine.deployment import Deployment, Step
-from rehearsal.engine.monitor import DeploymentError, EngineLog, Monitor
-from rehearsal.engine.state import State
 
-PROGRAM_ROOT = Path(__file__).resolve().parents[2]
+PROGRAM_ROOT = Path(__file__).resolve().parents[1]
 _WORKERS = 64
 """Registrations wait inside a worker until their resource is made; too few would make a wide graph narrow."""
 
@@ -92,7 +92,7 @@ def _served(monitor: Monitor, log: EngineLog) -> Generator[str]:
 
 
 def _run_program(stack: str, config: dict[str, str], endpoint: str, log: EngineLog) -> None:
-    command = [sys.executable, "-m", "rehearsal.engine.language", "--monitor", endpoint, "--engine", endpoint]
+    command = [sys.executable, "-m", "engine.language", "--monitor", endpoint, "--engine", endpoint]
     done = subprocess.run(
         [*command, "--project", PROJECT, "--stack", stack],
         cwd=PROGRAM_ROOT,
