@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from engine.deployment import Step
 from engine.registration import Registration
-from engine.replacement import rules_for
-from rehearsal.providers.server import changed_keys, forced_paths
+from engine.replacement import changed_keys, forced_paths, rules_for
 
 
 def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:

@@ -17,9 +17,8 @@ from pulumi.automation.events import EngineEvent, OpType
 
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from engine.registration import STACK_TYPE
+from engine.registration import STACK_TYPE, type_of
 from engine.up import PROGRAM_ROOT, UpResult
-from rehearsal.providers.server import type_of
 
 _DEFAULT_PROVIDER = "::default_"
 _OPERATIONS = {

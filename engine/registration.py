@@ -60,6 +60,11 @@ def urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
     return f"urn:pulumi:{stack}::{project}::{type_}::{name}"
 
 
+def type_of(urn: str) -> str:
+    """The resource's own type, which is the last of the types in its URN."""
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+
+
 def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: str) -> Registration:
     """Read a registration off the wire."""
     by_property = {found for entry in request.propertyDependencies.values() for found in entry.urns}

@@ -12,14 +12,6 @@ Plain = dict[str, Any]
 """Property values after unwrapping: what JSON can hold."""
 
 
-class UnknownType(Exception):  # noqa: N818 - reads as what is the case
-    """A resource type that no adapter stands in for: an error, never a silent success."""
-
-    def __init__(self, type_: str) -> None:
-        super().__init__(f"{type_}: no stand-in knows this resource type")
-        self.type = type_
-
-
 class Unsupported(Exception):  # noqa: N818 - reads as what is the case
     """A change that the stand-in does not make, or that AWS refuses."""
 
@@ -32,11 +24,11 @@ class Backend(Protocol):
         ...
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
-        """(property, reason) for each input that is refused. Raises UnknownType."""
+        """(property, reason) for each input that is refused. Raises UnknownTypeError."""
         ...
 
     def replaces(self, type_: str) -> frozenset[str]:
-        """The inputs, as dotted paths, whose change replaces the resource. Raises UnknownType."""
+        """The inputs, as dotted paths, whose change replaces the resource. Raises UnknownTypeError."""
         ...
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:

@@ -7,9 +7,9 @@ import random
 import string
 import uuid
 from collections.abc import Callable
-from typing import Any
 
-from rehearsal.providers.backend import Plain, UnknownType, digest
+from engine.replacement import UnknownTypeError, replacing_inputs
+from rehearsal.providers.backend import Plain, digest
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 """The provider's default set of special characters."""
@@ -28,13 +28,6 @@ _WORDS = (
     "proud",
     "sure",
     "warm",
-)
-
-_TEXT_KEYS = frozenset(
-    {
-        *("keepers", "length", "lower", "minLower", "minNumeric", "minSpecial", "minUpper"),
-        *("number", "numeric", "overrideSpecial", "special", "upper"),
-    }
 )
 
 
@@ -96,13 +89,13 @@ def _integer(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
 
 _Make = Callable[[random.Random, Plain], tuple[str, Plain]]
 
-_KINDS: dict[str, tuple[_Make, frozenset[str]]] = {
-    "random:index/randomString:RandomString": (_string, _TEXT_KEYS),
-    "random:index/randomPassword:RandomPassword": (_password, _TEXT_KEYS),
-    "random:index/randomId:RandomId": (_id, frozenset({"byteLength", "keepers", "prefix"})),
-    "random:index/randomPet:RandomPet": (_pet, frozenset({"keepers", "length", "prefix", "separator"})),
-    "random:index/randomUuid:RandomUuid": (_uuid, frozenset({"keepers"})),
-    "random:index/randomInteger:RandomInteger": (_integer, frozenset({"keepers", "max", "min", "seed"})),
+_MAKERS: dict[str, _Make] = {
+    "random:index/randomString:RandomString": _string,
+    "random:index/randomPassword:RandomPassword": _password,
+    "random:index/randomId:RandomId": _id,
+    "random:index/randomPet:RandomPet": _pet,
+    "random:index/randomUuid:RandomUuid": _uuid,
+    "random:index/randomInteger:RandomInteger": _integer,
 }
 
 
@@ -125,12 +118,12 @@ class RandomBackend:
         return failures
 
     def replaces(self, type_: str) -> frozenset[str]:
-        """Every input. Raises UnknownType."""
-        return _kind(type_)[1]
+        """Every input. Raises UnknownTypeError."""
+        return replacing_inputs(type_)
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
         """A value that the URN and the seed decide."""
-        make, _ = _kind(type_)
+        make = _maker(type_)
         source = random.Random(f"{self._seed}/{urn}/{sorted((inputs.get('keepers') or {}).items())}")
         id_, computed = make(source, {key: value for key, value in inputs.items() if value is not None})
         return id_, {**inputs, **computed, "id": id_}
@@ -145,16 +138,16 @@ class RandomBackend:
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
         """Nothing is left behind."""
-        _kind(type_)
+        _maker(type_)
 
     def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
         """The state is all there is."""
-        _kind(type_)
+        _maker(type_)
         return outputs
 
 
-def _kind(type_: str) -> tuple[Any, frozenset[str]]:
+def _maker(type_: str) -> _Make:
     try:
-        return _KINDS[type_]
+        return _MAKERS[type_]
     except KeyError:
-        raise UnknownType(type_) from None
+        raise UnknownTypeError(type_) from None

@@ -13,15 +13,12 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from engine import wire
+from engine.registration import type_of
+from engine.replacement import changed_keys, forced_paths
 from rehearsal.providers.backend import Backend
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 WORKERS = 16
-
-
-def type_of(urn: str) -> str:
-    """The resource's own type, the last of the types in its URN."""
-    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -134,22 +131,6 @@ def refreshed(inputs: dict[str, Any], before: dict[str, Any], now: dict[str, Any
     """The inputs that would have made a resource as it was read, with what changed or vanished behind Pulumi's back."""
     kept = {key: value for key, value in inputs.items() if key in now or key not in before}
     return {key: now[key] if key in now and now[key] != before.get(key) else value for key, value in kept.items()}
-
-
-def changed_keys(old: dict[str, Any], new: dict[str, Any], ignore: Any = ()) -> list[str]:
-    """The top-level inputs that differ."""
-    return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in set(ignore))
-
-
-def forced_paths(old: dict[str, Any], new: dict[str, Any], rules: frozenset[str]) -> list[str]:
-    """The inputs, as dotted paths, that differ and whose change forces a replacement."""
-    return sorted(path for path in rules if _at(old, path) != _at(new, path))
-
-
-def _at(values: Any, path: str) -> Any:
-    for part in path.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
 
 
 def _refuse(context: grpc.ServicerContext, urn: str, error: Exception) -> NoReturn:

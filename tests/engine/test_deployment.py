@@ -10,8 +10,8 @@ import pytest
 from engine.deployment import Deployment, Difference, Step
 from engine.monitor import DeploymentError, Registered
 from engine.registration import Registration, urn
+from engine.replacement import changed_keys
 from engine.state import Resource, State
-from rehearsal.providers.server import changed_keys
 
 
 class Dictionary:

@@ -15,8 +15,8 @@ from components.workloads import Workloads
 from engine.diff import in_order
 from engine.recorder import record
 from engine.registration import Registration
+from engine.replacement import UnknownTypeError
 from recovery.naming import CONFIG_MAP, NAMESPACE
-from rehearsal.providers.backend import UnknownType
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from tests.components.test_workloads import ARGS, FLIPPED, WorkloadsArgs
@@ -173,7 +173,7 @@ def test_a_cluster_older_than_every_schema_is_refused() -> None:
     ],
 )
 def test_a_type_without_a_schema_is_an_error(type_: str) -> None:
-    with pytest.raises(UnknownType):
+    with pytest.raises(UnknownTypeError):
         backend(KubernetesApi()).check(type_, {})
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.providers.backend import UnknownType
+from engine.replacement import UnknownTypeError
 from rehearsal.providers.random import RandomBackend
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
@@ -61,5 +61,5 @@ def test_a_length_below_what_it_must_hold_is_refused():
 
 
 def test_an_unknown_type_is_an_error_that_names_it():
-    with pytest.raises(UnknownType, match="random:index/randomBytes:RandomBytes"):
+    with pytest.raises(UnknownTypeError, match="random:index/randomBytes:RandomBytes"):
         RandomBackend().create("random:index/randomBytes:RandomBytes", URN, {})

@@ -5,12 +5,9 @@ Two limits: changed tags are kept in the outputs and not sent, and a type withou
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from importlib import resources
-
 from botocore.exceptions import ClientError
 
+from engine.replacement import UnknownTypeError, replacing_inputs
 from rehearsal.providers.aws.adapter import Adapter, Call, Ledger, Tables
 from rehearsal.providers.aws.clients import Clients
 from rehearsal.providers.aws.registry import ADAPTERS
@@ -20,18 +17,11 @@ from rehearsal.providers.backend import (
     NoEffects,
     NoFaults,
     Plain,
-    UnknownType,
     Unsupported,
     auto_name,
 )
 
 _ALWAYS = frozenset({"region", "tags"})
-
-
-@cache
-def replacement() -> dict[str, Plain]:
-    """What forces replacement by type: `{"keys": [...], "source": ...}`."""
-    return json.loads(resources.files("engine").joinpath("rules", "aws.json").read_text())
 
 
 class AwsBackend:
@@ -69,7 +59,7 @@ class AwsBackend:
     def replaces(self, type_: str) -> frozenset[str]:
         """The inputs whose change replaces the resource; `region` always does."""
         _adapter(type_)
-        return frozenset(replacement()[type_]["keys"]) | {"region"}
+        return replacing_inputs(type_)
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
         """Make the resource; its id and outputs."""
@@ -164,7 +154,7 @@ def _adapter(type_: str) -> Adapter:
     try:
         return ADAPTERS[type_]
     except KeyError:
-        raise UnknownType(type_) from None
+        raise UnknownTypeError(type_) from None
 
 
 def _named(adapter: Adapter, urn: str, inputs: Plain) -> Plain:

@@ -188,6 +188,6 @@ def _refuse_takeover(key: Key, existing: _Stored, owner: str) -> None:
 
 
 def _refuse_immutable(key: Key, old: Manifest, new: Manifest) -> None:
-    for path in sorted(schemas.immutable(key.api_version, key.kind, mutable_config=True).forbids):
+    for path in sorted(schemas.immutable_fields(key.api_version, key.kind)):
         if value_at(old, path) != value_at(new, path):
             raise ApiError(f'{key.kind} "{key.name}" is invalid: {path}: Invalid value: field is immutable')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rehearsal.providers.backend import FaultSwitch, NoFaults, UnknownType, auto_name
+from engine.replacement import UnknownTypeError, replacing_fields
+from rehearsal.providers.backend import FaultSwitch, NoFaults, auto_name
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.api import ApiError, Key, KubernetesApi, Manifest
 
@@ -46,7 +47,7 @@ class KubernetesBackend:
         """Where inputs break the schema of their kind. A name may still be missing: it is generated at creation.
 
         Raises:
-            UnknownType: if there is no schema for the kind.
+            UnknownTypeError: if there is no schema for the kind.
         """
         api_version, kind = self._kind(type_)
         wrong = [
@@ -58,7 +59,7 @@ class KubernetesBackend:
 
     def replaces(self, type_: str) -> frozenset[str]:
         """The fields whose change forces a replacement, as dotted paths (`spec.selector`)."""
-        return schemas.immutable(*self._kind(type_), mutable_config=self._mutable_config).replaces
+        return replacing_fields(*self._kind(type_), mutable_config=self._mutable_config)
 
     def create(self, type_: str, urn: str, inputs: Manifest) -> tuple[str, Manifest]:
         """Create an object; the id is `namespace/name`, or the name of what belongs to the cluster."""
@@ -122,7 +123,7 @@ class KubernetesBackend:
         api_version, _, kind = rest.partition(":")
         api_version = api_version.removeprefix("core/")
         if package != "kubernetes" or not schemas.is_known(api_version, kind, version=self._cluster().version):
-            raise UnknownType(type_)
+            raise UnknownTypeError(type_)
         return api_version, kind
 
 

@@ -14,6 +14,8 @@ import jsonschema
 from kubernetes_validate import utils as bundled
 from referencing import Registry, Resource
 
+from engine.replacement import rules
+
 HERE = Path(__file__).parent
 
 
@@ -25,16 +27,6 @@ class CustomKind:
     installed_by: str | None
     """The Helm chart without whose release the API server does not know the kind; None if an EKS add-on brings it."""
     forbids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Immutable:
-    """The fields of a kind, as dotted paths, that cannot be updated in place."""
-
-    replaces: frozenset[str]
-    """Pulumi's provider deletes the object and creates it anew."""
-    forbids: frozenset[str]
-    """The API server refuses the update."""
 
 
 @functools.cache
@@ -49,29 +41,12 @@ def custom_kinds() -> dict[tuple[str, str], CustomKind]:
     return kinds
 
 
-def immutable(api_version: str, kind: str, *, mutable_config: bool) -> Immutable:
-    """What may not change in a kind.
-
-    Args:
-        api_version: the kind's.
-        kind: the kind itself.
-        mutable_config: whether the provider updates ConfigMaps in place (`enableConfigMapMutable`); not its default.
-    """
-    table = _immutable_table()
-    entry = table.get(f"{api_version}/{kind}", {})
-    spared = entry.get("unless") == "enableConfigMapMutable" and mutable_config
-    own: list[str] = [] if spared else entry.get("replaces", [])
+def immutable_fields(api_version: str, kind: str) -> frozenset[str]:
+    """The fields of a kind, as dotted paths, that the API server refuses to update."""
     custom = custom_kinds().get((api_version, kind))
-    forbids = custom.forbids if custom else entry.get("forbids", [])
-    common: list[str] = [] if api_version == "helm.sh/v3" else table["*"]["replaces"]
-    return Immutable(frozenset([*common, *own]), frozenset(forbids))
-
-
-@functools.cache
-def _immutable_table() -> dict[str, dict[str, Any]]:
-    return cast(
-        "dict[str, dict[str, Any]]", json.loads((HERE.parents[2] / "engine" / "rules" / "kubernetes.json").read_text())
-    )
+    if custom is not None:
+        return frozenset(custom.forbids)
+    return frozenset(rules("kubernetes").get(f"{api_version}/{kind}", {}).get("forbids", []))
 
 
 def schema_version(cluster_version: str) -> str:

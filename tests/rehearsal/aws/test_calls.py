@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rehearsal.providers.aws.backend import replacement
+from engine.replacement import UnknownTypeError, rules
 from rehearsal.providers.aws.registry import ADAPTERS
 from rehearsal.providers.aws.translate import UnknownProperty
-from rehearsal.providers.backend import UnknownType, Unsupported
+from rehearsal.providers.backend import Unsupported
 from rehearsal.world.faults import RegionUnavailable
 from tests.rehearsal.aws.world import (
     ACCOUNT,
@@ -37,7 +37,7 @@ def test_an_unknown_type_is_an_error_that_names_it(world):
         lambda: world.east.replaces("aws:sqs/queue:Queue"),
         lambda: make(world.east, "aws:sqs/queue:Queue", {}),
     ):
-        with pytest.raises(UnknownType, match="aws:sqs/queue:Queue"):
+        with pytest.raises(UnknownTypeError, match="aws:sqs/queue:Queue"):
             call()
 
 
@@ -54,8 +54,8 @@ def test_a_nested_input_that_aws_does_not_have_is_an_error(world):
 
 
 def test_every_type_says_what_replaces_it_and_where_that_is_read():
-    assert set(replacement()) == set(ADAPTERS)
-    for type_, row in replacement().items():
+    assert set(rules("aws")) == set(ADAPTERS)
+    for type_, row in rules("aws").items():
         assert row["source"].startswith("hashicorp/terraform-provider-aws, internal/service/"), type_
         assert row["keys"] == sorted(set(row["keys"])), type_
         changed_in_place = set(row["keys"]) & ADAPTERS[type_].updates

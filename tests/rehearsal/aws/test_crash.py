@@ -11,9 +11,10 @@ import pytest
 from engine.deployment import Deployment, Difference, Step
 from engine.monitor import DeploymentError, Registered
 from engine.registration import Registration
+from engine.replacement import changed_keys, forced_paths
 from engine.state import Resource, State
 from rehearsal.providers.aws.backend import AwsBackend
-from rehearsal.providers.server import changed_keys, forced_paths, refreshed
+from rehearsal.providers.server import refreshed
 from tests.rehearsal.aws.test_dynamodb import ITEM, TABLE, claim, strong_table
 from tests.rehearsal.aws.test_rds import INSTANCE, Databases
 from tests.rehearsal.aws.world import BUCKET, OBJECT, WEST, make, unique, urn
