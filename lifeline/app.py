@@ -74,13 +74,13 @@ def rehearse(
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
 ) -> None:
     """Play a disaster in the offline world and measure every promise. Exits 1 if one is broken."""
-    from rehearsal import scenarios
+    from rehearsal import runner
 
-    if scenario not in scenarios.NAMES:
-        raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(scenarios.NAMES)}", param_hint="SCENARIO")
-    if engine not in scenarios.ENGINES:
-        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(scenarios.ENGINES)}", param_hint="--engine")
-    raise typer.Exit(scenarios.run(scenario, engine=engine, json_file=json_file))
+    if scenario not in runner.NAMES:
+        raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
+    if engine not in runner.ENGINES:
+        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
+    raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file))
 
 
 def entries(timeline: str | None) -> list[str] | None:

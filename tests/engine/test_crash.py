@@ -32,7 +32,7 @@ from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
 from tests.harness import FAILED_OVER, ROOT, deploy, only, stack_config
-from tests.rehearsal.aws.test_crash import Killed, Mortal
+from tests.rehearsal.providers.aws.test_crash import Killed, Mortal
 
 CLAIM = "aws:dynamodb/tableItem:TableItem"
 INSTANCE = "aws:rds/instance:Instance"

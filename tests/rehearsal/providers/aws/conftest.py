@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.world.cloud import empty_account
-from tests.rehearsal.aws.world import World
+from tests.rehearsal.providers.aws.world import World
 
 
 @pytest.fixture(scope="module")

@@ -6,47 +6,47 @@ from datetime import UTC, datetime
 
 from recovery import objectives
 from recovery.naming import database_identifier
-from rehearsal import acts
-from rehearsal.acts import Phases, Stagehand
 from rehearsal.assumptions import RESTORED
+from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome, outcome_of
-from rehearsal.stage import Stage
-from rehearsal.verification import verify
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.verification import verify
 
 
-def database_loss(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
+def database_loss(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
     """Back up, let a bad migration delete every user, stop writes, restore in place, and reseed the other site."""
-    phases = Phases(hand)
+    phases = Phases(reporter)
     with phases("build both sites"):
-        home, away = acts.build_both(stage, hand)
+        home, away = actions.build_both(environment, reporter)
         old, replica = (database_identifier(site.config.own_database) for site in (home, away))
-        stage.postgres.back_up(old)
+        environment.postgres.back_up(old)
     with phases("people use the platform"):
-        client = acts.people_near(stage, home)
+        client = actions.people_near(environment, home)
         before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        expected = _rows_before(stage, old, before)
-        stage.clock.sleep(acts.LOAD_SECONDS)
-    disaster = stage.clock.now()
+        expected = _rows_before(environment, old, before)
+        environment.clock.sleep(actions.LOAD_SECONDS)
+    disaster = environment.clock.now()
     with phases("every user is deleted, and the replica follows"):
-        _destroy(stage, old)
-        acts.until(stage, lambda: not stage.rows(replica) & expected)
-        steps = acts.apply(stage, hand, home, switchover={"drain": 1})
-        acts.drained(stage, 1, home.region)
-        stopped = stage.clock.now()
+        _destroy(environment, old)
+        actions.until(environment, lambda: not environment.rows(replica) & expected)
+        steps = actions.apply(environment, reporter, home, switchover={"drain": 1})
+        actions.drained(environment, 1, home.region)
+        stopped = environment.clock.now()
     with phases("restore in place"):
-        restored = {**acts.seeded_at(home, 2), "restores": [{"epoch": 2, "pointInTime": before}]}
+        restored = {**actions.seeded_at(home, 2), "restores": [{"epoch": 2, "pointInTime": before}]}
         timeline = [str(entry) for entry in home.config.history] + [f"{home.name}-2"]
-        steps += acts.apply(stage, hand, home, timeline=timeline, database=restored)
-        found = stage.rows(database_identifier(home.config.own_database))
-        acts.wait_until_back(stage, client, disaster)
+        steps += actions.apply(environment, reporter, home, timeline=timeline, database=restored)
+        found = environment.rows(database_identifier(home.config.own_database))
+        actions.wait_until_back(environment, client, disaster)
     with phases("the other site follows again"):
-        steps += acts.apply(stage, hand, away, timeline=timeline)
-        steps += acts.apply(stage, hand, away, database={**acts.seeded_at(away, 2), "kept": [1]})
-        stage.postgres.wait_caught_up(database_identifier(away.config.own_database))
+        steps += actions.apply(environment, reporter, away, timeline=timeline)
+        steps += actions.apply(environment, reporter, away, database={**actions.seeded_at(away, 2), "kept": [1]})
+        environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
     with phases("verify"):
         checks = verify(client, home.config.domain)
         client.stop()
-    rows, missing = acts.rows_kept(stage, client, home)
+    rows, missing = actions.rows_kept(environment, client, home)
     deleted = {step.name for step in steps if step.op in ("delete", "replace")}
     return Outcome(
         scenario="database-loss",
@@ -54,7 +54,7 @@ def database_loss(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
         tiers=tuple(
             outcome_of(tier, client.outage(tier.name, disaster), RESTORED[tier.name]) for tier in objectives.TIERS
         ),
-        crisis_events=acts.events_kept(stage, client, home),
+        crisis_events=actions.events_kept(environment, client, home),
         user_rows=rows,
         user_data_loss_seconds=max((stopped - at for at in missing), default=0.0),
         user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
@@ -66,26 +66,26 @@ def database_loss(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
                 detail=f"{len(expected)} users then, {len(expected & found)} of them restored",
             ),
             Check("nothing is deleted or replaced", passed=not deleted, detail=", ".join(sorted(deleted))),
-            Check("the destroyed database is kept, and takes no writes", passed=_kept(stage, old), detail=old),
+            Check("the destroyed database is kept, and takes no writes", passed=_kept(environment, old), detail=old),
             *checks,
         ),
         phases=phases.seconds,
     )
 
 
-def _rows_before(stage: Stage, database: str, moment: str) -> set[str]:
+def _rows_before(environment: Environment, database: str, moment: str) -> set[str]:
     """The users that were surely committed by a moment: a second for what had begun and was not committed yet."""
-    with stage.postgres[database].connect() as connection:
+    with environment.postgres[database].connect() as connection:
         rows = connection.execute(
             "SELECT id FROM users WHERE created_at < %s::timestamptz - interval '1 second'", [moment]
         )
         return {str(row[0]) for row in rows}
 
 
-def _destroy(stage: Stage, database: str) -> None:
-    with stage.postgres[database].connect() as connection:
+def _destroy(environment: Environment, database: str) -> None:
+    with environment.postgres[database].connect() as connection:
         connection.execute("DELETE FROM users")
 
 
-def _kept(stage: Stage, database: str) -> bool:
-    return stage.postgres.is_running(database) and not stage.postgres.is_writable(database)
+def _kept(environment: Environment, database: str) -> bool:
+    return environment.postgres.is_running(database) and not environment.postgres.is_writable(database)

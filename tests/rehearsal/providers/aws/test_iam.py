@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.rehearsal.aws.world import ACCOUNT, ROLE, TRUST, make
+from tests.rehearsal.providers.aws.world import ACCOUNT, ROLE, TRUST, make
 
 
 def test_a_role_takes_aws_managed_and_inline_policies(world):

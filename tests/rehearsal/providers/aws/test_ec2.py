@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.rehearsal.aws.world import EAST, GROUP, ROLE, TRUST, VPC, change, make, remove, subnets, unique
+from tests.rehearsal.providers.aws.world import EAST, GROUP, ROLE, TRUST, VPC, change, make, remove, subnets, unique
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 

@@ -5,49 +5,49 @@ from __future__ import annotations
 from recovery import objectives
 from recovery.naming import database_identifier
 from recovery.objectives import Tier
-from rehearsal import acts
-from rehearsal.acts import Phases, Stagehand
 from rehearsal.assumptions import BY_TIER, PLANNED
+from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, TierOutcome, outcome_of
-from rehearsal.stage import Stage
-from rehearsal.verification import verify
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
 
 
-def failback(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
+def failback(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
     """Fail over unplanned, reseed what returned, switch over back, and give the other site its next database."""
-    phases = Phases(hand)
+    phases = Phases(reporter)
     with phases("build both sites"):
-        home, away = acts.build_both(stage, hand)
+        home, away = actions.build_both(environment, reporter)
     with phases("people use the platform"):
-        client = acts.people_near(stage, home)
-    disaster = stage.clock.now()
+        client = actions.people_near(environment, home)
+    disaster = environment.clock.now()
     with phases("the region is lost, and the other site leads"):
-        stage.lose_region(home)
-        steps, checks = acts.flip(stage, hand, away)
-        acts.wait_until_back(stage, client, disaster)
+        environment.lose_region(home)
+        steps, checks = actions.flip(environment, reporter, away)
+        actions.wait_until_back(environment, client, disaster)
     with phases("the region returns, is fenced and reseeded"):
-        stage.restore_region(home)
+        environment.restore_region(home)
         timeline = [str(entry) for entry in away.config.history]
-        steps += acts.apply(stage, hand, home, timeline=timeline)
-        steps += _reseed(stage, hand, home)
-    returned = stage.clock.now()
+        steps += actions.apply(environment, reporter, home, timeline=timeline)
+        steps += _reseed(environment, reporter, home)
+    returned = environment.clock.now()
     with phases("switchover back"):
-        steps += acts.switchover(stage, hand, away, home)
-        acts.wait_until_back(stage, client, returned)
+        steps += actions.switchover(environment, reporter, away, home)
+        actions.wait_until_back(environment, client, returned)
     with phases("the other site follows again"):
-        steps += _reseed(stage, hand, away)
+        steps += _reseed(environment, reporter, away)
     with phases("verify"):
-        checks = (*checks, *_order(stage, home, away), *verify(client, home.config.domain))
+        checks = (*checks, *_order(environment, home, away), *verify(client, home.config.domain))
         client.stop()
-    rows, missing = acts.rows_kept(stage, client, home)
+    rows, missing = actions.rows_kept(environment, client, home)
     late = [at for at in missing if at >= disaster]
     return Outcome(
         scenario="failback",
         engine=engine,
         tiers=tuple(_worst(client, tier, disaster, returned) for tier in objectives.TIERS),
-        crisis_events=acts.events_kept(stage, client, home),
+        crisis_events=actions.events_kept(environment, client, home),
         user_rows=rows,
         user_data_loss_seconds=max((disaster - at for at in missing), default=0.0),
         user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
@@ -65,10 +65,10 @@ def failback(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
     )
 
 
-def _reseed(stage: Stage, hand: Stagehand, site: SiteWorld) -> tuple[acts.StackStep, ...]:
+def _reseed(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[actions.StackStep, ...]:
     """Give a fenced site a new database, copied from the leader, and wait until it has caught up."""
-    steps = acts.apply(stage, hand, site, database=acts.seeded_at(site, len(site.config.history)))
-    stage.postgres.wait_caught_up(database_identifier(site.config.own_database))
+    steps = actions.apply(environment, reporter, site, database=actions.seeded_at(site, len(site.config.history)))
+    environment.postgres.wait_caught_up(database_identifier(site.config.own_database))
     return steps
 
 
@@ -79,11 +79,11 @@ def _worst(client: BlackBoxClient, tier: Tier, disaster: float, returned: float)
     return max(unplanned, planned, key=lambda found: found.outage_seconds)
 
 
-def _order(stage: Stage, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:
+def _order(environment: Environment, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:
     """Of all databases that there ever were, one takes writes, and the others are kept."""
     expected = database_identifier(home.config.own_database)
-    known = sorted(stage.databases(home) + stage.databases(away))
-    writable = [name for name in known if stage.postgres.is_writable(name)]
+    known = sorted(environment.databases(home) + environment.databases(away))
+    writable = [name for name in known if environment.postgres.is_writable(name)]
     return (
         Check("exactly one database takes writes", passed=writable == [expected], detail=", ".join(writable)),
         Check("every database is kept", passed=len(known) == 4, detail=", ".join(known)),

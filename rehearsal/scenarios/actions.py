@@ -12,9 +12,9 @@ from engine.deployment import Step
 from engine.up import PROGRAM_ROOT
 from recovery import objectives
 from recovery.naming import database_identifier, handover_key
+from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss, Outcome, StackStep
-from rehearsal.stage import Stage
 from rehearsal.world.client import BlackBoxClient
 
 WARM_UP_SECONDS = 45
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 600.0
 """Simulated seconds after which what has not come is reported as missing."""
 
 
-class Stagehand(Protocol):
+class Reporter(Protocol):
     """Who shows what is going on."""
 
     def phase(self, text: str) -> None:
@@ -43,68 +43,70 @@ class Stagehand(Protocol):
         ...
 
 
-Scenario = Callable[[Stage, Stagehand, str], Outcome]
+Scenario = Callable[[Environment, Reporter, str], Outcome]
 
 
 class Phases:
     """Wall-clock seconds by phase."""
 
-    def __init__(self, hand: Stagehand) -> None:
-        self._hand = hand
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str) -> Generator[None]:
         """Time a phase and announce it."""
-        self._hand.phase(name)
+        self._reporter.phase(name)
         began = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - began
 
 
-def build_both(stage: Stage, hand: Stagehand, root: Path = PROGRAM_ROOT) -> tuple[SiteWorld, SiteWorld]:
+def build_both(environment: Environment, reporter: Reporter, root: Path = PROGRAM_ROOT) -> tuple[SiteWorld, SiteWorld]:
     """Provision both sites from their committed stack files; the second needs the first one's zone."""
-    first = stage.account.add_site(root / "Pulumi.primary.yaml")
-    made = stage.account.up(first, on_step=hand.step)
-    hand.say(f"primary in {first.region}: {len(made.steps)} steps")
-    second = stage.account.add_site(root / "Pulumi.secondary.yaml")
+    first = environment.account.add_site(root / "Pulumi.primary.yaml")
+    made = environment.account.up(first, on_step=reporter.step)
+    reporter.say(f"primary in {first.region}: {len(made.steps)} steps")
+    second = environment.account.add_site(root / "Pulumi.secondary.yaml")
     second.file.set("lifeline:zoneId", made.outputs["zoneId"])
     second.file.save()
-    followed = stage.account.up(second, on_step=hand.step)
-    hand.say(f"secondary in {second.region}: {len(followed.steps)} steps")
+    followed = environment.account.up(second, on_step=reporter.step)
+    reporter.say(f"secondary in {second.region}: {len(followed.steps)} steps")
     balancers = {"primary": made.outputs["loadBalancer"], "secondary": followed.outputs["loadBalancer"]}
-    stage.open_doors(balancers, str(made.outputs["zoneId"]))
+    environment.open_doors(balancers, str(made.outputs["zoneId"]))
     return first, second
 
 
-def people_near(stage: Stage, site: SiteWorld) -> BlackBoxClient:
+def people_near(environment: Environment, site: SiteWorld) -> BlackBoxClient:
     """People who begin to use the platform, once the health checks have made up their minds."""
-    stage.clock.sleep(WARM_UP_SECONDS)
-    client = stage.client(site)
-    stage.clock.sleep(LOAD_SECONDS)
+    environment.clock.sleep(WARM_UP_SECONDS)
+    client = environment.client(site)
+    environment.clock.sleep(LOAD_SECONDS)
     return client
 
 
-def apply(stage: Stage, hand: Stagehand, site: SiteWorld, **changes: Any) -> tuple[StackStep, ...]:
+def apply(environment: Environment, reporter: Reporter, site: SiteWorld, **changes: Any) -> tuple[StackStep, ...]:
     """Edit a site's stack file and run `up`: what an engineer does, and all that one does."""
     for key, value in changes.items():
         site.file.set(f"lifeline:{key}", value)
     site.file.save()
     edit = ", ".join(f"{key}: {value}" for key, value in changes.items()) or "no edit"
-    done = stage.account.up(site, on_step=hand.step)
-    hand.say(f"Pulumi.{site.name}.yaml: {edit}: {len(done.steps)} steps")
+    done = environment.account.up(site, on_step=reporter.step)
+    reporter.say(f"Pulumi.{site.name}.yaml: {edit}: {len(done.steps)} steps")
     return tuple(StackStep(site.name, step.op, step.type, step.name) for step in done.steps)
 
 
-def flip(stage: Stage, hand: Stagehand, survivor: SiteWorld) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
+def flip(
+    environment: Environment, reporter: Reporter, survivor: SiteWorld
+) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
     """The recovery itself: one appended line and `up`, then `up` again, which must find nothing to do."""
-    hand.say(f"Pulumi.{survivor.name}.yaml: lifeline:timeline gets one more entry, {survivor.config.own_database}")
+    reporter.say(f"Pulumi.{survivor.name}.yaml: lifeline:timeline gets one more entry, {survivor.config.own_database}")
     survivor.file.append_to_timeline(str(survivor.config.own_database))
     survivor.file.save()
     before = survivor.aws.clients.calls.copy()
-    done = stage.account.up(survivor, on_step=hand.step)
+    done = environment.account.up(survivor, on_step=reporter.step)
     calls = survivor.aws.clients.calls - before
-    again = stage.account.up(survivor, on_step=hand.step)
+    again = environment.account.up(survivor, on_step=reporter.step)
     elsewhere = sorted(
         f"{service} {operation} in {region}" for service, operation, region in calls if region != survivor.region
     )
@@ -118,15 +120,17 @@ def flip(stage: Stage, hand: Stagehand, survivor: SiteWorld) -> tuple[tuple[Stac
     return tuple(StackStep(survivor.name, step.op, step.type, step.name) for step in done.steps), checks
 
 
-def drained(stage: Stage, epoch: int, region: str) -> Mapping[str, Any] | None:
+def drained(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
     """Wait for the token that a draining site leaves in the ledger; None if it does not come."""
-    ledger = stage.account.ledger
+    ledger = environment.account.ledger
     assert ledger is not None, "a site was added, and the ledger with it"
-    until(stage, lambda: ledger.get(region, handover_key(epoch)) is not None)
+    until(environment, lambda: ledger.get(region, handover_key(epoch)) is not None)
     return ledger.get(region, handover_key(epoch))
 
 
-def switchover(stage: Stage, hand: Stagehand, leader: SiteWorld, taker: SiteWorld) -> tuple[StackStep, ...]:
+def switchover(
+    environment: Environment, reporter: Reporter, leader: SiteWorld, taker: SiteWorld
+) -> tuple[StackStep, ...]:
     """A planned change of leader: drain the one, let the other take over, tell the first one.
 
     Raises:
@@ -134,11 +138,11 @@ def switchover(stage: Stage, hand: Stagehand, leader: SiteWorld, taker: SiteWorl
     """
     timeline = [str(entry) for entry in leader.config.history]
     ending, beginning = len(timeline), [*timeline, str(taker.config.own_database)]
-    steps = apply(stage, hand, leader, switchover={"drain": ending})
-    token = drained(stage, ending, taker.region)
-    hand.say(f"drained: {token['position'] if token else 'no position was recorded'}")
-    steps += apply(stage, hand, taker, timeline=beginning, switchover={"take": ending + 1})
-    return steps + apply(stage, hand, leader, timeline=beginning)
+    steps = apply(environment, reporter, leader, switchover={"drain": ending})
+    token = drained(environment, ending, taker.region)
+    reporter.say(f"drained: {token['position'] if token else 'no position was recorded'}")
+    steps += apply(environment, reporter, taker, timeline=beginning, switchover={"take": ending + 1})
+    return steps + apply(environment, reporter, leader, timeline=beginning)
 
 
 def seeded_at(site: SiteWorld, epoch: int) -> dict[str, Any]:
@@ -146,38 +150,40 @@ def seeded_at(site: SiteWorld, epoch: int) -> dict[str, Any]:
     return {**site.file.config["lifeline:database"], "seeded": epoch}
 
 
-def until(stage: Stage, holds: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> float:
+def until(environment: Environment, holds: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> float:
     """Wait until something holds; the simulated seconds that it took, infinite if it did not come to hold."""
-    began = stage.clock.now()
+    began = environment.clock.now()
     while not holds():
-        if stage.clock.now() - began > patience:
+        if environment.clock.now() - began > patience:
             return float("inf")
-        stage.clock.sleep(0.5)
-    return stage.clock.now() - began
+        environment.clock.sleep(0.5)
+    return environment.clock.now() - began
 
 
-def wait_until_back(stage: Stage, client: BlackBoxClient, disaster: float, patience: float = PATIENCE_SECONDS) -> None:
+def wait_until_back(
+    environment: Environment, client: BlackBoxClient, disaster: float, patience: float = PATIENCE_SECONDS
+) -> None:
     """Wait until every tier answered for a while without a failure, or until patience (simulated seconds) is over."""
 
     def back(tier: str) -> bool:
         outage = client.outage(tier, disaster)
-        return stage.clock.now() - disaster > outage + SETTLE_SECONDS
+        return environment.clock.now() - disaster > outage + SETTLE_SECONDS
 
-    deadline = stage.clock.now() + patience
-    while stage.clock.now() < deadline and not all(back(tier.name) for tier in objectives.TIERS):
-        stage.clock.sleep(2)
+    deadline = environment.clock.now() + patience
+    while environment.clock.now() < deadline and not all(back(tier.name) for tier in objectives.TIERS):
+        environment.clock.sleep(2)
 
 
-def events_kept(stage: Stage, client: BlackBoxClient, survivor: SiteWorld) -> Loss:
+def events_kept(environment: Environment, client: BlackBoxClient, survivor: SiteWorld) -> Loss:
     """Crisis events that people were told are noted, and those that the surviving region's ledger has."""
-    assert stage.account.ledger is not None, "a site was added, and the ledger with it"
-    present = {str(item["pk"]) for item in stage.account.ledger.scan(survivor.region)}
+    assert environment.account.ledger is not None, "a site was added, and the ledger with it"
+    present = {str(item["pk"]) for item in environment.account.ledger.scan(survivor.region)}
     told = [event.id for event in client.events]
     return Loss(len(told), sum(f"event#{id_}" in present for id_ in told))
 
 
-def rows_kept(stage: Stage, client: BlackBoxClient, survivor: SiteWorld) -> tuple[Loss, list[float]]:
+def rows_kept(environment: Environment, client: BlackBoxClient, survivor: SiteWorld) -> tuple[Loss, list[float]]:
     """User rows that people were told are kept, those that the new leader has, and when the missing ones were told."""
-    present = stage.rows(database_identifier(survivor.config.own_database))
+    present = environment.rows(database_identifier(survivor.config.own_database))
     missing = [user.at for user in client.users if user.id not in present]
     return Loss(len(client.users), len(client.users) - len(missing)), missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rehearsal.aws.world import EAST, ZONE, change, make, remove, unique
+from tests.rehearsal.providers.aws.world import EAST, ZONE, change, make, remove, unique
 
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"

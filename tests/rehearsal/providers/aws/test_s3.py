@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.rehearsal.aws.world import BUCKET, OBJECT, WEST, make, remove, unique, urn
+from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, WEST, make, remove, unique, urn
 
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 

@@ -75,7 +75,7 @@ class DatabaseEffects:
             self._servers.kill(str(outputs["identifier"]))
 
 
-class Stage:
+class Environment:
     """Everything but the plot. Leaves nothing behind when it is closed, whatever happened on it.
 
     Args:

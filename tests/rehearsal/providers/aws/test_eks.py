@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.providers.backend import Unsupported
 from rehearsal.world.faults import RegionUnavailable
-from tests.rehearsal.aws.world import ACCOUNT, EAST, ROLE, TRUST, WEST, change, make, remove, subnets, unique
+from tests.rehearsal.providers.aws.world import ACCOUNT, EAST, ROLE, TRUST, WEST, change, make, remove, subnets, unique
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ADDON = "aws:eks/addon:Addon"

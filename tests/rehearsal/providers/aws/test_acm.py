@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.providers.backend import Unsupported
-from tests.rehearsal.aws.world import make, unique
+from tests.rehearsal.providers.aws.world import make, unique
 
 
 def test_a_certificate_asks_for_the_same_record_in_both_regions_and_once_for_its_wildcard(world):

@@ -6,7 +6,19 @@ import pytest
 
 from rehearsal.providers.aws.rds import InvalidDatabaseState
 from rehearsal.world.faults import RegionUnavailable
-from tests.rehearsal.aws.world import ACCOUNT, EAST, GROUP, VPC, WEST, change, make, remove, subnets, unique, urn
+from tests.rehearsal.providers.aws.world import (
+    ACCOUNT,
+    EAST,
+    GROUP,
+    VPC,
+    WEST,
+    change,
+    make,
+    remove,
+    subnets,
+    unique,
+    urn,
+)
 
 INSTANCE = "aws:rds/instance:Instance"
 

@@ -9,7 +9,7 @@ import pytest
 
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Unsupported
-from tests.rehearsal.aws.world import ACCOUNT, EAST, WEST, WITNESS, make, remove, unique, urn
+from tests.rehearsal.providers.aws.world import ACCOUNT, EAST, WEST, WITNESS, make, remove, unique, urn
 
 TABLE = "aws:dynamodb/table:Table"
 ITEM = "aws:dynamodb/tableItem:TableItem"

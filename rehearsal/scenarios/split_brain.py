@@ -6,11 +6,11 @@ import uuid
 
 from recovery import objectives
 from recovery.naming import claim_key, database_identifier
-from rehearsal import acts
-from rehearsal.acts import Phases, Stagehand
+from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome, outcome_of
-from rehearsal.stage import Stage
-from rehearsal.verification import verify
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.verification import verify
 from rehearsal.world.loopback import Request
 
 FENCED_WITHIN_SECONDS = 10
@@ -19,39 +19,39 @@ WATCH_SECONDS = 90
 """How long the returned site is watched: longer than its health checks need to find it well. Simulated."""
 
 
-def split_brain(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
+def split_brain(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
     """Lose a region, flip, bring the region back, run its old configuration, and see who is heard."""
-    phases = Phases(hand)
+    phases = Phases(reporter)
     with phases("build both sites"):
-        old, leader = acts.build_both(stage, hand)
+        old, leader = actions.build_both(environment, reporter)
     with phases("people use the platform"):
-        client = acts.people_near(stage, old)
-    disaster = stage.clock.now()
+        client = actions.people_near(environment, old)
+    disaster = environment.clock.now()
     with phases("the region is lost, and the other site leads"):
-        stage.lose_region(old)
-        steps, checks = acts.flip(stage, hand, leader)
-        acts.wait_until_back(stage, client, disaster)
+        environment.lose_region(old)
+        steps, checks = actions.flip(environment, reporter, leader)
+        actions.wait_until_back(environment, client, disaster)
     with phases("the region returns as it was"):
-        began = stage.clock.now()
-        stage.restore_region(old)
-        acts.until(stage, lambda: not stage.postgres.is_writable(_database(old)))
-        fenced = stage.clock.now() - began
-        hand.say(f"{_database(old)} is read-only after {fenced:.1f} s")
-        stale = stage.account.up(old, on_step=hand.step)
-        stage.clock.sleep(WATCH_SECONDS)
+        began = environment.clock.now()
+        environment.restore_region(old)
+        actions.until(environment, lambda: not environment.postgres.is_writable(_database(old)))
+        fenced = environment.clock.now() - began
+        reporter.say(f"{_database(old)} is read-only after {fenced:.1f} s")
+        stale = environment.account.up(old, on_step=reporter.step)
+        environment.clock.sleep(WATCH_SECONDS)
     with phases("verify"):
         checks = (*checks, *verify(client, leader.config.domain))
-        returned = stage.clock.now()
-        refused = _write_at(stage, old.name)
+        returned = environment.clock.now()
+        refused = _write_at(environment, old.name)
         client.stop()
-    rows, missing = acts.rows_kept(stage, client, leader)
-    assert stage.account.ledger is not None, "a site was added, and the ledger with it"
-    claim = stage.account.ledger.get(old.region, claim_key(2)) or {}
+    rows, missing = actions.rows_kept(environment, client, leader)
+    assert environment.account.ledger is not None, "a site was added, and the ledger with it"
+    claim = environment.account.ledger.get(old.region, claim_key(2)) or {}
     return Outcome(
         scenario="split-brain",
         engine=engine,
         tiers=tuple(outcome_of(tier, client.outage(tier.name, disaster, returned)) for tier in objectives.TIERS),
-        crisis_events=acts.events_kept(stage, client, leader),
+        crisis_events=actions.events_kept(environment, client, leader),
         user_rows=rows,
         user_data_loss_seconds=max((disaster - at for at in missing), default=0.0),
         user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
@@ -76,14 +76,14 @@ def split_brain(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
     )
 
 
-def _database(site: acts.SiteWorld) -> str:
+def _database(site: actions.SiteWorld) -> str:
     return database_identifier(site.config.own_database)
 
 
-def _write_at(stage: Stage, site: str) -> bool:
+def _write_at(environment: Environment, site: str) -> bool:
     """Whether a site's own services refuse a write, whatever DNS says."""
     user = f"stray-{uuid.uuid4()}"
-    reply = stage.platforms[site].answer(Request("POST", "/api/users", body={"id": user}))
+    reply = environment.platforms[site].answer(Request("POST", "/api/users", body={"id": user}))
     return reply.status >= 400
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rehearsal.aws.world import EAST, WEST, make, remove, unique
+from tests.rehearsal.providers.aws.world import EAST, WEST, make, remove, unique
 
 
 def test_a_secret_and_its_value_are_in_both_regions(world):

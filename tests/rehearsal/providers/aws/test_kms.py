@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.rehearsal.aws.world import ACCOUNT, make, unique
+from tests.rehearsal.providers.aws.world import ACCOUNT, make, unique
 
 
 def test_a_key_rotates_and_is_found_by_its_alias(world):

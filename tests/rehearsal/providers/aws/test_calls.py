@@ -12,7 +12,7 @@ from rehearsal.providers.aws.registry import ADAPTERS
 from rehearsal.providers.aws.translate import UnknownProperty
 from rehearsal.providers.backend import Unsupported
 from rehearsal.world.faults import RegionUnavailable
-from tests.rehearsal.aws.world import (
+from tests.rehearsal.providers.aws.world import (
     ACCOUNT,
     BUCKET,
     EAST,

@@ -15,9 +15,9 @@ from engine.replacement import changed_keys, forced_paths
 from engine.state import Resource, State
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.server import refreshed
-from tests.rehearsal.aws.test_dynamodb import ITEM, TABLE, claim, strong_table
-from tests.rehearsal.aws.test_rds import INSTANCE, Databases
-from tests.rehearsal.aws.world import BUCKET, OBJECT, WEST, make, unique, urn
+from tests.rehearsal.providers.aws.test_dynamodb import ITEM, TABLE, claim, strong_table
+from tests.rehearsal.providers.aws.test_rds import INSTANCE, Databases
+from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, WEST, make, unique, urn
 
 
 class Killed(BaseException):

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from recovery import objectives
 from recovery.naming import database_identifier
-from rehearsal import acts
-from rehearsal.acts import Phases, Stagehand
 from rehearsal.assumptions import PLANNED
+from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome, outcome_of
-from rehearsal.stage import Stage
-from rehearsal.verification import verify
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.verification import verify
 
 
-def switchover(stage: Stage, hand: Stagehand, engine: str) -> Outcome:
+def switchover(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
     """Build both sites, hand over from the leading one to the other, and give the first one its next database."""
-    phases = Phases(hand)
+    phases = Phases(reporter)
     with phases("build both sites"):
-        leader, taker = acts.build_both(stage, hand)
+        leader, taker = actions.build_both(environment, reporter)
     with phases("people use the platform"):
-        client = acts.people_near(stage, leader)
-    began = stage.clock.now()
+        client = actions.people_near(environment, leader)
+    began = environment.clock.now()
     with phases("switchover"):
-        steps = acts.switchover(stage, hand, leader, taker)
+        steps = actions.switchover(environment, reporter, leader, taker)
     with phases("until everything is back"):
-        acts.wait_until_back(stage, client, began)
+        actions.wait_until_back(environment, client, began)
     with phases("the first site follows"):
-        steps += acts.apply(stage, hand, leader, database=acts.seeded_at(leader, 2))
+        steps += actions.apply(environment, reporter, leader, database=actions.seeded_at(leader, 2))
         follower = database_identifier(leader.config.own_database)
-        stage.postgres.wait_caught_up(follower)
+        environment.postgres.wait_caught_up(follower)
     with phases("verify"):
         checks = verify(client, taker.config.domain)
         client.stop()
-    rows, missing = acts.rows_kept(stage, client, taker)
+    rows, missing = actions.rows_kept(environment, client, taker)
     old = database_identifier(leader.config.history[0])
     return Outcome(
         scenario="switchover",
         engine=engine,
         tiers=tuple(outcome_of(tier, client.outage(tier.name, began), PLANNED[tier.name]) for tier in objectives.TIERS),
-        crisis_events=acts.events_kept(stage, client, taker),
+        crisis_events=actions.events_kept(environment, client, taker),
         user_rows=rows,
         user_data_loss_seconds=max((began - at for at in missing), default=0.0),
         user_data_rpo_seconds=1,
         steps=steps,
         checks=(
             Check("no user row is lost", passed=not rows.lost, detail=f"{rows.lost} of {rows.acknowledged}"),
-            Check("the old leader takes no writes", passed=not stage.postgres.is_writable(old), detail=old),
+            Check("the old leader takes no writes", passed=not environment.postgres.is_writable(old), detail=old),
             Check(
                 "the first site follows the new leader",
-                passed=not stage.postgres.is_writable(follower) and stage.postgres.is_running(follower),
+                passed=not environment.postgres.is_writable(follower) and environment.postgres.is_running(follower),
                 detail=follower,
             ),
             *checks,

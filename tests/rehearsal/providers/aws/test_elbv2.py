@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.providers.backend import Unsupported
-from tests.rehearsal.aws.world import make, remove, subnets, unique
+from tests.rehearsal.providers.aws.world import make, remove, subnets, unique
 
 
 def test_a_load_balancer_sends_each_path_to_its_group(world):

@@ -15,14 +15,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from rehearsal.acts import Scenario
-from rehearsal.database_loss import database_loss
-from rehearsal.failback import failback
-from rehearsal.region_loss import region_loss
+from rehearsal.environment import SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
-from rehearsal.split_brain import split_brain
-from rehearsal.stage import SPEED, Stage
-from rehearsal.switchover import switchover
+from rehearsal.scenarios.actions import Scenario
+from rehearsal.scenarios.database_loss import database_loss
+from rehearsal.scenarios.failback import failback
+from rehearsal.scenarios.region_loss import region_loss
+from rehearsal.scenarios.split_brain import split_brain
+from rehearsal.scenarios.switchover import switchover
 
 SCENARIOS: dict[str, Scenario] = {
     "region-loss": region_loss,
@@ -95,9 +95,9 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
             Display(console) as display,
-            Stage(Path(folder), engine=chosen) as stage,
+            Environment(Path(folder), engine=chosen) as environment,
         ):
-            outcome = SCENARIOS[name](stage, display, chosen)
+            outcome = SCENARIOS[name](environment, display, chosen)
     except KeyboardInterrupt:
         console.print("interrupted; everything was cleaned up")
         return 1
