@@ -17,8 +17,9 @@ from pulumi.automation.events import EngineEvent, OpType
 
 from engine.deployment import Step
 from engine.monitor import DeploymentError
+from engine.program import PROGRAM_ROOT
 from engine.registration import STACK_TYPE, type_of
-from engine.up import PROGRAM_ROOT, UpResult
+from engine.up import UpResult
 
 _DEFAULT_PROVIDER = "::default_"
 _OPERATIONS = {

@@ -19,10 +19,10 @@ from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 from engine.client import GrpcProvider
 from engine.deployment import Deployment, Step
 from engine.monitor import DeploymentError, EngineLog, Monitor
+from engine.program import PROGRAM_ROOT
 from engine.state import State
 from recovery.naming import PROJECT
 
-PROGRAM_ROOT = Path(__file__).resolve().parents[1]
 _WORKERS = 64
 """Registrations wait inside a worker until their resource is made; too few would make a wide graph narrow."""
 

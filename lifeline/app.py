@@ -61,9 +61,10 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
 ) -> None:
     """Show the exact steps between a stack's configuration and another timeline."""
+    from engine.program import steps_to
     from lifeline import rendering
 
-    steps = rendering.steps_to(project_root(), stack, entries(timeline) or [])
+    steps = steps_to(project_root(), stack, entries(timeline) or [])
     print(rendering.steps_as_json(steps) if as_json else rendering.steps_as_text(steps))
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import runpy
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.deployment import Step
-from engine.diff import in_order, steps_between
-from engine.recorder import record
+from engine.diff import in_order
+from engine.program import checked_config, recorded
 from engine.registration import STACK_TYPE, Registration
-from stacks.config import parse
-from stacks.stackfile import StackFile, with_timeline
-
-
-def checked_config(root: Path, stack: str, timeline: Sequence[str] | None = None) -> dict[str, Any]:
-    """A stack's configuration with, if one is given, another timeline.
-
-    Raises:
-        StackFileError: if the stack file cannot be read.
-        ConfigError: with every mistake in it.
-    """
-    config = with_timeline(StackFile(root / f"Pulumi.{stack}.yaml").config, timeline)
-    parse(config, stack=stack)
-    return config
-
-
-def recorded(root: Path, stack: str, config: Mapping[str, Any]) -> list[Registration]:
-    """What a stack's program registers."""
-    return record(lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"), stack=stack, config=config)
 
 
 def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) -> str:
@@ -79,19 +57,6 @@ def kubernetes_object(entry: Registration) -> dict[str, Any]:
     return {key: entry.inputs[key] for key in first} | {
         key: value for key, value in entry.printable_inputs().items() if key not in first
     }
-
-
-def steps_to(root: Path, stack: str, timeline: Sequence[str]) -> list[Step]:
-    """The steps from a stack's configuration to another timeline. The two recordings are made side by side.
-
-    Raises:
-        StackFileError: if the stack file cannot be read.
-        ConfigError: with every mistake in it.
-    """
-    here, there = checked_config(root, stack), checked_config(root, stack, timeline)
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("fork")) as pool:
-        other = pool.submit(recorded, root, stack, there)
-        return steps_between(recorded(root, stack, here), other.result())
 
 
 def steps_as_json(steps: Sequence[Step]) -> str:

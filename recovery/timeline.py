@@ -1,7 +1,7 @@
 """The timeline: which database led in which epoch, and what follows from it.
 
 Pure rules, no Pulumi. The timeline is a list of database ids; entry `n` (counted from 1) is the leader of epoch `n`.
-Everything a recovery changes is derived from this list and the id of the database at hand.
+Everything a recovery changes is derived from this list and a database's id.
 """
 
 from __future__ import annotations

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pulumi_aws as aws
 
+from engine.program import PROGRAM_ROOT, checked_config, recorded
 from engine.recorder import record
-from engine.up import PROGRAM_ROOT
-from lifeline.rendering import checked_config, recorded
 
 RUNS = 9
 

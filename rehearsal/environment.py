@@ -86,6 +86,7 @@ class Environment:
 
     def __init__(self, folder: Path, *, engine: str, speed: float = SPEED) -> None:
         self._exit = contextlib.ExitStack()
+        self.engine = engine
         self.faults = FaultSwitch()
         self.clock = ScaledClock(speed)
         with contextlib.ExitStack() as guard:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 from engine import up as in_process
 from engine.deployment import Step
 from engine.monitor import DeploymentError
+from engine.program import PROGRAM_ROOT
 from engine.pulumi_cli import PulumiEngine
 from engine.up import UpResult
 from rehearsal.providers.aws.backend import AwsBackend
@@ -191,7 +192,7 @@ class OfflineAccount:
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "rehearsal.providers.eks"],
-                cwd=in_process.PROGRAM_ROOT,
+                cwd=PROGRAM_ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

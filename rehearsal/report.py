@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from recovery.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
-from rehearsal.assumptions import BY_TIER, Assumption
+from rehearsal.assumptions import Assumption
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,6 @@ class Outcome:
             and all(check.passed for check in self.checks)
         )
         return "kept" if kept else "broken"
-
-
-def outcome_of(tier: Tier, measured_seconds: float, assumptions: tuple[Assumption, ...] | None = None) -> TierOutcome:
-    """A tier's outcome with the assumptions that belong to it; by default those of an unplanned flip."""
-    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name] if assumptions is None else assumptions)
 
 
 def as_json(outcome: Outcome) -> str:

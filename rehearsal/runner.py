@@ -17,20 +17,8 @@ from engine.deployment import Step
 from engine.monitor import DeploymentError
 from rehearsal.environment import SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
-from rehearsal.scenarios.actions import Scenario
-from rehearsal.scenarios.database_loss import database_loss
-from rehearsal.scenarios.failback import failback
-from rehearsal.scenarios.region_loss import region_loss
-from rehearsal.scenarios.split_brain import split_brain
-from rehearsal.scenarios.switchover import switchover
+from rehearsal.scenarios import SCENARIOS
 
-SCENARIOS: dict[str, Scenario] = {
-    "region-loss": region_loss,
-    "switchover": switchover,
-    "database-loss": database_loss,
-    "failback": failback,
-    "split-brain": split_brain,
-}
 NAMES = tuple(SCENARIOS)
 ENGINES = ("auto", "pulumi", "in-process")
 
@@ -97,7 +85,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
             Display(console) as display,
             Environment(Path(folder), engine=chosen) as environment,
         ):
-            outcome = SCENARIOS[name](environment, display, chosen)
+            outcome = SCENARIOS[name](environment, display)
     except KeyboardInterrupt:
         console.print("interrupted; everything was cleaned up")
         return 1

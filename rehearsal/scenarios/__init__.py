@@ -1,1 +1,18 @@
 """The scenarios of the plan, one module each, and the actions that they share."""
+
+from __future__ import annotations
+
+from rehearsal.scenarios.actions import Scenario
+from rehearsal.scenarios.database_loss import database_loss
+from rehearsal.scenarios.failback import failback
+from rehearsal.scenarios.region_loss import region_loss
+from rehearsal.scenarios.split_brain import split_brain
+from rehearsal.scenarios.switchover import switchover
+
+SCENARIOS: dict[str, Scenario] = {
+    "region-loss": region_loss,
+    "switchover": switchover,
+    "database-loss": database_loss,
+    "failback": failback,
+    "split-brain": split_brain,
+}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.deployment import Step
-from engine.up import PROGRAM_ROOT
+from engine.program import PROGRAM_ROOT
 from recovery import objectives
 from recovery.naming import database_identifier, handover_key
+from rehearsal.assumptions import BY_TIER, Assumption
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Loss, Outcome, StackStep
+from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome
 from rehearsal.world.client import BlackBoxClient
 
 WARM_UP_SECONDS = 45
@@ -43,7 +45,7 @@ class Reporter(Protocol):
         ...
 
 
-Scenario = Callable[[Environment, Reporter, str], Outcome]
+Scenario = Callable[[Environment, Reporter], Outcome]
 
 
 class Phases:
@@ -62,12 +64,12 @@ class Phases:
         self.seconds[name] = time.perf_counter() - began
 
 
-def build_both(environment: Environment, reporter: Reporter, root: Path = PROGRAM_ROOT) -> tuple[SiteWorld, SiteWorld]:
+def build_both(environment: Environment, reporter: Reporter) -> tuple[SiteWorld, SiteWorld]:
     """Provision both sites from their committed stack files; the second needs the first one's zone."""
-    first = environment.account.add_site(root / "Pulumi.primary.yaml")
+    first = environment.account.add_site(PROGRAM_ROOT / "Pulumi.primary.yaml")
     made = environment.account.up(first, on_step=reporter.step)
     reporter.say(f"primary in {first.region}: {len(made.steps)} steps")
-    second = environment.account.add_site(root / "Pulumi.secondary.yaml")
+    second = environment.account.add_site(PROGRAM_ROOT / "Pulumi.secondary.yaml")
     second.file.set("lifeline:zoneId", made.outputs["zoneId"])
     second.file.save()
     followed = environment.account.up(second, on_step=reporter.step)
@@ -120,7 +122,7 @@ def flip(
     return tuple(StackStep(survivor.name, step.op, step.type, step.name) for step in done.steps), checks
 
 
-def drained(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
+def handover_record(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
     """Wait for the token that a draining site leaves in the ledger; None if it does not come."""
     ledger = environment.account.ledger
     assert ledger is not None, "a site was added, and the ledger with it"
@@ -139,7 +141,7 @@ def switchover(
     timeline = [str(entry) for entry in leader.config.history]
     ending, beginning = len(timeline), [*timeline, str(taker.config.own_database)]
     steps = apply(environment, reporter, leader, switchover={"drain": ending})
-    token = drained(environment, ending, taker.region)
+    token = handover_record(environment, ending, taker.region)
     reporter.say(f"drained: {token['position'] if token else 'no position was recorded'}")
     steps += apply(environment, reporter, taker, timeline=beginning, switchover={"take": ending + 1})
     return steps + apply(environment, reporter, leader, timeline=beginning)
@@ -174,16 +176,80 @@ def wait_until_back(
         environment.clock.sleep(2)
 
 
-def events_kept(environment: Environment, client: BlackBoxClient, survivor: SiteWorld) -> Loss:
-    """Crisis events that people were told are noted, and those that the surviving region's ledger has."""
-    assert environment.account.ledger is not None, "a site was added, and the ledger with it"
-    present = {str(item["pk"]) for item in environment.account.ledger.scan(survivor.region)}
-    told = [event.id for event in client.events]
-    return Loss(len(told), sum(f"event#{id_}" in present for id_ in told))
+@dataclass(frozen=True)
+class Losses:
+    """Data that was acknowledged to clients, compared with the data that the leading site has."""
+
+    crisis_events: Loss
+    user_rows: Loss
+    missing_rows: tuple[float, ...]
+    """When each lost user row was acknowledged. Simulated seconds."""
+
+    def oldest_missing(self, at: float) -> float:
+        """The age, at a moment, of the oldest lost user row; 0 if none was lost."""
+        return max((at - acknowledged for acknowledged in self.missing_rows), default=0.0)
 
 
-def rows_kept(environment: Environment, client: BlackBoxClient, survivor: SiteWorld) -> tuple[Loss, list[float]]:
-    """User rows that people were told are kept, those that the new leader has, and when the missing ones were told."""
-    present = environment.rows(database_identifier(survivor.config.own_database))
-    missing = [user.at for user in client.users if user.id not in present]
-    return Loss(len(client.users), len(client.users) - len(missing)), missing
+def losses(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
+    """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
+    assert environment.account.ledger is not None, "the account has sites, and so a ledger"
+    stored = {str(item["pk"]) for item in environment.account.ledger.scan(leader.region)}
+    events = [event.id for event in client.events]
+    rows = environment.rows(database_identifier(leader.config.own_database))
+    missing = tuple(user.at for user in client.users if user.id not in rows)
+    return Losses(
+        Loss(len(events), sum(f"event#{id_}" in stored for id_ in events)),
+        Loss(len(client.users), len(client.users) - len(missing)),
+        missing,
+    )
+
+
+def tier_outcomes(
+    client: BlackBoxClient,
+    began: float,
+    assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
+    ended: float = math.inf,
+) -> tuple[TierOutcome, ...]:
+    """Each tier's outage between two moments (simulated seconds), with the terms that are assumed for it."""
+    return tuple(
+        TierOutcome(tier, client.outage(tier.name, began, ended), assumptions[tier.name]) for tier in objectives.TIERS
+    )
+
+
+def outcome(
+    scenario: str,
+    environment: Environment,
+    *,
+    tiers: tuple[TierOutcome, ...],
+    losses: Losses,
+    writes_ended: float,
+    steps: tuple[StackStep, ...],
+    checks: tuple[Check, ...],
+    phases: Phases,
+    user_data_rpo_seconds: int = objectives.RPO_USER_DATA_SECONDS,
+) -> Outcome:
+    """The outcome of a scenario.
+
+    Args:
+        scenario: its name.
+        environment: where it was played.
+        tiers: the outage of each tier.
+        losses: what was lost of the acknowledged data.
+        writes_ended: the moment from which the age of lost user rows is counted. Simulated seconds.
+        steps: every step of every stack.
+        checks: the scenario's own checks and the plan's.
+        phases: the wall-clock time of each phase.
+        user_data_rpo_seconds: the limit for the age of a lost user row.
+    """
+    return Outcome(
+        scenario=scenario,
+        engine=environment.engine,
+        tiers=tiers,
+        crisis_events=losses.crisis_events,
+        user_rows=losses.user_rows,
+        user_data_loss_seconds=losses.oldest_missing(writes_ended),
+        user_data_rpo_seconds=user_data_rpo_seconds,
+        steps=steps,
+        checks=checks,
+        phases=phases.seconds,
+    )

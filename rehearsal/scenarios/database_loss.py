@@ -1,20 +1,19 @@
-"""Scenario 2 of the plan: the data is destroyed, in the replica as well, and comes back from a moment before."""
+"""Scenario 2 of the plan: all users are deleted, in the replica as well, and restored from an earlier moment."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.assumptions import RESTORED
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome, outcome_of
+from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.verification import verify
 
 
-def database_loss(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
+def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     """Back up, let a bad migration delete every user, stop writes, restore in place, and reseed the other site."""
     phases = Phases(reporter)
     with phases("build both sites"):
@@ -27,17 +26,17 @@ def database_loss(environment: Environment, reporter: Reporter, engine: str) -> 
         expected = _rows_before(environment, old, before)
         environment.clock.sleep(actions.LOAD_SECONDS)
     disaster = environment.clock.now()
-    with phases("every user is deleted, and the replica follows"):
-        _destroy(environment, old)
+    with phases("every user is deleted, in the replica as well"):
+        _delete_users(environment, old)
         actions.until(environment, lambda: not environment.rows(replica) & expected)
         steps = actions.apply(environment, reporter, home, switchover={"drain": 1})
-        actions.drained(environment, 1, home.region)
+        actions.handover_record(environment, 1, home.region)
         stopped = environment.clock.now()
     with phases("restore in place"):
-        restored = {**actions.seeded_at(home, 2), "restores": [{"epoch": 2, "pointInTime": before}]}
-        timeline = [str(entry) for entry in home.config.history] + [f"{home.name}-2"]
-        steps += actions.apply(environment, reporter, home, timeline=timeline, database=restored)
-        found = environment.rows(database_identifier(home.config.own_database))
+        database = {**actions.seeded_at(home, 2), "restores": [{"epoch": 2, "pointInTime": before}]}
+        timeline = [*map(str, home.config.history), f"{home.name}-2"]
+        steps += actions.apply(environment, reporter, home, timeline=timeline, database=database)
+        restored = environment.rows(database_identifier(home.config.own_database))
         actions.wait_until_back(environment, client, disaster)
     with phases("the other site follows again"):
         steps += actions.apply(environment, reporter, away, timeline=timeline)
@@ -46,35 +45,30 @@ def database_loss(environment: Environment, reporter: Reporter, engine: str) -> 
     with phases("verify"):
         checks = verify(client, home.config.domain)
         client.stop()
-    rows, missing = actions.rows_kept(environment, client, home)
     deleted = {step.name for step in steps if step.op in ("delete", "replace")}
-    return Outcome(
-        scenario="database-loss",
-        engine=engine,
-        tiers=tuple(
-            outcome_of(tier, client.outage(tier.name, disaster), RESTORED[tier.name]) for tier in objectives.TIERS
-        ),
-        crisis_events=actions.events_kept(environment, client, home),
-        user_rows=rows,
-        user_data_loss_seconds=max((stopped - at for at in missing), default=0.0),
-        user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
+    return actions.outcome(
+        "database-loss",
+        environment,
+        tiers=actions.tier_outcomes(client, disaster, RESTORED),
+        losses=actions.losses(environment, client, home),
+        writes_ended=stopped,
         steps=steps,
         checks=(
             Check(
-                "every user of that moment is back",
-                passed=expected <= found and len(expected) > 0,
-                detail=f"{len(expected)} users then, {len(expected & found)} of them restored",
+                "every user of that moment is restored",
+                passed=expected <= restored and len(expected) > 0,
+                detail=f"{len(expected)} users then, {len(expected & restored)} of them restored",
             ),
             Check("nothing is deleted or replaced", passed=not deleted, detail=", ".join(sorted(deleted))),
-            Check("the destroyed database is kept, and takes no writes", passed=_kept(environment, old), detail=old),
+            Check("the old database is kept and takes no writes", passed=_is_closed(environment, old), detail=old),
             *checks,
         ),
-        phases=phases.seconds,
+        phases=phases,
     )
 
 
 def _rows_before(environment: Environment, database: str, moment: str) -> set[str]:
-    """The users that were surely committed by a moment: a second for what had begun and was not committed yet."""
+    """The users committed before a moment. One second is deducted: a row's own time is set before its commit."""
     with environment.postgres[database].connect() as connection:
         rows = connection.execute(
             "SELECT id FROM users WHERE created_at < %s::timestamptz - interval '1 second'", [moment]
@@ -82,10 +76,10 @@ def _rows_before(environment: Environment, database: str, moment: str) -> set[st
         return {str(row[0]) for row in rows}
 
 
-def _destroy(environment: Environment, database: str) -> None:
+def _delete_users(environment: Environment, database: str) -> None:
     with environment.postgres[database].connect() as connection:
         connection.execute("DELETE FROM users")
 
 
-def _kept(environment: Environment, database: str) -> bool:
+def _is_closed(environment: Environment, database: str) -> bool:
     return environment.postgres.is_running(database) and not environment.postgres.is_writable(database)

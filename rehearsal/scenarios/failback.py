@@ -1,22 +1,20 @@
-"""The full round: a region is lost, the other one leads, the lost one returns, is reseeded, and leads again."""
+"""The full round: a region is lost, the other site leads, the lost region returns, is reseeded, and leads again."""
 
 from __future__ import annotations
 
-from recovery import objectives
 from recovery.naming import database_identifier
-from recovery.objectives import Tier
-from rehearsal.assumptions import BY_TIER, PLANNED
+from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, TierOutcome, outcome_of
+from rehearsal.report import Check, Outcome, TierOutcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
 
 
-def failback(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
-    """Fail over unplanned, reseed what returned, switch over back, and give the other site its next database."""
+def failback(environment: Environment, reporter: Reporter) -> Outcome:
+    """Fail over, reseed the returned site, switch over back to it, and reseed the other site."""
     phases = Phases(reporter)
     with phases("build both sites"):
         home, away = actions.build_both(environment, reporter)
@@ -39,52 +37,52 @@ def failback(environment: Environment, reporter: Reporter, engine: str) -> Outco
     with phases("the other site follows again"):
         steps += _reseed(environment, reporter, away)
     with phases("verify"):
-        checks = (*checks, *_order(environment, home, away), *verify(client, home.config.domain))
+        checks = (*checks, *_database_checks(environment, home, away), *verify(client, home.config.domain))
         client.stop()
-    rows, missing = actions.rows_kept(environment, client, home)
-    late = [at for at in missing if at >= disaster]
-    return Outcome(
-        scenario="failback",
-        engine=engine,
-        tiers=tuple(_worst(client, tier, disaster, returned) for tier in objectives.TIERS),
-        crisis_events=actions.events_kept(environment, client, home),
-        user_rows=rows,
-        user_data_loss_seconds=max((disaster - at for at in missing), default=0.0),
-        user_data_rpo_seconds=objectives.RPO_USER_DATA_SECONDS,
+    losses = actions.losses(environment, client, home)
+    late = [at for at in losses.missing_rows if at >= disaster]
+    return actions.outcome(
+        "failback",
+        environment,
+        tiers=_worst_outages(client, disaster, returned),
+        losses=losses,
+        writes_ended=disaster,
         steps=steps,
         checks=(
             Check("the way back loses no user row", passed=not late, detail=f"{len(late)} rows"),
             Check(
-                "it ends where it began, two epochs later",
+                "the first site leads again, two epochs later",
                 passed=[entry.site for entry in home.config.history] == [home.name, away.name, home.name],
                 detail=", ".join(str(entry) for entry in home.config.history),
             ),
             *checks,
         ),
-        phases=phases.seconds,
+        phases=phases,
     )
 
 
 def _reseed(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[actions.StackStep, ...]:
     """Give a fenced site a new database, copied from the leader, and wait until it has caught up."""
-    steps = actions.apply(environment, reporter, site, database=actions.seeded_at(site, len(site.config.history)))
+    database = actions.seeded_at(site, len(site.config.history))
+    steps = actions.apply(environment, reporter, site, database=database)
     environment.postgres.wait_caught_up(database_identifier(site.config.own_database))
     return steps
 
 
-def _worst(client: BlackBoxClient, tier: Tier, disaster: float, returned: float) -> TierOutcome:
-    """The longer of the two outages: the disaster's, and that of the planned way back."""
-    unplanned = outcome_of(tier, client.outage(tier.name, disaster, returned), BY_TIER[tier.name])
-    planned = outcome_of(tier, client.outage(tier.name, returned), PLANNED[tier.name])
-    return max(unplanned, planned, key=lambda found: found.outage_seconds)
+def _worst_outages(client: BlackBoxClient, disaster: float, returned: float) -> tuple[TierOutcome, ...]:
+    """The longer of two outages, by tier: that of the disaster, and that of the planned way back."""
+    unplanned = actions.tier_outcomes(client, disaster, ended=returned)
+    planned = actions.tier_outcomes(client, returned, PLANNED)
+    pairs = zip(unplanned, planned, strict=True)
+    return tuple(max(pair, key=lambda outcome: outcome.outage_seconds) for pair in pairs)
 
 
-def _order(environment: Environment, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:
-    """Of all databases that there ever were, one takes writes, and the others are kept."""
-    expected = database_identifier(home.config.own_database)
-    known = sorted(environment.databases(home) + environment.databases(away))
-    writable = [name for name in known if environment.postgres.is_writable(name)]
+def _database_checks(environment: Environment, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:
+    """Of all databases that ever existed, exactly one takes writes, and all are kept."""
+    leader = database_identifier(home.config.own_database)
+    databases = sorted(environment.databases(home) + environment.databases(away))
+    writable = [name for name in databases if environment.postgres.is_writable(name)]
     return (
-        Check("exactly one database takes writes", passed=writable == [expected], detail=", ".join(writable)),
-        Check("every database is kept", passed=len(known) == 4, detail=", ".join(known)),
+        Check("exactly one database takes writes", passed=writable == [leader], detail=", ".join(writable)),
+        Check("every database is kept", passed=len(databases) == 4, detail=", ".join(databases)),
     )

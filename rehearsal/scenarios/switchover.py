@@ -1,19 +1,18 @@
-"""A planned change of the leading site, both regions well: nothing may be lost, not even a row."""
+"""A planned switchover while both regions work: nothing may be lost, not even one user row."""
 
 from __future__ import annotations
 
-from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome, outcome_of
+from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.verification import verify
 
 
-def switchover(environment: Environment, reporter: Reporter, engine: str) -> Outcome:
-    """Build both sites, hand over from the leading one to the other, and give the first one its next database."""
+def switchover(environment: Environment, reporter: Reporter) -> Outcome:
+    """Build both sites, hand over from the leading site to the other, and reseed the site that led first."""
     phases = Phases(reporter)
     with phases("build both sites"):
         leader, taker = actions.build_both(environment, reporter)
@@ -22,7 +21,7 @@ def switchover(environment: Environment, reporter: Reporter, engine: str) -> Out
     began = environment.clock.now()
     with phases("switchover"):
         steps = actions.switchover(environment, reporter, leader, taker)
-    with phases("until everything is back"):
+    with phases("until every tier answers"):
         actions.wait_until_back(environment, client, began)
     with phases("the first site follows"):
         steps += actions.apply(environment, reporter, leader, database=actions.seeded_at(leader, 2))
@@ -31,15 +30,15 @@ def switchover(environment: Environment, reporter: Reporter, engine: str) -> Out
     with phases("verify"):
         checks = verify(client, taker.config.domain)
         client.stop()
-    rows, missing = actions.rows_kept(environment, client, taker)
+    losses = actions.losses(environment, client, taker)
+    rows = losses.user_rows
     old = database_identifier(leader.config.history[0])
-    return Outcome(
-        scenario="switchover",
-        engine=engine,
-        tiers=tuple(outcome_of(tier, client.outage(tier.name, began), PLANNED[tier.name]) for tier in objectives.TIERS),
-        crisis_events=actions.events_kept(environment, client, taker),
-        user_rows=rows,
-        user_data_loss_seconds=max((began - at for at in missing), default=0.0),
+    return actions.outcome(
+        "switchover",
+        environment,
+        tiers=actions.tier_outcomes(client, began, PLANNED),
+        losses=losses,
+        writes_ended=began,
         user_data_rpo_seconds=1,
         steps=steps,
         checks=(
@@ -52,5 +51,5 @@ def switchover(environment: Environment, reporter: Reporter, engine: str) -> Out
             ),
             *checks,
         ),
-        phases=phases.seconds,
+        phases=phases,
     )

@@ -20,12 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.program import PROGRAM_ROOT
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world.server import Server
 
 Manifest = dict[str, Any]
 
-PROGRAM_ROOT = Path(__file__).resolve().parents[2]
 SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS")
 """Durations in a pod's environment are simulated seconds; a process is told real ones."""
 _GRACE_SECONDS = 10.0

@@ -8,8 +8,14 @@ from dataclasses import replace
 import pytest
 from rich.table import Table
 
-from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS
-from rehearsal.report import Check, Loss, Outcome, StackStep, as_json, loss_table, outcome_of, tier_table
+from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS, Tier
+from rehearsal.assumptions import BY_TIER
+from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
+
+
+def outcome_of(tier: Tier, measured_seconds: float) -> TierOutcome:
+    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name])
+
 
 KEPT = Outcome(
     scenario="region-loss",
