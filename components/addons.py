@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import pod_role
-from recovery.naming import Tags
+from components.site import Site
 
 SYSTEM_NAMESPACE = "kube-system"
 CREATE_TIMEOUT = "30m"
@@ -72,7 +72,7 @@ class AddonsArgs:
     addons: tuple[Addon, ...]
     after: tuple[pulumi.Resource, ...] = ()
     """What has to exist first besides the cluster."""
-    tags: Tags
+    site: Site
 
 
 class Addons(pulumi.ComponentResource):
@@ -86,7 +86,7 @@ class Addons(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _addon(self, name: str, args: AddonsArgs, addon: Addon) -> aws.eks.Addon:
-        tags = args.tags.of(tier="platform", data="none", name=name)
+        tags = args.site.tags.of(tier="platform", data="none", name=name)
         role, attached = self._role(name, args.cluster_name, addon.identity, tags) if addon.identity else (None, ())
         identity = addon.identity
         return aws.eks.Addon(

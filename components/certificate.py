@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.site import Site
 from recovery import objectives
-from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class CertificateArgs:
     """The certificate covers the domain and every name directly below it."""
     zone_id: pulumi.Input[str]
     """Where ownership of the domain is proved."""
-    tags: Tags
+    site: Site
 
 
 class Certificate(pulumi.ComponentResource):
@@ -35,7 +35,7 @@ class Certificate(pulumi.ComponentResource):
             domain_name=args.domain,
             subject_alternative_names=[f"*.{args.domain}"],
             validation_method="DNS",
-            tags=args.tags.of(tier="platform", data="none", name=args.domain),
+            tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
             opts=pulumi.ResourceOptions(parent=self),
         )
         # One record proves both names: ACM asks the same of a wildcard as of the domain above it.

@@ -15,7 +15,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.addons import AFTER_NODES, BEFORE_NODES, Addon, Addons, AddonsArgs
 from components.nodes import Nodes, NodesArgs
-from recovery.naming import Tags
+from components.site import Site
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 AUDIT_RETENTION_DAYS = 2192
@@ -29,8 +29,7 @@ class ClusterArgs:
     cluster_name: str
     """The physical name: operators, alerts and roles refer to it."""
     version: str
-    region: str
-    account: str
+    site: Site
     public_subnet_ids: tuple[pulumi.Input[str], ...]
     private_subnet_ids: tuple[pulumi.Input[str], ...]
     """One a zone; each gets a node group."""
@@ -45,9 +44,6 @@ class ClusterArgs:
     """Nodes of all zones together that run at all times, active or standby."""
     node_maximum: int
     node_disk_gib: int
-    tags: Tags
-    protect: bool
-    """Whether Pulumi and EKS refuse to delete the cluster."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -71,7 +67,7 @@ class Cluster(pulumi.ComponentResource):
         cluster = self._cluster(name, args)
         # The name is given, yet who takes it from here means a cluster that answers: the output waits for its address.
         self.name = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(lambda _: args.cluster_name)
-        self.arn = f"arn:aws:eks:{args.region}:{args.account}:cluster/{args.cluster_name}"
+        self.arn = f"arn:aws:eks:{args.site.region}:{args.site.account}:cluster/{args.cluster_name}"
         self.kubeconfig = pulumi.Output.secret(cluster.kubeconfig_json)
         self.cluster_security_group_id = cluster.cluster_security_group_id
         self.node_security_group_id = cluster.node_security_group_id
@@ -92,13 +88,13 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _cluster(self, name: str, args: ClusterArgs) -> eks.Cluster:
-        tags = args.tags.of(tier="platform", data="credentials", name=args.cluster_name)
+        tags = args.site.tags.of(tier="platform", data="credentials", name=args.cluster_name)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/eks/{args.cluster_name}/cluster",
             kms_key_id=args.logs_key_arn,
             retention_in_days=AUDIT_RETENTION_DAYS,
-            tags=args.tags.of(tier="platform", data="operational", name=f"{args.cluster_name}-logs"),
+            tags=args.site.tags.of(tier="platform", data="operational", name=f"{args.cluster_name}-logs"),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return eks.Cluster(
@@ -115,7 +111,7 @@ class Cluster(pulumi.ComponentResource):
             public_access_cidrs=list(args.public_access_cidrs) or None,
             encryption_config_key_arn=args.key_arn,
             enabled_cluster_log_types=list(LOG_TYPES),
-            deletion_protection=args.protect,
+            deletion_protection=args.site.protect,
             # STANDARD would upgrade the cluster by itself when the version's standard support ends.
             upgrade_policy={"support_type": "EXTENDED"},
             skip_default_node_group=True,
@@ -128,11 +124,11 @@ class Cluster(pulumi.ComponentResource):
             kube_proxy_addon_options={"enabled": False},
             tags=tags,
             # EKS would make the log group itself, unencrypted and kept for ever.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], protect=args.site.protect),
         )
 
     def _addons(self, args: ClusterArgs, addons: tuple[Addon, ...], *after: pulumi.Resource) -> AddonsArgs:
-        return AddonsArgs(cluster_name=self.name, addons=addons, after=after, tags=args.tags)
+        return AddonsArgs(cluster_name=self.name, addons=addons, after=after, site=args.site)
 
     def _nodes(self, args: ClusterArgs, early: Addons) -> NodesArgs:
         return NodesArgs(
@@ -145,5 +141,5 @@ class Cluster(pulumi.ComponentResource):
             maximum=args.node_maximum,
             disk_gib=args.node_disk_gib,
             key_arn=args.key_arn,
-            tags=args.tags,
+            site=args.site,
         )

@@ -8,6 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.site import Site
+
 LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 """The chart, its release and its service account."""
 CONTROLLER_NAMESPACE = "kube-system"
@@ -19,8 +21,7 @@ CHART_VERSION = "3.5.0"
 class ControllersArgs:
     """Where the controller runs and what it looks after."""
 
-    account: str
-    region: str
+    site: Site
     cluster_name: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     """Given, because the controller's pods may not ask the instance for it (IMDSv2 with one hop)."""
@@ -47,7 +48,7 @@ class Controllers(pulumi.ComponentResource):
         self.release = kubernetes.helm.v3.Release(
             f"{name}-load-balancer",
             name=LOAD_BALANCER_CONTROLLER,
-            chart=chart_reference(account=args.account, region=args.region),
+            chart=chart_reference(account=args.site.account, region=args.site.region),
             version=CHART_VERSION,
             namespace=CONTROLLER_NAMESPACE,
             # A release that does not become ready is taken back, so that the next run starts from a known state.
@@ -61,10 +62,10 @@ class Controllers(pulumi.ComponentResource):
 
 def _values(args: ControllersArgs) -> dict[str, Any]:
     # The registry of EKS in the site's own region; the chart's default, public.ecr.aws, is served from us-east-1.
-    registry = f"602401143452.dkr.ecr.{args.region}.amazonaws.com"
+    registry = f"602401143452.dkr.ecr.{args.site.region}.amazonaws.com"
     return {
         "clusterName": args.cluster_name,
-        "region": args.region,
+        "region": args.site.region,
         "vpcId": args.vpc_id,
         "image": {"repository": f"{registry}/amazon/{LOAD_BALANCER_CONTROLLER}"},
         "serviceAccount": {"create": True, "name": LOAD_BALANCER_CONTROLLER},

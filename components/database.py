@@ -18,8 +18,9 @@ from components.database_logs import EXPORTS, DatabaseLogs, DatabaseLogsArgs
 from components.database_network import DatabaseNetwork, DatabaseNetworkArgs
 from components.database_parameters import family, parameters
 from components.monitoring_role import MonitoringRole
+from components.site import Site
 from recovery import objectives
-from recovery.naming import DATABASE_NAME, DATABASE_USER, Tags, database_identifier
+from recovery.naming import DATABASE_NAME, DATABASE_USER, database_identifier
 from recovery.timeline import DatabaseId, DatabaseRole
 
 PORT = 5432
@@ -79,9 +80,7 @@ class DatabaseArgs:
     key_arn: pulumi.Input[str]
     """A key in the site's own region."""
     logs_key_arn: pulumi.Input[str]
-    tags: Tags
-    protect: bool
-    """Whether Pulumi and RDS refuse to delete the database."""
+    site: Site
     after: tuple[pulumi.Resource, ...] = ()
     """What must be done before the database is created or changed: the claim of an epoch, before its leader."""
 
@@ -122,16 +121,16 @@ class Database(pulumi.ComponentResource):
                 subnet_ids=args.subnet_ids,
                 client_security_group_id=args.client_security_group_id,
                 port=PORT,
-                tags=args.tags,
+                site=args.site,
             ),
             self._child,
         )
         logs = DatabaseLogs(
             f"{name}-logs",
-            DatabaseLogsArgs(identifier=self._identifier, key_arn=args.logs_key_arn, tags=args.tags),
+            DatabaseLogsArgs(identifier=self._identifier, key_arn=args.logs_key_arn, site=args.site),
             self._child,
         )
-        monitoring = MonitoringRole(f"{name}-monitoring", args.tags, self._child)
+        monitoring = MonitoringRole(f"{name}-monitoring", args.site, self._child)
         self.instance = self._instance(network, self._parameter_group(), monitoring, [logs, monitoring, *args.after])
         self.address, self.arn = self.instance.address, self.instance.arn
         self.register_outputs({})
@@ -146,7 +145,7 @@ class Database(pulumi.ComponentResource):
                 aws.rds.ParameterGroupParameterArgs(name=each.name, value=each.value, apply_method=each.apply_method)
                 for each in wanted
             ],
-            tags=self._args.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
+            tags=self._args.site.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
             opts=self._child,
         )
 
@@ -186,10 +185,10 @@ class Database(pulumi.ComponentResource):
             # A replica must be upgraded before its source: never both by themselves in the same night.
             auto_minor_version_upgrade=False,
             apply_immediately=True,
-            tags=args.tags.of(tier="data", data="phi", name=self._identifier),
+            tags=args.site.tags.of(tier="data", data="phi", name=self._identifier),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.protect,
+                protect=args.site.protect,
                 depends_on=after,
                 # The provider waits 40 minutes; the first copy of a large database to another region takes hours.
                 custom_timeouts=pulumi.CustomTimeouts(create="6h"),
@@ -233,7 +232,7 @@ def _end(args: DatabaseArgs) -> dict[str, Any]:
     """
     stale = args.role is DatabaseRole.STALE
     return {
-        "deletion_protection": args.protect,
+        "deletion_protection": args.site.protect,
         "delete_automated_backups": False,
         "copy_tags_to_snapshot": True,
         "skip_final_snapshot": stale,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from recovery.naming import Tags
+from components.site import Site
 
 EXPORTS = ("postgresql", "upgrade")
 """All that RDS for PostgreSQL can export."""
@@ -21,7 +21,7 @@ class DatabaseLogsArgs:
     identifier: str
     """The instance's, by which RDS finds the groups."""
     key_arn: pulumi.Input[str]
-    tags: Tags
+    site: Site
 
 
 class DatabaseLogs(pulumi.ComponentResource):
@@ -36,7 +36,7 @@ class DatabaseLogs(pulumi.ComponentResource):
                 name=group,
                 kms_key_id=args.key_arn,
                 retention_in_days=RETENTION_DAYS,
-                tags=args.tags.of(tier="data", data="operational", name=group),
+                tags=args.site.tags.of(tier="data", data="operational", name=group),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

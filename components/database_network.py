@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from recovery.naming import Tags
+from components.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class DatabaseNetworkArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     client_security_group_id: pulumi.Input[str]
     port: int
-    tags: Tags
+    site: Site
 
 
 class DatabaseNetwork(pulumi.ComponentResource):
@@ -72,4 +72,4 @@ class DatabaseNetwork(pulumi.ComponentResource):
         return group.id
 
     def _tags(self, role: str) -> dict[str, str]:
-        return self._args.tags.of(tier="data", data="none", name=f"{self._name}-{role}")
+        return self._args.site.tags.of(tier="data", data="none", name=f"{self._name}-{role}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from recovery.naming import Tags
+from components.site import Site
 
 GATEWAYS = ("dynamodb", "s3")
 """Services reached through route tables, at no charge. S3 also serves the layers of container images."""
@@ -38,12 +38,11 @@ class EndpointsArgs:
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
     """Who may call the interface endpoints."""
-    region: str
+    site: Site
     subnet_ids: tuple[pulumi.Input[str], ...]
     """One a zone, for the interface endpoints."""
     route_table_ids: tuple[pulumi.Input[str], ...]
     """Which route tables learn the way to the gateway endpoints."""
-    tags: Tags
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -56,10 +55,10 @@ class Endpoints(pulumi.ComponentResource):
             aws.ec2.VpcEndpoint(
                 f"{name}-{service}",
                 vpc_id=args.vpc_id,
-                service_name=service_name(service, args.region),
+                service_name=service_name(service, args.site.region),
                 vpc_endpoint_type="Gateway",
                 route_table_ids=list(args.route_table_ids),
-                tags=args.tags.of(tier="platform", data="none", name=f"{name}-{service}"),
+                tags=args.site.tags.of(tier="platform", data="none", name=f"{name}-{service}"),
                 opts=child,
             )
         group_id = self._security_group(name, args, child)
@@ -67,18 +66,18 @@ class Endpoints(pulumi.ComponentResource):
             aws.ec2.VpcEndpoint(
                 f"{name}-{service.replace('.', '-')}",
                 vpc_id=args.vpc_id,
-                service_name=service_name(service, args.region),
+                service_name=service_name(service, args.site.region),
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=list(args.subnet_ids),
                 security_group_ids=[group_id],
-                tags=args.tags.of(tier="platform", data="none", name=f"{name}-{service}"),
+                tags=args.site.tags.of(tier="platform", data="none", name=f"{name}-{service}"),
                 opts=child,
             )
         self.register_outputs({})
 
     def _security_group(self, name: str, args: EndpointsArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
-        tags = args.tags.of(tier="platform", data="none", name=name)
+        tags = args.site.tags.of(tier="platform", data="none", name=name)
         group = aws.ec2.SecurityGroup(
             f"{name}-group", description="TLS from the VPC to AWS services", vpc_id=args.vpc_id, tags=tags, opts=child
         )

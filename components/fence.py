@@ -9,7 +9,7 @@ import pulumi
 
 from components.kube import jobs
 from components.kube.objects import checksum, declare
-from recovery.naming import Tags
+from components.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class FenceArgs:
     image: str
     switch_bucket: str
     """The site's own: its takeover object is deleted when a newer claim names the other site."""
-    tags: Tags
+    site: Site
     after: tuple[pulumi.Resource, ...] = ()
     """The namespace's ConfigMap, the pods' identities, and what mounts the password."""
 
@@ -33,7 +33,7 @@ class Fence(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FenceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Fence", name, {}, opts)
-        labels = args.tags.labels(tier="data", data="phi")
+        labels = args.site.tags.labels(tier="data", data="phi")
         after = pulumi.ResourceOptions(parent=self, depends_on=[*args.after])
         accounts = [
             declare(f"{name}-{job}-account", jobs.service_account(job, labels=labels), after)
@@ -61,7 +61,7 @@ class HandoverArgs:
     accept_loss: bool
     """Whether the replica may be promoted although it is behind, or although nobody was drained."""
     image: str
-    tags: Tags
+    site: Site
 
 
 class Handover(pulumi.ComponentResource):
@@ -79,7 +79,7 @@ class Handover(pulumi.ComponentResource):
             image=args.image,
             ending_epoch=args.ending_epoch,
             accept_loss=args.accept_loss,
-            labels=args.tags.labels(tier="data", data="phi"),
+            labels=args.site.tags.labels(tier="data", data="phi"),
         )
         self.job = declare(f"{name}-job", manifest, pulumi.ResourceOptions(parent=self))
         self.register_outputs({})

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import flow_log_delivery, service_trust
-from recovery.naming import Tags
+from components.site import Site
 
 RETENTION_DAYS = 365
 AGGREGATION_SECONDS = 60
@@ -21,10 +21,9 @@ class FlowLogsArgs:
     """What is recorded, and where."""
 
     vpc_id: pulumi.Input[str]
-    region: str
+    site: Site
     key_arn: pulumi.Input[str]
     """The key of the log group; CloudWatch Logs must be allowed to use it."""
-    tags: Tags
 
 
 class FlowLogs(pulumi.ComponentResource):
@@ -33,11 +32,11 @@ class FlowLogs(pulumi.ComponentResource):
     def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:FlowLogs", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        tags = args.tags.of(tier="platform", data="operational", name=name)
+        tags = args.site.tags.of(tier="platform", data="operational", name=name)
         group = aws.cloudwatch.LogGroup(
             f"{name}-group", kms_key_id=args.key_arn, retention_in_days=RETENTION_DAYS, tags=tags, opts=child
         )
-        own = {"ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{args.region}:*:vpc-flow-log/*"}}
+        own = {"ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{args.site.region}:*:vpc-flow-log/*"}}
         role = aws.iam.Role(
             f"{name}-role",
             assume_role_policy=json.dumps(service_trust("vpc-flow-logs.amazonaws.com", condition=own)),

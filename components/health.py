@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.site import Site
 from recovery import objectives
-from recovery.naming import TAKEOVER_KEY, Tags, site_host, switch_bucket_host
+from recovery.naming import TAKEOVER_KEY, site_host, switch_bucket_host
 
 APP_PATH = "/health"
 CRISIS_PATH = "/api/crisis/health"
@@ -22,14 +23,12 @@ HTTPS_PORT = 443
 class HealthChecksArgs:
     """Which site is watched."""
 
-    site: str
+    site: Site
     peer_site: str
-    account: str
     peer_region: str
     domain: str
     is_first: bool
     """Whether the site led first: it yields to the peer's switch."""
-    tags: Tags
 
 
 class HealthChecks(pulumi.ComponentResource):
@@ -43,7 +42,7 @@ class HealthChecks(pulumi.ComponentResource):
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
         self._name, self._args = name, args
-        host = site_host(args.site, args.domain)
+        host = site_host(args.site.name, args.domain)
         app = self._https("app", host, APP_PATH, tier=objectives.CORE.name)
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
         self.web_id = self._unless_taken_over(app).id if args.is_first else app.id
@@ -66,7 +65,7 @@ class HealthChecks(pulumi.ComponentResource):
 
     def _unless_taken_over(self, app: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
         """Both of: the app answers; the peer's switch does not. A lost peer answers nothing: no takeover."""
-        peer = switch_bucket_host(self._args.peer_site, account=self._args.account, region=self._args.peer_region)
+        peer = switch_bucket_host(self._args.peer_site, account=self._args.site.account, region=self._args.peer_region)
         absent = self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
         return aws.route53.HealthCheck(
             f"{self._name}-web",
@@ -78,4 +77,4 @@ class HealthChecks(pulumi.ComponentResource):
         )
 
     def _tags(self, role: str, tier: str) -> dict[str, str]:
-        return self._args.tags.of(tier=tier, data="none", name=f"{self._args.site}-{role}")
+        return self._args.site.tags.of(tier=tier, data="none", name=f"{self._args.site.name}-{role}")

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import pod_trust
-from recovery.naming import Tags
+from components.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class PodIdentityArgs:
     service_account: str
     policy: pulumi.Input[str]
     """A policy document as JSON, built in `components.permissions`."""
-    tags: Tags
+    site: Site
     tier: str = "platform"
     """The tier that the pods belong to; a tag."""
 
@@ -34,7 +34,7 @@ class PodIdentity(pulumi.ComponentResource):
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:PodIdentity", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        tags = args.tags.of(tier=args.tier, data="none", name=name)
+        tags = args.site.tags.of(tier=args.tier, data="none", name=name)
         role = pod_role(f"{name}-role", args.cluster_name, args.namespace, args.service_account, tags, child)
         policy = aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=args.policy, opts=child)
         aws.eks.PodIdentityAssociation(

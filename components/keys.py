@@ -11,7 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import Document, Statement, document, statement
-from recovery.naming import PROJECT, Tags
+from components.site import Site
+from recovery.naming import PROJECT
 
 DELETION_WINDOW_DAYS = 30
 """The longest time in which KMS lets a deletion be taken back."""
@@ -56,12 +57,7 @@ Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use
 class KeysArgs:
     """What the keys of a site are made from."""
 
-    site: str
-    account: str
-    region: str
-    tags: Tags
-    protect: bool
-    """Whether Pulumi refuses to delete the keys: what a lost key encrypts is lost with it."""
+    site: Site
 
 
 class Keys(pulumi.ComponentResource):
@@ -78,7 +74,7 @@ class Keys(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Keys", name, {}, opts)
-        own = {"account": args.account, "region": args.region}
+        own = {"account": args.site.account, "region": args.site.region}
         self.cluster_arn = self._key(
             name, args, "cluster", cluster_key_policy(**own), tier="platform", data="credentials"
         )
@@ -91,15 +87,15 @@ class Keys(pulumi.ComponentResource):
     def _key(
         self, name: str, args: KeysArgs, purpose: str, policy: Document, *, tier: str, data: str
     ) -> pulumi.Output[str]:
-        label = f"{PROJECT}-{args.site}-{purpose}"
+        label = f"{PROJECT}-{args.site.name}-{purpose}"
         key = aws.kms.Key(
             f"{name}-{purpose}",
-            description=f"Lifeline {args.site}: {purpose}",
+            description=f"Lifeline {args.site.name}: {purpose}",
             policy=json.dumps(policy),
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            tags=args.tags.of(tier=tier, data=data, name=label),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            tags=args.site.tags.of(tier=tier, data=data, name=label),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
         aws.kms.Alias(
             f"{name}-{purpose}-alias",

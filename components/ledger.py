@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE, Tags, claim_key
+from components.site import Site
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE, claim_key
 from recovery.timeline import DatabaseId
 
 
@@ -21,17 +22,14 @@ from recovery.timeline import DatabaseId
 class LedgerArgs:
     """Where the ledger lives."""
 
-    region: str
+    site: Site
     peer_region: str
     """Keeps the second full copy, which the peer reads and writes."""
     witness_region: str
     """Keeps what is needed for a majority, and answers nobody."""
-    tags: Tags
-    protect: bool
-    """Whether Pulumi and DynamoDB refuse to delete the table."""
 
     def __post_init__(self) -> None:
-        regions = (self.region, self.peer_region, self.witness_region)
+        regions = (self.site.region, self.peer_region, self.witness_region)
         if len(set(regions)) != len(regions):
             raise ValueError(f"the ledger names {', '.join(regions)}: strong consistency needs three different regions")
 
@@ -55,14 +53,14 @@ class Ledger(pulumi.ComponentResource):
             hash_key=LEDGER_KEY,
             attributes=[{"name": LEDGER_KEY, "type": "S"}],
             point_in_time_recovery={"enabled": True},
-            deletion_protection_enabled=args.protect,
+            deletion_protection_enabled=args.site.protect,
             # What a global table's copies are kept equal by; it can also feed an archive.
             stream_enabled=True,
             stream_view_type="NEW_AND_OLD_IMAGES",
             replicas=[_strong_replica(args)],
             global_table_witness={"region_name": args.witness_region},
-            tags=args.tags.of(tier="crisis", data="phi", name=LEDGER_TABLE),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            tags=args.site.tags.of(tier="crisis", data="phi", name=LEDGER_TABLE),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
         self.table_name = table.name
         self.register_outputs({})
@@ -73,7 +71,7 @@ def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
         region_name=args.peer_region,
         consistency_mode="STRONG",
         point_in_time_recovery=True,
-        deletion_protection_enabled=args.protect,
+        deletion_protection_enabled=args.site.protect,
         propagate_tags=True,
     )
 

@@ -9,8 +9,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVICES, Service
+from components.site import Site
 from recovery import objectives
-from recovery.naming import PROJECT, Tags
+from recovery.naming import PROJECT
 
 ANYWHERE = "0.0.0.0/0"
 HTTPS_PORT = 443
@@ -45,9 +46,7 @@ class LoadBalancerArgs:
     certificate_arn: pulumi.Input[str]
     pod_security_group_id: pulumi.Input[str]
     """The group that pods share with their nodes; it is opened to the load balancer at the services' ports."""
-    tags: Tags
-    protect: bool = True
-    """Whether ELB refuses to delete the load balancer. It holds no data, so Pulumi does not refuse."""
+    site: Site
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -67,15 +66,15 @@ class LoadBalancer(pulumi.ComponentResource):
         self.security_group_id = self._security_group()
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
-            name=f"{PROJECT}-{args.tags.site}",
+            name=f"{PROJECT}-{args.site.name}",
             load_balancer_type="application",
             internal=False,
             subnets=list(args.public_subnet_ids),
             security_groups=[self.security_group_id],
             drop_invalid_header_fields=True,
-            enable_deletion_protection=args.protect,
+            enable_deletion_protection=args.site.protect,
             idle_timeout=IDLE_SECONDS,
-            tags=self._tags(f"{PROJECT}-{args.tags.site}"),
+            tags=self._tags(f"{PROJECT}-{args.site.name}"),
             opts=self._child,
         )
         groups = {service.component: self._target_group(service) for service in SERVICES}
@@ -85,7 +84,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _tags(self, name: str, tier: str = "platform") -> dict[str, str]:
-        return self._args.tags.of(tier=tier, data="none", name=name)
+        return self._args.site.tags.of(tier=tier, data="none", name=name)
 
     def _security_group(self) -> pulumi.Output[str]:
         group = aws.ec2.SecurityGroup(

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import service_trust
-from recovery.naming import Tags
+from components.site import Site
 
 POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
@@ -18,14 +18,14 @@ class MonitoringRole(pulumi.ComponentResource):
 
     arn: pulumi.Output[str]
 
-    def __init__(self, name: str, tags: Tags, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:MonitoringRole", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-role",
             assume_role_policy=json.dumps(service_trust("monitoring.rds.amazonaws.com")),
             description="RDS Enhanced Monitoring",
-            tags=tags.of(tier="data", data="operational", name=name),
+            tags=site.tags.of(tier="data", data="operational", name=name),
             opts=child,
         )
         # RDS checks the role's rights when it is named, so whoever names it must depend on this component.

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components.endpoints import Endpoints, EndpointsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from recovery.naming import Tags
+from components.site import Site
 
 ZONES = 3
 ANYWHERE = "0.0.0.0/0"
@@ -53,10 +53,9 @@ class NetworkArgs:
     cidr: str
     zones: tuple[str, ...]
     """Availability zones by name, three of them. Given rather than looked up."""
-    region: str
+    site: Site
     logs_key_arn: pulumi.Input[str]
     """The key of the flow logs' log group."""
-    tags: Tags
 
     def __post_init__(self) -> None:
         if len(self.zones) != ZONES:
@@ -97,12 +96,12 @@ class Network(pulumi.ComponentResource):
         self.private_subnet_ids = [subnet.id for subnet in private]
         self.database_subnet_ids = [subnet.id for subnet in database]
         self._endpoints(private_tables)
-        logs = FlowLogsArgs(vpc_id=vpc.id, region=args.region, key_arn=args.logs_key_arn, tags=args.tags)
+        logs = FlowLogsArgs(vpc_id=vpc.id, key_arn=args.logs_key_arn, site=args.site)
         FlowLogs(f"{name}-flow-logs", logs, self._child)
         self.register_outputs({})
 
     def _tags(self, role: str) -> dict[str, str]:
-        return self._args.tags.of(tier="platform", data="none", name=f"{self._prefix}-{role}")
+        return self._args.site.tags.of(tier="platform", data="none", name=f"{self._prefix}-{role}")
 
     def _vpc(self) -> aws.ec2.Vpc:
         vpc = aws.ec2.Vpc(
@@ -191,9 +190,8 @@ class Network(pulumi.ComponentResource):
         args = EndpointsArgs(
             vpc_id=self.vpc_id,
             vpc_cidr=self._args.cidr,
-            region=self._args.region,
             subnet_ids=tuple(self.private_subnet_ids),
             route_table_ids=tuple(table.id for table in tables),
-            tags=self._args.tags,
+            site=self._args.site,
         )
         Endpoints(f"{self._prefix}-endpoints", args, self._child)

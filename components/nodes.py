@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.permissions import service_trust
-from recovery.naming import Tags
+from components.site import Site
 
 MANAGED_POLICIES = {
     "worker": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
@@ -39,7 +39,7 @@ class NodesArgs:
     disk_gib: int
     key_arn: pulumi.Input[str]
     """The key of the disks; Auto Scaling must be allowed to use it."""
-    tags: Tags
+    site: Site
 
     def __post_init__(self) -> None:
         if not len(self.subnet_ids) <= self.minimum <= self.maximum:
@@ -56,7 +56,7 @@ class Nodes(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Nodes", name, {}, opts)
-        tags = args.tags.of(tier="platform", data="none", name=name)
+        tags = args.site.tags.of(tier="platform", data="none", name=name)
         role, attachments = self._role(name, tags)
         template = self._template(name, args, tags)
         sizes = zip(spread(args.minimum, len(args.subnet_ids)), spread(args.maximum, len(args.subnet_ids)), strict=True)

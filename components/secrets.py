@@ -8,7 +8,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from recovery.naming import PASSWORD_SECRET, Tags
+from components.site import Site
+from recovery.naming import PASSWORD_SECRET
 
 PASSWORD_LENGTH = 48
 """Characters, letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""
@@ -25,9 +26,7 @@ class DatabasePasswordArgs:
     """Where a replica of the secret is kept, under the same name: a flip must not need this region."""
     key_arn: pulumi.Input[str]
     """The key in this region. The replica uses its own region's `aws/secretsmanager`: the peer's key is made later."""
-    tags: Tags
-    protect: bool
-    """Whether Pulumi refuses to delete or replace the password and its secret."""
+    site: Site
 
 
 class DatabasePassword(pulumi.ComponentResource):
@@ -38,7 +37,7 @@ class DatabasePassword(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabasePasswordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabasePassword", name, {}, opts)
-        protected = pulumi.ResourceOptions(parent=self, protect=args.protect)
+        protected = pulumi.ResourceOptions(parent=self, protect=args.site.protect)
         password = random.RandomPassword(f"{name}-random", length=PASSWORD_LENGTH, special=False, opts=protected)
         secret = aws.secretsmanager.Secret(
             f"{name}-secret",
@@ -47,7 +46,7 @@ class DatabasePassword(pulumi.ComponentResource):
             kms_key_id=args.key_arn,
             recovery_window_in_days=RECOVERY_WINDOW_DAYS,
             replicas=[{"region": args.peer_region}],
-            tags=args.tags.of(tier="data", data="credentials", name=PASSWORD_SECRET),
+            tags=args.site.tags.of(tier="data", data="credentials", name=PASSWORD_SECRET),
             opts=protected,
         )
         aws.secretsmanager.SecretVersion(

@@ -15,22 +15,19 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from recovery.naming import TAKEOVER_KEY, Tags, switch_bucket
+from components.site import Site
+from recovery.naming import TAKEOVER_KEY, switch_bucket
 
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchArgs:
     """Whose switch it is, and how it stands."""
 
-    site: str
-    account: str
+    site: Site
     takeover: bool
     """Whether the object exists: the site leads, and traffic must come here whatever the first site says of itself."""
     after: tuple[pulumi.Resource, ...]
     """What must be ready before traffic comes: the promoted database and the grown workloads."""
-    tags: Tags
-    protect: bool
-    """Whether Pulumi refuses to delete the bucket. The object comes and goes with `takeover`."""
 
 
 class Switch(pulumi.ComponentResource):
@@ -40,10 +37,13 @@ class Switch(pulumi.ComponentResource):
         super().__init__("lifeline:index:Switch", name, {}, opts)
         self._name = name
         child = pulumi.ResourceOptions(parent=self)
-        physical = switch_bucket(args.site, account=args.account)
-        tags = args.tags.of(tier="platform", data="none", name=physical)
+        physical = switch_bucket(args.site.name, account=args.site.account)
+        tags = args.site.tags.of(tier="platform", data="none", name=physical)
         bucket = aws.s3.Bucket(
-            f"{name}-bucket", bucket=physical, tags=tags, opts=pulumi.ResourceOptions(parent=self, protect=args.protect)
+            f"{name}-bucket",
+            bucket=physical,
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
         aws.s3.BucketOwnershipControls(
             f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child

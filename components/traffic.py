@@ -12,18 +12,17 @@ import pulumi
 import pulumi_aws as aws
 
 from components.health import HealthChecks, HealthChecksArgs
+from components.site import Site
 from recovery import objectives
-from recovery.naming import Tags, site_host
+from recovery.naming import site_host
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficArgs:
     """Which site is reached, and where."""
 
-    site: str
+    site: Site
     peer_site: str
-    account: str
-    region: str
     peer_region: str
     domain: str
     zone_id: pulumi.Input[str]
@@ -31,7 +30,6 @@ class TrafficArgs:
     """Whether the site led first. It answers the PRIMARY records for life, whoever leads: a flip touches no record."""
     load_balancer_dns_name: pulumi.Input[str]
     load_balancer_zone_id: pulumi.Input[str]
-    tags: Tags
 
 
 class Traffic(pulumi.ComponentResource):
@@ -46,13 +44,11 @@ class Traffic(pulumi.ComponentResource):
         checks = HealthChecks(
             f"{name}-checks",
             HealthChecksArgs(
-                site=args.site,
                 peer_site=args.peer_site,
-                account=args.account,
                 peer_region=args.peer_region,
                 domain=args.domain,
                 is_first=args.is_first,
-                tags=args.tags,
+                site=args.site,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -79,7 +75,7 @@ class Traffic(pulumi.ComponentResource):
         return aws.route53.Record(
             f"{self._name}-site",
             zone_id=self._args.zone_id,
-            name=site_host(self._args.site, self._args.domain),
+            name=site_host(self._args.site.name, self._args.domain),
             type="A",
             aliases=[self._alias],
             opts=pulumi.ResourceOptions(parent=self),
@@ -93,7 +89,7 @@ class Traffic(pulumi.ComponentResource):
             type="A",
             aliases=[self._alias],
             failover_routing_policies=[{"type": "PRIMARY" if self._args.is_first else "SECONDARY"}],
-            set_identifier=self._args.site,
+            set_identifier=self._args.site.name,
             health_check_id=check,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -106,9 +102,9 @@ class Traffic(pulumi.ComponentResource):
             name=f"api.{self._args.domain}",
             type="CNAME",
             ttl=objectives.CRISIS_RECORD_TTL_SECONDS,
-            records=[site_host(self._args.site, self._args.domain)],
-            latency_routing_policies=[{"region": self._args.region}],
-            set_identifier=self._args.site,
+            records=[site_host(self._args.site.name, self._args.domain)],
+            latency_routing_policies=[{"region": self._args.site.region}],
+            set_identifier=self._args.site.name,
             health_check_id=check,
             opts=pulumi.ResourceOptions(parent=self),
         )

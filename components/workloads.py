@@ -16,7 +16,7 @@ import pulumi
 from components.kube import connections, foundation, pods, scaling
 from components.kube.objects import checksum, declare
 from components.kube.services import BACKEND, COMPONENTS, SERVICES, Service
-from recovery.naming import Tags
+from components.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +40,11 @@ class WorkloadsArgs:
     target_group_arns: Mapping[str, pulumi.Input[str]]
     secret_name: str
     """The database password's secret, replicated to the site's own region."""
-    region: str
+    site: Site
     vpc_cidr: str
     database_cidrs: tuple[str, ...]
     load_balancer_security_group_id: pulumi.Input[str] | None = None
     """For the load balancer controller to let in at the nodes; None if a rule of the cluster's does."""
-    tags: Tags
     after: tuple[pulumi.Resource, ...] = ()
     """What must be there before any pod starts: the load balancer controller, the pods' identities, and in a flip the
     promoted database."""
@@ -101,7 +100,7 @@ class Workloads(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._namespace = self._declare(
-            "namespace", foundation.namespace(labels=args.tags.labels(tier="platform", data="phi")), ()
+            "namespace", foundation.namespace(labels=args.site.tags.labels(tier="platform", data="phi")), ()
         )
         classes = self._priority_classes()
         policies = self._policies()
@@ -125,22 +124,24 @@ class Workloads(pulumi.ComponentResource):
         return declare(f"{self._name}-{role}", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*after]))
 
     def _config_manifest(self) -> pods.Manifest:
-        labels = self._args.tags.labels(tier="platform", data="none")
+        labels = self._args.site.tags.labels(tier="platform", data="none")
         return foundation.config_map(self._args.config, labels=labels)
 
     def _password_manifest(self) -> pods.Manifest:
-        labels = self._args.tags.labels(tier=BACKEND.tier.name, data="credentials")
-        return foundation.password_class(secret_name=self._args.secret_name, region=self._args.region, labels=labels)
+        labels = self._args.site.tags.labels(tier=BACKEND.tier.name, data="credentials")
+        return foundation.password_class(
+            secret_name=self._args.secret_name, region=self._args.site.region, labels=labels
+        )
 
     def _priority_classes(self) -> list[pulumi.CustomResource]:
-        manifests = scaling.priority_classes(labels=self._args.tags.labels(tier="platform", data="none"))
+        manifests = scaling.priority_classes(labels=self._args.site.tags.labels(tier="platform", data="none"))
         return [self._declare(f"priority-{each['metadata']['name']}", each, ()) for each in manifests]
 
     def _policies(self) -> list[pulumi.CustomResource]:
         manifests = connections.network_policies(
             vpc_cidr=self._args.vpc_cidr,
             database_cidrs=self._args.database_cidrs,
-            labels=self._args.tags.labels(tier="platform", data="none"),
+            labels=self._args.site.tags.labels(tier="platform", data="none"),
         )
         return [self._declare(f"policy-{each['metadata']['name']}", each, (self._namespace,)) for each in manifests]
 
@@ -187,9 +188,9 @@ class Workloads(pulumi.ComponentResource):
         return self._declare(f"{service.component}-autoscaler", manifest, (self.config_map,))
 
     def _placeholders(self, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
-        labels = self._args.tags.labels(tier="platform", data="none")
+        labels = self._args.site.tags.labels(tier="platform", data="none")
         manifest = pods.placeholders(replicas=self._args.held_back, image=self._args.placeholder_image, labels=labels)
         return self._declare(pods.PLACEHOLDER, manifest, needed)
 
     def _service_labels(self, service: Service) -> dict[str, str]:
-        return self._args.tags.labels(tier=service.tier.name, data="phi")
+        return self._args.site.tags.labels(tier=service.tier.name, data="phi")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.site import Site
 from recovery import objectives
-from recovery.naming import Tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +17,7 @@ class ZoneArgs:
     """The domain, and whether its zone may go."""
 
     domain: str
-    tags: Tags
-    protect: bool
-    """Whether Pulumi refuses to delete the zone: a new one would have other name servers."""
+    site: Site
 
 
 class Zone(pulumi.ComponentResource):
@@ -39,9 +37,9 @@ class Zone(pulumi.ComponentResource):
             enable_accelerated_recovery=True,
             # The proof of the certificates stays in the zone, since both sites share it: only a copy made to be thrown
             # away may take it along.
-            force_destroy=not args.protect,
-            tags=args.tags.of(tier="platform", data="none", name=args.domain),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            force_destroy=not args.site.protect,
+            tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
         self.zone_id, self.name_servers = zone.zone_id, zone.name_servers
         aws.route53.Record(

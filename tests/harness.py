@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.site import Site
 from engine.recorder import record
 from engine.registration import STACK_TYPE, Registration
+from recovery.naming import Tags
 from stacks.stackfile import StackFile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +22,13 @@ FAILED_OVER = ("primary-1", "secondary-1")
 SECONDARY_LEADS = ("secondary-1",)
 FAILED_OVER_FROM_SECONDARY = ("secondary-1", "primary-1")
 FAILED_BACK = ("primary-1", "secondary-1", "primary-2")
+
+
+def site(name: str = "primary", *, protect: bool = True) -> Site:
+    """A site for the arguments of one component, in the region of the committed stack of that name."""
+    regions = {"primary": "us-east-2", "secondary": "us-west-2"}
+    tags = Tags(owner="platform-team", site=name)
+    return Site(name=name, account="123456789012", region=regions[name], tags=tags, protect=protect)
 
 
 def stack_config(stack: str, **changes: Any) -> dict[str, Any]:

@@ -4,15 +4,13 @@ from components.certificate import Certificate, CertificateArgs
 from engine.computed import computed_id, computed_outputs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 DOMAIN = "mentalhealthplatform.com"
 
 
 def registered() -> dict[str, Registration]:
-    args = CertificateArgs(
-        domain=DOMAIN, zone_id="Z0000000000EXAMPLE", tags=Tags(owner="platform-team", site="primary")
-    )
+    args = CertificateArgs(domain=DOMAIN, zone_id="Z0000000000EXAMPLE", site=site())
     return {found.name: found for found in record(lambda: Certificate("tls", args)) if found.custom}
 
 

@@ -12,7 +12,7 @@ from components.identity import PodIdentity, PodIdentityArgs
 from components.nodes import MANAGED_POLICIES, NodesArgs, ami_type, spread
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 KEY = "arn:aws:kms:us-east-2:123456789012:key/cluster"
 LOGS_KEY = "arn:aws:kms:us-east-2:123456789012:key/logs"
@@ -22,8 +22,6 @@ LATE = ["aws-ebs-csi-driver", "aws-secrets-store-csi-driver-provider", "coredns"
 ARGS = ClusterArgs(
     cluster_name="lifeline-primary-1",
     version="1.34",
-    region="us-east-2",
-    account="123456789012",
     vpc_id="vpc-1",
     public_subnet_ids=("subnet-p1", "subnet-p2", "subnet-p3"),
     private_subnet_ids=("subnet-1", "subnet-2", "subnet-3"),
@@ -34,8 +32,7 @@ ARGS = ClusterArgs(
     node_minimum=7,
     node_maximum=12,
     node_disk_gib=80,
-    tags=Tags(owner="platform-team", site="primary"),
-    protect=True,
+    site=site(),
 )
 
 
@@ -77,7 +74,7 @@ def test_the_cluster_is_encrypted_logged_and_open_to_access_entries_alone(cluste
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_eks_refuse_to_delete_the_cluster_exactly_when_asked(protect):
-    found = deploy(replace(ARGS, protect=protect))["cluster-1-eks"]
+    found = deploy(replace(ARGS, site=site(protect=protect)))["cluster-1-eks"]
     assert (found.protect, found.inputs["deletionProtection"]) == (protect, protect)
 
 
@@ -225,7 +222,7 @@ def test_the_clusters_name_is_no_secret_and_waits_for_the_cluster():
     def program() -> None:
         made = Cluster("cluster-1", ARGS)
         pod = {"namespace": "kube-system", "service_account": "probe", "policy": "{}"}
-        PodIdentity("probe", PodIdentityArgs(cluster_name=made.name, tags=ARGS.tags, **pod))
+        PodIdentity("probe", PodIdentityArgs(cluster_name=made.name, site=ARGS.site, **pod))
 
     association = next(found for found in record(program) if found.name == "probe-association")
     assert association.inputs["clusterName"] == "lifeline-primary-1"
@@ -273,7 +270,7 @@ def test_node_counts_that_cannot_be_spread_are_refused(minimum, maximum):
             maximum=maximum,
             disk_gib=80,
             key_arn=KEY,
-            tags=ARGS.tags,
+            site=ARGS.site,
         )
 
 

@@ -14,8 +14,8 @@ from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
 from recovery import objectives
-from recovery.naming import Tags
 from recovery.timeline import DatabaseId, DatabaseRole
+from tests.harness import site
 
 SOURCE = "arn:aws:rds:us-east-2:123456789012:db:lifeline-primary-1"
 KEY = "arn:aws:kms:us-west-2:123456789012:key/database"
@@ -43,8 +43,7 @@ def arguments(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) 
         client_security_group_id=CLIENTS,
         key_arn=KEY,
         logs_key_arn=LOGS_KEY,
-        tags=Tags(owner="platform-team", site="secondary"),
-        protect=True,
+        site=site("secondary"),
     )
     return replace(args, **changes)
 
@@ -152,7 +151,7 @@ def test_deleting_a_leader_leaves_a_snapshot_its_tags_and_its_backups():
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_rds_refuse_deletion_together_and_only_of_the_instance(protect):
-    found = registered(DatabaseRole.LEADER, protect=protect)
+    found = registered(DatabaseRole.LEADER, site=site("secondary", protect=protect))
     assert {name for name, entry in found.items() if entry.protect} == ({"instance"} if protect else set())
     assert found["instance"].inputs["deletionProtection"] is protect
 

@@ -12,12 +12,11 @@ from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.kube import jobs, pods
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import CONFIG_MAP, NAMESPACE, Tags
+from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.admission import _unmet
-from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only
+from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only, site
 
-TAGS = Tags(owner="platform-team", site="secondary")
 IMAGE = f"operations@sha256:{'1' * 64}"
 CONFIG = {key: key.lower() for key in (*jobs.FENCE_SETTINGS, "SITE", "SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY")}
 LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
@@ -30,7 +29,7 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 def fence_objects(**config: str) -> dict[str, Registration]:
-    args = FenceArgs(config=CONFIG | config, image=IMAGE, switch_bucket="the-switch", tags=TAGS)
+    args = FenceArgs(config=CONFIG | config, image=IMAGE, switch_bucket="the-switch", site=site("secondary"))
 
     def program() -> None:
         Fence("fence", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
@@ -39,7 +38,7 @@ def fence_objects(**config: str) -> dict[str, Registration]:
 
 
 def gate(*, accept_loss: bool = False) -> dict[str, Any]:
-    args = HandoverArgs(ending_epoch=1, accept_loss=accept_loss, image=IMAGE, tags=TAGS)
+    args = HandoverArgs(ending_epoch=1, accept_loss=accept_loss, image=IMAGE, site=site("secondary"))
 
     def program() -> None:
         Handover("handover-2", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))

@@ -7,7 +7,7 @@ import pytest
 from components.identity import PodIdentity, PodIdentityArgs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
 
@@ -19,7 +19,7 @@ def identity() -> dict[str, Registration]:
         namespace="mental-health-platform",
         service_account="crisis-detector",
         policy=POLICY,
-        tags=Tags(owner="platform-team", site="primary"),
+        site=site(),
         tier="crisis",
     )
     return {found.name: found for found in record(lambda: PodIdentity("detector", args))}

@@ -8,16 +8,15 @@ import pytest
 from components.keys import CRYPTOGRAPHY, Keys, KeysArgs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 ACCOUNT, REGION = "123456789012", "us-east-2"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
-TAGS = Tags(owner="platform-team", site="primary")
 PURPOSES = ["cluster", "database", "logs", "secrets"]
 
 
 def deploy(*, protect: bool = True) -> dict[str, Registration]:
-    args = KeysArgs(site="primary", account=ACCOUNT, region=REGION, tags=TAGS, protect=protect)
+    args = KeysArgs(site=site(protect=protect))
     return {found.name: found for found in record(lambda: Keys("keys", args))}
 
 

@@ -7,16 +7,15 @@ import pytest
 from components.ledger import Claims, ClaimsArgs, Ledger, LedgerArgs, claim_item
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
 from recovery.timeline import DatabaseId
+from tests.harness import site
 
 TABLE = "aws:dynamodb/table:Table"
 ITEM = "aws:dynamodb/tableItem:TableItem"
 
 
 def arguments(*, protect: bool = True, witness: str = "us-east-1") -> LedgerArgs:
-    tags = Tags(owner="platform-team", site="primary")
-    return LedgerArgs(region="us-east-2", peer_region="us-west-2", witness_region=witness, tags=tags, protect=protect)
+    return LedgerArgs(peer_region="us-west-2", witness_region=witness, site=site(protect=protect))
 
 
 def table(*, protect: bool = True) -> Registration:

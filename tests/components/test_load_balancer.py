@@ -9,7 +9,7 @@ from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 PODS = "sg-pods"
 
@@ -20,8 +20,7 @@ def registered(*, protect: bool = True) -> dict[str, Registration]:
         public_subnet_ids=("subnet-1", "subnet-2", "subnet-3"),
         certificate_arn="arn:aws:acm:us-east-2:123456789012:certificate/1",
         pod_security_group_id=PODS,
-        tags=Tags(owner="platform-team", site="primary"),
-        protect=protect,
+        site=site(protect=protect),
     )
     return {found.name: found for found in record(lambda: LoadBalancer("entrance", args)) if found.custom}
 

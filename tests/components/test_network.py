@@ -14,7 +14,7 @@ from components.network import Network, NetworkArgs, Subnets, carve
 from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 ZONES = ("us-east-2a", "us-east-2b", "us-east-2c")
 LOGS_KEY = "arn:aws:kms:us-east-2:123456789012:key/logs"
@@ -28,8 +28,7 @@ networks = st.integers(16, 20).flatmap(
 
 
 def arguments(zones: tuple[str, ...] = ZONES) -> NetworkArgs:
-    tags = Tags(owner="platform-team", site="primary")
-    return NetworkArgs(cidr="10.10.0.0/16", zones=zones, region="us-east-2", logs_key_arn=LOGS_KEY, tags=tags)
+    return NetworkArgs(cidr="10.10.0.0/16", zones=zones, logs_key_arn=LOGS_KEY, site=site())
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ import pytest
 from components.secrets import DatabasePassword, DatabasePasswordArgs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 KEY = "arn:aws:kms:us-east-2:123456789012:key/secrets"
 
 
 def password(*, protect: bool = True) -> DatabasePassword:
-    tags = Tags(owner="platform-team", site="primary")
-    args = DatabasePasswordArgs(peer_region="us-west-2", key_arn=KEY, tags=tags, protect=protect)
+    args = DatabasePasswordArgs(peer_region="us-west-2", key_arn=KEY, site=site(protect=protect))
     return DatabasePassword("password", args)
 
 

@@ -8,7 +8,7 @@ import pytest
 from components.switch import Switch, SwitchArgs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 BUCKET = "lifeline-123456789012-secondary-switch"
 ARN = f"arn:aws:s3:::{BUCKET}"
@@ -18,12 +18,9 @@ def registered(*, takeover: bool = False, protect: bool = True) -> dict[str, Reg
     def program() -> None:
         database = aws.rds.Instance("database", instance_class="db.r7g.large")
         args = SwitchArgs(
-            site="secondary",
-            account="123456789012",
             takeover=takeover,
             after=(database,),
-            tags=Tags(owner="platform-team", site="secondary"),
-            protect=protect,
+            site=site("secondary", protect=protect),
         )
         Switch("switch", args)
 

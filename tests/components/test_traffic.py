@@ -7,7 +7,7 @@ from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
 from recovery import objectives
-from recovery.naming import Tags
+from tests import harness
 
 DOMAIN = "mentalhealthplatform.com"
 RECORD = "aws:route53/record:Record"
@@ -18,17 +18,14 @@ REGIONS = {"primary": "us-east-2", "secondary": "us-west-2"}
 def registered(site: str, *, first: str = "primary") -> dict[str, Registration]:
     peer = "secondary" if site == "primary" else "primary"
     args = TrafficArgs(
-        site=site,
         peer_site=peer,
-        account="123456789012",
-        region=REGIONS[site],
         peer_region=REGIONS[peer],
         domain=DOMAIN,
         zone_id="Z0000000000EXAMPLE",
         is_first=site == first,
         load_balancer_dns_name=f"lifeline-{site}.elb.amazonaws.com",
         load_balancer_zone_id="Z3AADJGX6KTTL2",
-        tags=Tags(owner="platform-team", site=site),
+        site=harness.site(site),
     )
     return {
         found.name.removeprefix("traffic-"): found for found in record(lambda: Traffic("traffic", args), stack=site)

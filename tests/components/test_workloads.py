@@ -17,8 +17,9 @@ from components.workloads import Workloads, WorkloadsArgs, pause_image
 from engine.recorder import record
 from engine.registration import Registration
 from recovery import objectives
-from recovery.naming import CONFIG_MAP, NAMESPACE, Tags
+from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes import schemas
+from tests.harness import site
 
 STANDBY = {"backend": 2, "frontend": 2, "crisis-detector": 3, "hotline-gateway": 2}
 ACTIVE = {"backend": 5, "frontend": 3, "crisis-detector": 3, "hotline-gateway": 2}
@@ -44,10 +45,9 @@ ARGS = WorkloadsArgs(
     placeholder_image=pause_image("us-west-2"),
     target_group_arns={component: f"arn:aws:elasticloadbalancing:::{component}" for component in ACTIVE},
     secret_name="lifeline/database/password",
-    region="us-west-2",
     vpc_cidr="10.20.0.0/16",
     database_cidrs=("10.20.112.0/24", "10.20.113.0/24"),
-    tags=Tags(owner="platform-team", site="secondary"),
+    site=site("secondary"),
 )
 FLIPPED = replace(ARGS, replicas=ACTIVE, config={**CONFIG, "SITE_ROLE": "active", "EPOCH": "2"})
 
@@ -325,7 +325,7 @@ def test_incomplete_arguments_are_refused(change: dict[str, Any], message: str) 
 
 def test_the_load_balancer_controller_is_pinned_and_comes_from_the_sites_own_region() -> None:
     def program() -> None:
-        args = ControllersArgs(account="123456789012", region="us-west-2", cluster_name="lifeline", vpc_id="vpc-1")
+        args = ControllersArgs(cluster_name="lifeline", vpc_id="vpc-1", site=site("secondary"))
         Controllers(
             "controllers", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
         )

@@ -5,13 +5,13 @@ import pytest
 from components.zone import Zone, ZoneArgs
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import Tags
+from tests.harness import site
 
 DOMAIN = "mentalhealthplatform.com"
 
 
 def registered(*, protect: bool = True) -> dict[str, Registration]:
-    args = ZoneArgs(domain=DOMAIN, tags=Tags(owner="platform-team", site="primary"), protect=protect)
+    args = ZoneArgs(domain=DOMAIN, site=site(protect=protect))
     return {found.name: found for found in record(lambda: Zone("zone", args)) if found.custom}
 
 

@@ -51,7 +51,7 @@ def registrations(args: WorkloadsArgs = ARGS) -> list[Registration]:
         options = pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
         controllers = Controllers(
             "controllers",
-            ControllersArgs(account="123456789012", region="us-west-2", cluster_name="lifeline", vpc_id="vpc-1"),
+            ControllersArgs(cluster_name="lifeline", vpc_id="vpc-1", site=ARGS.site),
             options,
         )
         Workloads("workloads", replace(args, after=(controllers.release,)), options)

@@ -1,0 +1,69 @@
+"""The frozen context that the wiring of one site passes around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.cluster import Cluster
+from components.database import Database
+from components.keys import Keys
+from components.network import Network
+from components.site import Site
+from recovery import naming
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId
+from stacks.config import SiteConfig
+
+Databases = dict[DatabaseId, Database]
+"""Every database that a site declares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The site's configuration and the parts that almost every other part needs."""
+
+    config: SiteConfig
+    site: Site
+    keys: Keys
+    network: Network
+    cluster: Cluster
+
+    @property
+    def in_cluster(self) -> pulumi.ResourceOptions:
+        """The options of a component whose children are Kubernetes objects."""
+        return pulumi.ResourceOptions(provider=self.cluster.provider)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the site led first. It owns the password, and its records are the PRIMARY failover records."""
+        return rules.first_site(self.config.history) == self.site.name
+
+    @property
+    def secrets_key_arn(self) -> pulumi.Output[str | None]:
+        """The key of the password's secret in this region.
+
+        None where the secret is the other site's replica: its key is managed by AWS and needs no permission.
+        """
+        return self.keys.secrets_arn if self.is_first else pulumi.Output.from_input(None)
+
+    def image(self, component: str, digest: str) -> str:
+        """An image in the registry of the site's own region."""
+        return naming.image(component, digest, account=self.site.account, region=self.site.region)
+
+    @property
+    def operations_image(self) -> str:
+        """The image of all in-cluster jobs."""
+        return self.image("operations", self.config.images.operations)
+
+
+def site_of(config: SiteConfig) -> Site:
+    """The facts that every component of the site takes."""
+    return Site(
+        name=config.site,
+        account=config.account,
+        region=config.region,
+        tags=config.tags,
+        protect=config.protect,
+    )

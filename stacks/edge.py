@@ -1,0 +1,68 @@
+"""The wiring of a site's edge: zone, certificate, load balancer, switch and DNS records."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.certificate import Certificate, CertificateArgs
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.switch import Switch, SwitchArgs
+from components.traffic import Traffic, TrafficArgs
+from components.workloads import Workloads
+from components.zone import Zone, ZoneArgs
+from stacks.context import Context, Databases
+
+
+def zone(context: Context) -> pulumi.Input[str]:
+    """The id of the hosted zone, which one of the two stacks owns."""
+    config = context.config
+    if config.globals == "use":
+        assert config.zone_id is not None, "the configuration was checked"
+        return config.zone_id
+    return Zone("zone", ZoneArgs(domain=config.domain, site=context.site)).zone_id
+
+
+def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:
+    """The load balancer, with its certificate."""
+    args = CertificateArgs(domain=context.config.domain, zone_id=zone_id, site=context.site)
+    certificate = Certificate("certificate", args)
+    return LoadBalancer(
+        "front",
+        LoadBalancerArgs(
+            vpc_id=context.network.vpc_id,
+            public_subnet_ids=context.network.public_subnet_ids,
+            certificate_arn=certificate.arn,
+            pod_security_group_id=context.cluster.node_security_group_id,
+            site=context.site,
+        ),
+    )
+
+
+def switch(context: Context, workloads: Workloads, databases: Databases) -> None:
+    """The switch. Only a site that did not lead first takes traffic over: the first site has it otherwise."""
+    Switch(
+        "switch",
+        SwitchArgs(
+            takeover=context.config.is_active and not context.is_first,
+            after=(*(database.instance for database in databases.values()), *workloads.settled),
+            site=context.site,
+        ),
+    )
+
+
+def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -> None:
+    """The site's DNS records and health checks."""
+    config = context.config
+    Traffic(
+        "traffic",
+        TrafficArgs(
+            peer_site=config.peer.site,
+            peer_region=config.peer.region,
+            domain=config.domain,
+            zone_id=zone_id,
+            is_first=context.is_first,
+            load_balancer_dns_name=front.dns_name,
+            load_balancer_zone_id=front.zone_id,
+            site=context.site,
+        ),
+    )

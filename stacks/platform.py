@@ -1,0 +1,205 @@
+"""The wiring of a site's platform: keys, network and cluster, and everything that runs in the cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+
+from components import permissions
+from components.cluster import Cluster, ClusterArgs
+from components.controllers import CONTROLLER_NAMESPACE, LOAD_BALANCER_CONTROLLER, Controllers, ControllersArgs
+from components.database import PORT
+from components.fence import Fence, FenceArgs
+from components.identity import PodIdentity, PodIdentityArgs
+from components.keys import Keys, KeysArgs
+from components.kube.jobs import FENCE, HANDOVER
+from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, Service
+from components.load_balancer import LoadBalancer
+from components.network import Network, NetworkArgs
+from components.site import Site
+from components.workloads import Workloads, WorkloadsArgs, pause_image
+from recovery import naming
+from recovery import timeline as rules
+from recovery.timeline import DatabaseRole
+from stacks.config import SiteConfig
+from stacks.context import Context, Databases, site_of
+from stacks.sections import Replicas
+
+
+def foundation(config: SiteConfig) -> Context:
+    """The keys, the network and the cluster, on which all other parts stand."""
+    site = site_of(config)
+    keys = Keys("keys", KeysArgs(site=site))
+    network = Network(
+        "network",
+        NetworkArgs(cidr=config.network.cidr, zones=config.network.zones, logs_key_arn=keys.logs_arn, site=site),
+    )
+    cluster = _cluster(config, site, keys, network)
+    return Context(config=config, site=site, keys=keys, network=network, cluster=cluster)
+
+
+def _cluster(config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cluster:
+    cluster = config.cluster
+    return Cluster(
+        f"cluster-{cluster.generation}",
+        ClusterArgs(
+            cluster_name=naming.cluster_name(config.site, cluster.generation),
+            version=cluster.version,
+            vpc_id=network.vpc_id,
+            public_subnet_ids=tuple(network.public_subnet_ids),
+            private_subnet_ids=tuple(network.private_subnet_ids),
+            key_arn=keys.cluster_arn,
+            logs_key_arn=keys.logs_arn,
+            public_access_cidrs=cluster.public_access_cidrs,
+            node_instance_type=cluster.nodes.instance_type,
+            node_minimum=cluster.nodes.minimum,
+            node_maximum=cluster.nodes.maximum,
+            node_disk_gib=cluster.nodes.disk_gib,
+            site=site,
+        ),
+    )
+
+
+def workloads(context: Context, front: LoadBalancer, databases: Databases) -> Workloads:
+    """The platform's services, the load balancer controller, and the identities of their pods."""
+    config, site = context.config, context.site
+    controllers = Controllers(
+        "controllers",
+        ControllersArgs(
+            cluster_name=context.cluster.name,
+            vpc_id=context.network.vpc_id,
+            after=(*context.cluster.nodes, *_service_identities(context, front)),
+            site=site,
+        ),
+        context.in_cluster,
+    )
+    return Workloads(
+        "platform",
+        WorkloadsArgs(
+            config=settings(config, databases[config.own_database].address),
+            replicas=by_component(config.replicas),
+            active_replicas=by_component(config.capacity.active),
+            images=_images(context),
+            placeholder_image=pause_image(site.region),
+            target_group_arns=front.target_group_arns,
+            secret_name=naming.PASSWORD_SECRET,
+            vpc_cidr=config.network.cidr,
+            database_cidrs=context.network.database_cidrs,
+            site=site,
+            # A pod of the new role must find a database that takes its writes.
+            after=(controllers.release, *(database.instance for database in databases.values())),
+        ),
+        context.in_cluster,
+    )
+
+
+def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
+    """The fence, and the identities of the jobs."""
+    config = context.config
+    Fence(
+        "fence",
+        FenceArgs(
+            config=settings(config, databases[config.own_database].address),
+            image=context.operations_image,
+            switch_bucket=naming.switch_bucket(config.site, account=config.account),
+            site=context.site,
+            after=(workloads.config_map, workloads.password_class, *_job_identities(context)),
+        ),
+        context.in_cluster,
+    )
+
+
+def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """The ConfigMap's data: the site's present role, and where its own database and ledger are."""
+    return {
+        "SITE": config.site,
+        "SITE_ROLE": "active" if config.is_active else "standby",
+        "EPOCH": str(rules.epoch(config.history)),
+        "DATABASE": str(config.own_database),
+        "DRAIN": "true" if config.drains else "false",
+        "AWS_REGION": config.region,
+        "DB_HOST": database_host,
+        "DB_PORT": str(PORT),
+        "DB_NAME": naming.DATABASE_NAME,
+        "DB_USER": naming.DATABASE_USER,
+        "LEDGER_TABLE": naming.LEDGER_TABLE,
+        "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER and not config.drains else "true",
+        "CRISIS_FALLBACK_MODE": "hybrid",
+        "HOTLINE_PROVIDER": "primary",
+    }
+
+
+def by_component(sizes: Replicas) -> dict[str, int]:
+    """Sizes by the component label of the deployment."""
+    return {
+        "backend": sizes.backend,
+        "frontend": sizes.frontend,
+        "crisis-detector": sizes.crisis_detector,
+        "hotline-gateway": sizes.hotline_gateway,
+    }
+
+
+def _images(context: Context) -> dict[str, str]:
+    images = context.config.images
+    digests = {
+        "backend": images.backend,
+        "frontend": images.frontend,
+        "crisis-detector": images.crisis_detector,
+        "hotline-gateway": images.hotline_gateway,
+    }
+    return {component: context.image(component, digest) for component, digest in digests.items()}
+
+
+def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Resource]:
+    own = {"account": context.site.account, "region": context.site.region}
+    backend = context.secrets_key_arn.apply(lambda key: json.dumps(permissions.backend(**own, secrets_key_arn=key)))
+    policies: tuple[tuple[Service, pulumi.Input[str]], ...] = (
+        (BACKEND, backend),
+        (CRISIS_DETECTOR, json.dumps(permissions.crisis_detector(**own))),
+        (HOTLINE_GATEWAY, json.dumps(permissions.hotline_gateway(**own))),
+    )
+    controller = pulumi.Output.all(*front.target_group_arns.values()).apply(
+        lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))
+    )
+    identities: list[pulumi.Resource] = [
+        _identity(context, f"{service.component}-identity", service.name, policy, tier=service.tier.name)
+        for service, policy in policies
+    ]
+    return [
+        *identities,
+        _identity(context, "controller-identity", LOAD_BALANCER_CONTROLLER, controller, namespace=CONTROLLER_NAMESPACE),
+    ]
+
+
+def _job_identities(context: Context) -> list[pulumi.Resource]:
+    own = {"account": context.site.account, "region": context.site.region}
+    bucket = naming.switch_bucket(context.site.name, account=context.site.account)
+    key = context.secrets_key_arn
+    policies: dict[str, pulumi.Input[str]] = {
+        FENCE: key.apply(lambda arn: json.dumps(permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))),
+        HANDOVER: key.apply(lambda arn: json.dumps(permissions.handover(**own, secrets_key_arn=arn))),
+    }
+    return [_identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]
+
+
+def _identity(
+    context: Context,
+    name: str,
+    service_account: str,
+    policy: pulumi.Input[str],
+    *,
+    namespace: str = naming.NAMESPACE,
+    tier: str = "platform",
+) -> PodIdentity:
+    return PodIdentity(
+        name,
+        PodIdentityArgs(
+            cluster_name=context.cluster.name,
+            namespace=namespace,
+            service_account=service_account,
+            policy=policy,
+            site=context.site,
+            tier=tier,
+        ),
+    )
