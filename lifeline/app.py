@@ -100,7 +100,7 @@ def project_root() -> Path:
 
 def main() -> None:
     """The console script."""
-    from stacks.config import ConfigError
+    from stacks.problems import ConfigError
 
     try:
         app()

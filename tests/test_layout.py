@@ -16,8 +16,6 @@ INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|farm|home|root|Users)/\w")
 LONGEST_FILE = 300
 LONGEST_TEST_FILE = 450
-ROOM = {"stacks/config.py": 450, "stacks/site.py": 450}
-"""The model of a whole stack file and the wiring of a whole site: read a section at a time."""
 LONGEST_FUNCTION = 60
 
 
@@ -81,12 +79,8 @@ def test_no_file_ends_without_a_line_break() -> None:
 
 def test_no_python_file_outgrows_its_one_question() -> None:
     lengths = {name: len(text.splitlines()) for name, text in text_files().items() if name.endswith(".py")}
-    long = {name: length for name, length in lengths.items() if length > _limit(name)}
-    assert long == {}
-
-
-def _limit(name: str) -> int:
-    return ROOM.get(name, LONGEST_TEST_FILE if name.startswith("tests/") else LONGEST_FILE)
+    limits = {name: LONGEST_TEST_FILE if name.startswith("tests/") else LONGEST_FILE for name in lengths}
+    assert {name: length for name, length in lengths.items() if length > limits[name]} == {}
 
 
 def test_no_function_outgrows_a_screen() -> None:

@@ -25,7 +25,8 @@ from operations.ledger import Claim, Handover, JobLedger, LedgerUnreadable
 from operations.switch import OwnSwitch
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
-from stacks.config import ConfigError, SiteConfig, parse
+from stacks.config import SiteConfig, parse
+from stacks.problems import ConfigError
 from tests.harness import stack_config
 
 SITES = ("primary", "secondary")

@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks import config as configuration
-from stacks.config import ConfigError, SiteConfig, parse
+from stacks.config import SiteConfig, parse
+from stacks.problems import ConfigError
 
 ROOT = Path(__file__).parents[2]
 Values = dict[str, Any]
@@ -134,7 +135,7 @@ def test_a_key_too_many_or_too_few_is_named(changes: dict[str, Any], message: st
     ("changes", "message"),
     [
         ({"protect": "yes"}, 'lifeline:protect: is "yes": input should be a valid boolean'),
-        ({"timeline": "primary-1"}, 'lifeline:timeline: is "primary-1": input should be a valid tuple'),
+        ({"timeline": "primary-1"}, 'lifeline:timeline: is "primary-1": input should be a list'),
         ({"timeline": [1]}, "lifeline:timeline[0]: is 1: input should be a valid string"),
         ({"account": 123456789012}, "lifeline:account: is 123456789012: input should be a valid string"),
         (
@@ -188,11 +189,11 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
         ({"peer__cidr": "10.10.16.0/20"}, "lifeline:peer.cidr: is 10.10.16.0/20, which overlaps 10.10.0.0/16"),
         (
             {"ledger__witness": "eu-west-1"},
-            "lifeline:ledger.witness: is eu-west-1: the ledger would live in us-east-2, us-west-2, eu-west-1",
+            "lifeline:ledger.witness: is eu-west-1: the ledger would be in us-east-2, us-west-2, eu-west-1",
         ),
         (
             {"ledger__witness": "us-west-2"},
-            "lifeline:ledger.witness: is us-west-2: the ledger would live in us-east-2, us-west-2, us-west-2",
+            "lifeline:ledger.witness: is us-west-2: the ledger would be in us-east-2, us-west-2, us-west-2",
         ),
         (
             {"network__zones": ["us-east-2a", "us-east-2a", "us-east-2b"]},
@@ -200,7 +201,7 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
         ),
         (
             {"network__zones": ["us-east-2a", "us-east-2b", "us-west-2c"]},
-            "lifeline:network.zones[2]: names zone 'us-west-2c', expected one of us-east-2",
+            "lifeline:network.zones[2]: names zone 'us-west-2c', expected a zone of us-east-2",
         ),
         ({"zoneId": "Z0123456789"}, "lifeline:zoneId: is set, and lifeline:globals is 'own'"),
         ({"globals": "use"}, "lifeline:zoneId: is missing, and lifeline:globals is 'use'"),
@@ -228,7 +229,7 @@ def test_values_that_contradict_each_other_are_refused(changes: dict[str, Any], 
 def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
     assert mistakes("primary", peer__region="us-east-2") == [
         "lifeline:peer.region: is us-east-2, the site's own region",
-        "lifeline:ledger.witness: is us-east-1: the ledger would live in us-east-2, us-east-2, us-east-1",
+        "lifeline:ledger.witness: is us-east-1: the ledger would be in us-east-2, us-east-2, us-east-1",
     ]
 
 
@@ -261,8 +262,8 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
             "secondary",
             {"timeline": ["primary-1", "secondary-2"]},
             [
-                "lifeline:database.seeded: is 1, yet the timeline says that secondary-2 leads",
-                "lifeline:timeline[1]: names secondary-2, a restored database, which would begin empty",
+                "lifeline:database.seeded: is 1, but the timeline says that secondary-2 leads",
+                "lifeline:timeline[1]: names secondary-2, which is to be restored, but no backup is named",
             ],
         ),
         (
@@ -270,7 +271,7 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
             {"database__seeded": 2},
             [
                 "lifeline:database.seeded: is 2, an epoch that has not begun",
-                "lifeline:database.seeded: is 2, yet the timeline says that primary-1 leads",
+                "lifeline:database.seeded: is 2, but the timeline says that primary-1 leads",
             ],
         ),
         (
@@ -278,23 +279,23 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
             {"timeline": ["primary-1", "primary-2", "secondary-2"]},
             [
                 "lifeline:database.seeded: is 1, older than primary-2 of the timeline",
-                "lifeline:timeline[1]: names primary-2, a restored database, which would begin empty",
+                "lifeline:timeline[1]: names primary-2, which is to be restored, but no backup is named",
             ],
         ),
         (
             "secondary",
             {"timeline": ["primary-1", "secondary-1", "primary-2"], "database__seeded": 2},
-            ["lifeline:database.seeded: is 2, when secondary-1 of this very site led"],
+            ["lifeline:database.seeded: is 2, an epoch that secondary-1 of this site led"],
         ),
         (
             "primary",
             {"database__retired": [3]},
-            ["lifeline:database.retired[0]: names primary-3, which the timeline does not know"],
+            ["lifeline:database.retired[0]: names primary-3, which is not in the timeline"],
         ),
         (
             "primary",
             {"database__retired": [1]},
-            ["lifeline:database.retired[0]: names primary-1, the site's present database"],
+            ["lifeline:database.retired[0]: names primary-1, the site's current database"],
         ),
         (
             "primary",
@@ -311,7 +312,7 @@ def test_a_site_that_goes_on_writing_after_the_other_took_over_is_refused() -> N
     """Split brain: the primary still believes in itself after the secondary took epoch 2."""
     assert mistakes("primary", timeline=["primary-1", "secondary-1", "primary-1"], database__seeded=2) == [
         "lifeline:timeline[2]: names primary-1, which never saw epoch 2: what was written then would be lost",
-        "lifeline:database.seeded: is 2, yet the timeline says that primary-1 leads",
+        "lifeline:database.seeded: is 2, but the timeline says that primary-1 leads",
     ]
 
 
@@ -343,8 +344,8 @@ def test_all_contradictions_of_a_file_are_told_at_once() -> None:
     assert found == [
         "lifeline:peer.region: is us-west-2, the site's own region",
         "lifeline:peer.cidr: is 10.20.0.0/16, which overlaps 10.20.0.0/16",
-        "lifeline:ledger.witness: is us-east-1: the ledger would live in us-west-2, us-west-2, us-east-1",
-        "lifeline:network.zones[2]: names zone 'us-east-2c', expected one of us-west-2",
+        "lifeline:ledger.witness: is us-east-1: the ledger would be in us-west-2, us-west-2, us-east-1",
+        "lifeline:network.zones[2]: names zone 'us-east-2c', expected a zone of us-west-2",
         "lifeline:timeline[1]: names site 'tertiary', expected one of primary, secondary",
         "lifeline:timeline[2]: names primary-1, which never saw epoch 2: what was written then would be lost",
     ]
@@ -384,7 +385,11 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
         ("primary", {"drain": 2}, "lifeline:switchover.drain: is 2, an epoch that has not begun"),
         ("secondary", {"take": 2}, "lifeline:switchover.take: is 2, when the timeline has 1 epochs"),
         ("secondary", {"take": 1}, "lifeline:switchover.take: is 1: input should be greater than or equal to 2"),
-        ("secondary", {"acceptLoss": True}, "lifeline:switchover.acceptLoss: accepts a loss, of no switchover"),
+        (
+            "secondary",
+            {"acceptLoss": True},
+            "lifeline:switchover.acceptLoss: is true, but lifeline:switchover.take is not set",
+        ),
         ("primary", {"drian": 1}, "lifeline:switchover.drian: is not a key of lifeline"),
     ],
 )

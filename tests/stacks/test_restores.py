@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from recovery.timeline import DatabaseRole
-from stacks.config import ConfigError, SiteConfig, parse
+from stacks.config import SiteConfig, parse
+from stacks.problems import ConfigError
 from tests.harness import deploy, only, stack_config
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -65,7 +66,7 @@ def test_what_comes_with_a_backup_is_not_declared() -> None:
 
 def test_a_restored_leader_without_its_backup_would_begin_empty() -> None:
     assert mistakes("primary", RESTORED, seeded=2) == [
-        "lifeline:timeline[1]: names primary-2, a restored database, which would begin empty"
+        "lifeline:timeline[1]: names primary-2, which is to be restored, but no backup is named"
     ]
 
 
@@ -83,7 +84,7 @@ def test_the_other_site_need_not_know_where_a_database_came_from() -> None:
         ),
         (
             [LATEST, {"epoch": 2, "snapshot": "before-migration"}],
-            "lifeline:database.restores[0].epoch: is 2, as is that of another restore",
+            "lifeline:database.restores[0].epoch: is 2, which another restore names too",
         ),
         (
             [LATEST, {"epoch": 3, "pointInTime": "latest"}],
@@ -125,7 +126,7 @@ def test_a_stale_replica_is_kept_by_name() -> None:
             "primary",
             RESTORED,
             {"seeded": 2, "restores": [LATEST], "kept": [1]},
-            "lifeline:database.kept[0]: names primary-1, which led and is kept anyway",
+            "lifeline:database.kept[0]: names primary-1, which led and is therefore kept",
         ),
         (
             "secondary",
