@@ -50,11 +50,6 @@ class Cluster(pulumi.ComponentResource):
     """An EKS cluster that takes its principals from access entries alone."""
 
     name: pulumi.Output[str]
-    arn: str
-    kubeconfig: pulumi.Output[str]
-    """JSON. A secret; it holds no token, but calls the AWS command line for one."""
-    cluster_security_group_id: pulumi.Output[str]
-    """The group that EKS makes. The control plane and all nodes are in it."""
     node_security_group_id: pulumi.Output[str]
     """The group that nodes and pods are in: the same."""
     nodes: list[pulumi.Resource]
@@ -67,9 +62,6 @@ class Cluster(pulumi.ComponentResource):
         cluster = self._cluster(name, args)
         # The name is given, yet who takes it from here means a cluster that answers: the output waits for its address.
         self.name = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(lambda _: args.cluster_name)
-        self.arn = f"arn:aws:eks:{args.site.region}:{args.site.account}:cluster/{args.cluster_name}"
-        self.kubeconfig = pulumi.Output.secret(cluster.kubeconfig_json)
-        self.cluster_security_group_id = cluster.cluster_security_group_id
         self.node_security_group_id = cluster.node_security_group_id
         early = Addons(f"{name}-early", self._addons(args, BEFORE_NODES), child)
         nodes = Nodes(f"{name}-nodes", self._nodes(args, early), child)
@@ -77,7 +69,8 @@ class Cluster(pulumi.ComponentResource):
         self.nodes = [*nodes.groups, *late.resources]
         self.provider = kubernetes.Provider(
             f"{name}-kubernetes",
-            kubeconfig=self.kubeconfig,
+            # JSON. It holds no token: it calls the AWS command line for one.
+            kubeconfig=pulumi.Output.secret(cluster.kubeconfig_json),
             # Otherwise a renewed certificate or endpoint would replace every object in the cluster.
             cluster_identifier=args.cluster_name,
             enable_server_side_apply=True,

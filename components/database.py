@@ -107,7 +107,6 @@ class Database(pulumi.ComponentResource):
     instance: aws.rds.Instance
     address: pulumi.Output[str]
     """The host name. A promotion does not change it."""
-    arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Database", name, {}, opts)
@@ -132,7 +131,7 @@ class Database(pulumi.ComponentResource):
         )
         monitoring = MonitoringRole(f"{name}-monitoring", args.site, self._child)
         self.instance = self._instance(network, self._parameter_group(), monitoring, [logs, monitoring, *args.after])
-        self.address, self.arn = self.instance.address, self.instance.arn
+        self.address = self.instance.address
         self.register_outputs({})
 
     def _parameter_group(self) -> aws.rds.ParameterGroup:

@@ -29,8 +29,6 @@ class FenceArgs:
 class Fence(pulumi.ComponentResource):
     """Two pods that make a superseded database read-only, and the identities of the jobs beside them."""
 
-    deployment: pulumi.CustomResource
-
     def __init__(self, name: str, args: FenceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Fence", name, {}, opts)
         labels = args.site.tags.labels(tier="data", data="phi")
@@ -45,9 +43,7 @@ class Fence(pulumi.ComponentResource):
             switch_bucket=args.switch_bucket,
             labels=labels,
         )
-        self.deployment = declare(
-            f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *accounts])
-        )
+        declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *accounts]))
         declare(f"{name}-budget", jobs.fence_budget(labels=labels), after)
         self.register_outputs({})
 

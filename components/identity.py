@@ -29,8 +29,6 @@ class PodIdentityArgs:
 class PodIdentity(pulumi.ComponentResource):
     """A role, its inline policy, and the association that hands it to a service account."""
 
-    role_arn: pulumi.Output[str]
-
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:PodIdentity", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -47,7 +45,6 @@ class PodIdentity(pulumi.ComponentResource):
             # A pod that starts with the role but before its policy would fail its first calls.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
-        self.role_arn = role.arn
         self.register_outputs({})
 
 

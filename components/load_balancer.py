@@ -55,7 +55,6 @@ class LoadBalancer(pulumi.ComponentResource):
     dns_name: pulumi.Output[str]
     zone_id: pulumi.Output[str]
     """The load balancer's own hosted zone, which an alias record has to name."""
-    security_group_id: pulumi.Output[str]
     target_group_arns: dict[str, pulumi.Output[str]]
     """By the component label of the service."""
 
@@ -63,14 +62,13 @@ class LoadBalancer(pulumi.ComponentResource):
         super().__init__("lifeline:index:LoadBalancer", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self.security_group_id = self._security_group()
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
             name=f"{PROJECT}-{args.site.name}",
             load_balancer_type="application",
             internal=False,
             subnets=list(args.public_subnet_ids),
-            security_groups=[self.security_group_id],
+            security_groups=[self._security_group()],
             drop_invalid_header_fields=True,
             enable_deletion_protection=args.site.protect,
             idle_timeout=IDLE_SECONDS,

@@ -69,8 +69,6 @@ class Network(pulumi.ComponentResource):
     public_subnet_ids: list[pulumi.Output[str]]
     private_subnet_ids: list[pulumi.Output[str]]
     database_subnet_ids: list[pulumi.Output[str]]
-    public_cidrs: tuple[str, ...]
-    private_cidrs: tuple[str, ...]
     database_cidrs: tuple[str, ...]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -78,7 +76,7 @@ class Network(pulumi.ComponentResource):
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         blocks = carve(args.cidr)
-        self.public_cidrs, self.private_cidrs, self.database_cidrs = blocks.public, blocks.private, blocks.database
+        self.database_cidrs = blocks.database
         vpc = self._vpc()
         self.vpc_id = vpc.id
         internet = aws.ec2.InternetGateway(

@@ -35,9 +35,6 @@ class TrafficArgs:
 class Traffic(pulumi.ComponentResource):
     """The records `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`, as far as they are this site's."""
 
-    record_names: dict[str, pulumi.Output[str]]
-    """By role: site, apex, www and api."""
-
     def __init__(self, name: str, args: TrafficArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Traffic", name, {}, opts)
         self._name, self._args = name, args
@@ -52,13 +49,10 @@ class Traffic(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        records = {
-            "site": self._site_record(),
-            "apex": self._failover_record("apex", args.domain, checks.web_id),
-            "www": self._failover_record("www", f"www.{args.domain}", checks.web_id),
-            "api": self._crisis_record(checks.crisis_id),
-        }
-        self.record_names = {role: record.name for role, record in records.items()}
+        self._site_record()
+        self._failover_record("apex", args.domain, checks.web_id)
+        self._failover_record("www", f"www.{args.domain}", checks.web_id)
+        self._crisis_record(checks.crisis_id)
         self.register_outputs({})
 
     @property
@@ -70,9 +64,9 @@ class Traffic(pulumi.ComponentResource):
             evaluate_target_health=False,
         )
 
-    def _site_record(self) -> aws.route53.Record:
+    def _site_record(self) -> None:
         """Reaches this site whatever its role; without a check of its own, since the checks themselves ask for it."""
-        return aws.route53.Record(
+        aws.route53.Record(
             f"{self._name}-site",
             zone_id=self._args.zone_id,
             name=site_host(self._args.site.name, self._args.domain),
@@ -81,8 +75,8 @@ class Traffic(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _failover_record(self, role: str, host: str, check: pulumi.Output[str]) -> aws.route53.Record:
-        return aws.route53.Record(
+    def _failover_record(self, role: str, host: str, check: pulumi.Output[str]) -> None:
+        aws.route53.Record(
             f"{self._name}-{role}",
             zone_id=self._args.zone_id,
             name=host,
@@ -94,9 +88,9 @@ class Traffic(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _crisis_record(self, check: pulumi.Output[str]) -> aws.route53.Record:
+    def _crisis_record(self, check: pulumi.Output[str]) -> None:
         """A CNAME rather than an alias, because an alias would have the load balancer's 60 seconds to live."""
-        return aws.route53.Record(
+        aws.route53.Record(
             f"{self._name}-api",
             zone_id=self._args.zone_id,
             name=f"api.{self._args.domain}",

@@ -89,8 +89,6 @@ class Workloads(pulumi.ComponentResource):
     config_map: pulumi.CustomResource
     password_class: pulumi.CustomResource
     """Mounts the database password."""
-    deployments: dict[str, pulumi.CustomResource]
-    """By component."""
     settled: tuple[pulumi.Resource, ...]
     """What a flip waits for before it moves traffic: every roll-out complete, every autoscaler at its new minimum,
     no placeholder left."""
@@ -112,10 +110,10 @@ class Workloads(pulumi.ComponentResource):
         bindings = [self._expose(service) for service in SERVICES]
         accounts = [self._account(service) for service in SERVICES]
         needed = (self.config_map, *classes, *policies, self.password_class, *bindings, *accounts)
-        self.deployments = {service.component: self._deployment(service, needed) for service in SERVICES}
+        deployments = [self._deployment(service, needed) for service in SERVICES]
         autoscalers = [self._scale(service) for service in SERVICES]
         placeholders = self._placeholders((self.config_map, *classes, *policies))
-        self.settled = (*self.deployments.values(), *autoscalers, placeholders)
+        self.settled = (*deployments, *autoscalers, placeholders)
         self.register_outputs({})
 
     def _declare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -24,8 +23,6 @@ class Zone(pulumi.ComponentResource):
     """A hosted zone, owned by one stack and used by both. Only Amazon may issue certificates for its names."""
 
     zone_id: pulumi.Output[str]
-    name_servers: pulumi.Output[Sequence[str]]
-    """What the domain's registrar has to name."""
 
     def __init__(self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Zone", name, {}, opts)
@@ -41,7 +38,7 @@ class Zone(pulumi.ComponentResource):
             tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
-        self.zone_id, self.name_servers = zone.zone_id, zone.name_servers
+        self.zone_id = zone.zone_id
         aws.route53.Record(
             f"{name}-issuers",
             zone_id=zone.zone_id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.monitor import DeploymentError, Registered
+from engine.order import dependencies_first
 from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
 from engine.state import Resource, State
 
@@ -128,7 +129,7 @@ class Deployment:
         self._state.save()
         for urn, resource in self._replaced:
             self._provider_of(resource.type).delete(urn, resource)
-        for urn in _dependants_first(gone):
+        for urn in reversed(dependencies_first(gone)):
             resource = gone[urn]
             if resource.custom and not resource.retain and not resource.type.startswith("pulumi:"):
                 self._state.begin(urn, "delete")
@@ -247,24 +248,3 @@ def _kept(wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[st
         protect=wanted.protect,
         retain=wanted.retain_on_delete,
     )
-
-
-def _dependants_first(resources: Mapping[str, Resource]) -> list[str]:
-    order: list[str] = []
-    visited: set[str] = set()
-
-    def visit(urn: str) -> None:
-        if urn in visited or urn not in resources:
-            return
-        visited.add(urn)
-        for dependency in (
-            *resources[urn].dependencies,
-            resources[urn].parent,
-            resources[urn].provider.rsplit("::", 1)[0],
-        ):
-            visit(dependency)
-        order.append(urn)
-
-    for urn in sorted(resources):
-        visit(urn)
-    return order[::-1]

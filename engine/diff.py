@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.deployment import Step
+from engine.order import dependencies_first
 from engine.registration import Registration
 from engine.replacement import changed_keys, forced_paths, rules_for
 
@@ -20,21 +21,9 @@ def steps_between(before: Sequence[Registration], after: Sequence[Registration])
 
 
 def in_order(registrations: Sequence[Registration]) -> list[Registration]:
-    """Dependencies and parents before what stands on them, otherwise by URN."""
-    by_urn = {found.urn: found for found in registrations}
-    order: dict[str, Registration] = {}
-
-    def visit(urn: str) -> None:
-        found = by_urn.get(urn)
-        if found is None or urn in order:
-            return
-        for needed in (found.parent, found.provider.rsplit("::", 1)[0], *found.dependencies):
-            visit(needed)
-        order[urn] = found
-
-    for urn in sorted(by_urn):
-        visit(urn)
-    return list(order.values())
+    """The registrations in an order in which an engine could create them."""
+    by_urn = {entry.urn: entry for entry in registrations}
+    return [by_urn[urn] for urn in dependencies_first(by_urn)]
 
 
 def _step(old: Registration | None, new: Registration, replaces: Callable[[str], frozenset[str]]) -> Iterator[Step]:

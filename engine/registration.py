@@ -32,7 +32,6 @@ class Registration:
     replace_on_changes: tuple[str, ...] = ()
     delete_before_replace: bool = False
     retain_on_delete: bool = False
-    import_id: str = ""
     secrets: frozenset[str] = frozenset()
     additional_secrets: tuple[str, ...] = ()
 
@@ -84,7 +83,6 @@ def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: 
         replace_on_changes=tuple(request.replaceOnChanges),
         delete_before_replace=request.deleteBeforeReplace,
         retain_on_delete=request.retainOnDelete,
-        import_id=request.importId,
         secrets=wire.secret_keys(request.object),
         additional_secrets=tuple(request.additionalSecretOutputs),
     )

@@ -23,7 +23,6 @@ class Resource:
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     secrets: list[str] = field(default_factory=list[str])
     dependencies: list[str] = field(default_factory=list[str])
-    output_dependencies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     provider: str = ""
     protect: bool = False
     retain: bool = False

@@ -45,8 +45,6 @@ RECORD_TTL_SECONDS = 60
 CRISIS_RESPONSE_SECONDS = 2
 """The plan's checklist: the crisis detection system responds in under two seconds."""
 CRISIS_SURGE_REPLICAS = 10
-ACTIVE_BACKEND_REPLICAS = 5
-ACTIVE_FRONTEND_REPLICAS = 3
 
 BACKUP_RETENTION_DAYS = 35
 """The longest point-in-time window that RDS offers."""

@@ -237,7 +237,6 @@ def test_workloads_can_wait_for_nodes_and_the_add_ons_that_run_on_them():
     assert waits == sorted(
         [f"cluster-1-nodes-{zone}" for zone in (1, 2, 3)] + [f"cluster-1-late-{name}" for name in LATE]
     )
-    assert made[0].arn == "arn:aws:eks:us-east-2:123456789012:cluster/lifeline-primary-1"
 
 
 def test_the_generation_shows_in_names_alone():
