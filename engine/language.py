@@ -1,6 +1,9 @@
-"""Run the program in a process of its own, as Pulumi's language host does: `python -m engine.language`.
+"""Run the program in a process of its own: `python -m engine.language`.
 
-Reads `PULUMI_CONFIG` for the configuration, and connects to the monitor and engine addresses given.
+Both the in-process engine and the language host of the real engine start it. It runs `__main__.py` of the current
+folder against the given monitor, and reads its configuration from PULUMI_CONFIG and PULUMI_CONFIG_SECRET_KEYS.
+
+Exit codes: 0 success, 32 failure. The error is in the engine's log by then; 32 tells the real engine to add nothing.
 """
 
 from __future__ import annotations
@@ -12,29 +15,33 @@ import logging
 import os
 import runpy
 import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
 from pulumi.runtime.stack import run_in_stack
 
+EXIT_LOGGED = 32
+"""The program failed and the engine has its error. Source: pulumi/pulumi, the official language hosts use it too."""
 
-def main() -> int:
-    """Run `__main__.py` of the current folder against a monitor."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--monitor", "--engine", "--project", "--stack"):
-        parser.add_argument(option, required=True)
-    arguments = parser.parse_args()
-    pulumi.runtime.set_all_config(pulumi.runtime.get_config_env())
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run `__main__.py` of the current folder against a monitor, and return an exit code."""
+    arguments = _parser().parse_args(words)
+    pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
     pulumi.runtime.configure(
         pulumi.runtime.Settings(
             project=arguments.project,
             stack=arguments.stack,
             monitor=arguments.monitor,
             engine=arguments.engine,
-            parallel=16,
-            dry_run=False,
+            parallel=arguments.parallel,
+            dry_run=arguments.dry_run,
+            organization=arguments.organization,
         )
     )
+    # A program that fails leaves unfinished tasks behind, each of which asyncio would report.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     gc.disable()  # every object of the graph stays in use until the program ends: a collection frees nothing
 
@@ -44,16 +51,27 @@ def main() -> int:
     try:
         asyncio.run(run_in_stack(program))
     except pulumi.RunError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except Exception as error:  # noqa: BLE001
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        pulumi.log.error(str(error))
+    except Exception:  # noqa: BLE001 - every error of the program goes to the engine's log
+        pulumi.log.error(f"Program failed with an unhandled exception:\n{traceback.format_exc()}")
+    else:
+        return 0
+    return EXIT_LOGGED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for option in ("--monitor", "--engine", "--project", "--stack"):
+        parser.add_argument(option, required=True)
+    parser.add_argument("--parallel", type=int, default=16)
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--organization", default="organization")
+    return parser
 
 
 if __name__ == "__main__":
-    # Threads of the SDK wait for registrations that a failed program will never finish.
     code = main()
+    sys.stdout.flush()
     sys.stderr.flush()
+    # Threads of the SDK wait for registrations that a failed program never finishes; a normal exit would join them.
     os._exit(code)

@@ -1,13 +1,15 @@
-"""`up` of the real Pulumi engine, with the stand-in providers attached, where the `pulumi` command is on PATH.
+"""`up` of the real Pulumi engine, with the stand-in providers attached.
 
-State goes to a folder, secrets to a passphrase, and no plugin is fetched: what the engine cannot attach to, it refuses.
+State is kept in a folder, secrets are encrypted with a passphrase, and the engine downloads no plugin: it refuses a
+resource whose provider is not attached.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ import yaml
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
+from engine import wire
 from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
 from engine.registration import STACK_TYPE, type_of
+from engine.state import Resource
 from engine.up import UpResult
 
 _DEFAULT_PROVIDER = "::default_"
@@ -30,9 +34,42 @@ _OPERATIONS = {
 }
 
 
+COMMANDS = ("pulumi", "pulumi-language-python")
+"""The engine, and the language host that it starts the program with."""
+BUILT = PROGRAM_ROOT / ".engine"
+"""The folder that `make engine` builds into; both commands are in its folder `bin`."""
+
+
 def available() -> bool:
-    """Whether the real engine and its Python language host are on PATH."""
-    return shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
+    """Whether the real engine can be run: its commands are on PATH, or `make engine` has built it."""
+    return _on_path() or all((BUILT / "bin" / name).is_file() for name in COMMANDS)
+
+
+def command() -> automation.PulumiCommand:
+    """The real engine: the one on PATH, or else the one that `make engine` has built."""
+    return automation.PulumiCommand(root=None if _on_path() else str(BUILT))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables under which the engine keeps its state in a folder, and downloads nothing."""
+    state = folder / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    return {
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_HOME": str(folder / "home"),
+    }
+
+
+def search_path() -> str:
+    """PATH, with the folder of the engine that `make engine` has built at its end."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(BUILT / "bin")])
+
+
+def _on_path() -> bool:
+    return all(shutil.which(name) for name in COMMANDS)
 
 
 class PulumiEngine:
@@ -45,16 +82,9 @@ class PulumiEngine:
 
     def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
         self._folder = folder
-        state = folder / "state"
-        state.mkdir(parents=True, exist_ok=True)
-        self._environment = {
-            "PULUMI_BACKEND_URL": f"file://{state}",
-            "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
-            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_HOME": str(folder / "home"),
-        }
+        self._command = command()
+        debugged = ",".join(f"{name}:{port}" for name, port in ports.items())
+        self._environment = {**environment(folder), "PULUMI_DEBUG_PROVIDERS": debugged}
         self._write_project()
 
     def up(
@@ -80,14 +110,20 @@ class PulumiEngine:
             raise DeploymentError(str(error)) from None
         return UpResult(tuple(steps), {key: value.value for key, value in result.outputs.items()})
 
-    def preview(self, stack: str, config: Mapping[str, Any]) -> dict[str, int]:
-        """Count of planned operations.
+    def preview(self, stack: str, config: Mapping[str, Any], *, policy_packs: Sequence[Path] = ()) -> dict[str, int]:
+        """The number of planned operations of each kind.
+
+        Args:
+            stack: the stack's name.
+            config: values by full key.
+            policy_packs: folders of policy packs that the plan must pass.
 
         Raises:
-            DeploymentError: with the engine's output.
+            DeploymentError: with the engine's output, if the program fails or a policy refuses.
         """
+        packs = [str(folder) for folder in policy_packs] or None
         try:
-            summary = self._stack(stack, config).preview(color="never").change_summary
+            summary = self._stack(stack, config).preview(color="never", policy_packs=packs).change_summary
         except automation.CommandError as error:
             raise DeploymentError(str(error)) from None
         return {str(getattr(op, "value", op)): number for op, number in summary.items()}
@@ -103,19 +139,48 @@ class PulumiEngine:
         except automation.CommandError as error:
             raise DeploymentError(str(error)) from None
 
+    def resources(self, stack: str) -> dict[str, Resource]:
+        """The resources in the state of a stack that exists, by URN."""
+        found = automation.select_stack(stack, work_dir=str(self._folder), opts=self._options())
+        deployment = found.export_stack().deployment or {}
+        entries = deployment.get("resources", [])
+        return {entry["urn"]: _resource(entry) for entry in entries}
+
+    def _options(self) -> automation.LocalWorkspaceOptions:
+        return automation.LocalWorkspaceOptions(env_vars=self._environment, pulumi_command=self._command)
+
     def _stack(self, stack: str, config: Mapping[str, Any]) -> automation.Stack:
         text = yaml.safe_dump({"config": dict(config)}, sort_keys=False)
         settings = self._folder / f"Pulumi.{stack}.yaml"
         salt = yaml.safe_load(settings.read_text()).get("encryptionsalt") if settings.exists() else None
         settings.write_text(text if salt is None else f"encryptionsalt: {salt}\n{text}")
-        options = automation.LocalWorkspaceOptions(env_vars=self._environment)
-        return automation.create_or_select_stack(stack, work_dir=str(self._folder), opts=options)
+        return automation.create_or_select_stack(stack, work_dir=str(self._folder), opts=self._options())
 
     def _write_project(self) -> None:
         project = yaml.safe_load((PROGRAM_ROOT / "Pulumi.yaml").read_text())
         project["main"] = str(PROGRAM_ROOT)
         project["runtime"]["options"] = {"virtualenv": sys.prefix}
         (self._folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
+
+
+def _resource(entry: Mapping[str, Any]) -> Resource:
+    """One entry of an exported state. The values of secrets stay encrypted."""
+    inputs, outputs = entry.get("inputs", {}), entry.get("outputs", {})
+    secrets = {key for values in (inputs, outputs) for key, value in values.items() if wire.holds_secret(value)}
+    return Resource(
+        type=entry["type"],
+        name=entry["urn"].rsplit("::", 1)[-1],
+        parent=entry.get("parent", ""),
+        custom=entry["custom"],
+        id=entry.get("id", ""),
+        inputs=inputs,
+        outputs=outputs,
+        secrets=sorted(secrets),
+        dependencies=entry.get("dependencies", []),
+        provider=entry.get("provider", ""),
+        protect=entry.get("protect", False),
+        retain=entry.get("retainOnDelete", False),
+    )
 
 
 def _step_of(event: EngineEvent) -> Step | None:

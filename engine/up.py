@@ -62,7 +62,7 @@ def up(
     deployment = Deployment(state, clients, on_step=on_step, monitor=lambda: address[0])
     log = EngineLog()
     try:
-        with _served(Monitor(deployment, stack=stack, project=PROJECT), log) as endpoint:
+        with served(Monitor(deployment, stack=stack, project=PROJECT), log) as endpoint:
             address.append(endpoint)
             _run_program(stack, encoded, endpoint, log)
         deployment.finish()
@@ -78,7 +78,8 @@ def encode_config(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _served(monitor: Monitor, log: EngineLog) -> Generator[str]:
+def served(monitor: Monitor, log: EngineLog) -> Generator[str]:
+    """Serve a monitor and an engine log on a free port of the loopback interface; the address of both."""
     options = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(_WORKERS), options=options)
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)

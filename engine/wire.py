@@ -24,7 +24,7 @@ def decode(properties: struct_pb2.Struct) -> dict[str, Any]:
 
 def secret_keys(properties: struct_pb2.Struct) -> frozenset[str]:
     """The top-level properties that hold a secret anywhere inside."""
-    return frozenset(key for key, value in json_format.MessageToDict(properties).items() if _holds_secret(value))
+    return frozenset(key for key, value in json_format.MessageToDict(properties).items() if holds_secret(value))
 
 
 def encode(properties: Mapping[str, Any], secrets: Collection[str] = ()) -> struct_pb2.Struct:
@@ -60,11 +60,12 @@ def _plain(value: Any) -> Any:
     return {key: _plain(inner) for key, inner in value.items()}
 
 
-def _holds_secret(value: Any) -> bool:
+def holds_secret(value: Any) -> bool:
+    """Whether a value of the wire form, or any value inside it, is a secret."""
     if isinstance(value, list):
-        return any(_holds_secret(inner) for inner in value)
+        return any(holds_secret(inner) for inner in value)
     if not isinstance(value, dict):
         return False
     if value.get(SIGNATURE) == SECRET or (value.get(SIGNATURE) == OUTPUT and value.get("secret")):
         return True
-    return any(_holds_secret(inner) for inner in value.values())
+    return any(holds_secret(inner) for inner in value.values())

@@ -18,6 +18,7 @@ from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
 from engine.pulumi_cli import PulumiEngine
+from engine.state import Resource, State
 from engine.up import UpResult
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
@@ -47,6 +48,10 @@ class Engine(Protocol):
         """Apply the program."""
         ...
 
+    def resources(self, stack: str) -> dict[str, Resource]:
+        """The resources in a stack's state, by URN."""
+        ...
+
 
 class InProcessEngine:
     """The rehearsal's own engine."""
@@ -62,6 +67,10 @@ class InProcessEngine:
         return in_process.up(
             stack, config, state_file=self._folder / f"{stack}.json", ports=self._ports, on_step=on_step
         )
+
+    def resources(self, stack: str) -> dict[str, Resource]:
+        """The resources in a stack's state, by URN."""
+        return State(self._folder / f"{stack}.json").resources
 
 
 ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {

@@ -72,7 +72,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
     console = Console()
     chosen = ("pulumi" if pulumi_cli.available() else "in-process") if engine == "auto" else engine
     if chosen == "pulumi" and not pulumi_cli.available():
-        console.print("[red]pulumi is not on PATH[/]\n  hint: --engine in-process needs nothing")
+        console.print("[red]there is no pulumi[/]\n  hint: run 'make engine', or use --engine in-process")
         return 1
     console.print(
         f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones."

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from engine import pulumi_cli
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record-steps", action="store_true", help="record the real engine's steps anew")
+    parser.addoption("--record-steps", action="store_true", help="record the real engine's steps again")
+    parser.addoption("--require-engine", action="store_true", help="fail if the real engine is not installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--require-engine") and not pulumi_cli.available():
+        raise pytest.UsageError("there is no pulumi\n  hint: run 'make engine'")

@@ -1,11 +1,13 @@
-"""Both engines take the same steps. The real one's were recorded; where it is on PATH, it is asked again.
+"""Both engines take the same steps with the same inputs. The real engine's steps are recorded, and compared live too.
 
-Record anew, with `pulumi` on PATH, by `pytest tests/engine/test_two_engines.py -m pulumi_cli --record-steps`.
+Record them again by `make engine` and `pytest tests/engine/test_two_engines.py -m pulumi_cli --record-steps`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from engine.pulumi_cli import PulumiEngine
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import FaultSwitch
+from tests.engine.digests import digests
 from tests.harness import ROOT
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -24,30 +27,48 @@ PHASES = ("primary", "secondary", "flip", "flip again", "fencing")
 
 needs_pulumi = [
     pytest.mark.pulumi_cli,
-    pytest.mark.skipif(not pulumi_cli.available(), reason="pulumi is not on PATH"),
+    pytest.mark.skipif(not pulumi_cli.available(), reason="there is no pulumi: run 'make engine'"),
 ]
 
 Steps = dict[str, list[Step]]
+Records = dict[str, list[list[Any]]]
 
 
-def play(folder: Path, engine: str) -> Steps:
+@dataclass
+class Run:
+    """The steps of each phase in the order in which they were taken, and each with the digest of its inputs."""
+
+    steps: Steps = field(default_factory=dict[str, list[Step]])
+    records: Records = field(default_factory=dict[str, list[list[Any]]])
+
+    def note(self, phase: str, account: OfflineAccount, site: SiteWorld, steps: Sequence[Step]) -> None:
+        self.steps[phase] = list(steps)
+        states = {name: other.engine.resources(name) for name, other in account.sites.items()}
+        known = digests(site.name, states)
+        self.records[phase] = sorted(
+            [step.op, step.type, step.name, sorted(step.keys), known.get((step.type, step.name), "")] for step in steps
+        )
+
+
+def play(folder: Path, engine: str) -> Run:
     """Build both sites, lose the first region, flip twice, and fence the old leader when its region is back."""
-    faults = FaultSwitch()
+    faults, run = FaultSwitch(), Run()
     with OfflineAccount(folder, engine=engine, effects=NoEffects(), faults=faults) as account:
         primary = account.add_site(ROOT / "Pulumi.primary.yaml")
         built = account.up(primary)
+        run.note("primary", account, primary, built.steps)
         secondary = add_secondary(account, built.outputs["zoneId"])
-        steps = {"primary": list(built.steps), "secondary": list(account.up(secondary).steps)}
+        run.note("secondary", account, secondary, account.up(secondary).steps)
         faults.lose("us-east-2")
         faults.lose_control_planes("us-east-1")
         fail_over(secondary)
-        steps["flip"] = list(account.up(secondary).steps)
-        steps["flip again"] = list(account.up(secondary).steps)
+        run.note("flip", account, secondary, account.up(secondary).steps)
+        run.note("flip again", account, secondary, account.up(secondary).steps)
         faults.restore("us-east-2")
         faults.restore("us-east-1")
         fail_over(primary)
-        steps["fencing"] = list(account.up(primary).steps)
-    return steps
+        run.note("fencing", account, primary, account.up(primary).steps)
+    return run
 
 
 def add_secondary(account: OfflineAccount, zone_id: Any) -> SiteWorld:
@@ -62,33 +83,29 @@ def fail_over(site: SiteWorld) -> None:
     site.file.save()
 
 
-def as_recorded(steps: list[Step]) -> list[list[Any]]:
-    return sorted([step.op, step.type, step.name, sorted(step.keys)] for step in steps)
-
-
 def recorded(phase: str) -> list[list[Any]]:
     return json.loads((RECORDED / f"{phase.replace(' ', '-')}.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def in_process(tmp_path_factory: pytest.TempPathFactory) -> Steps:
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return play(tmp_path_factory.mktemp("in-process"), "in-process")
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Steps:
-    steps = play(tmp_path_factory.mktemp("pulumi"), "pulumi")
+def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    run = play(tmp_path_factory.mktemp("pulumi"), "pulumi")
     if request.config.getoption("--record-steps"):
         RECORDED.mkdir(exist_ok=True)
-        for phase, found in steps.items():
-            lines = ",\n".join(json.dumps(step) for step in as_recorded(found))
+        for phase, steps in run.records.items():
+            lines = ",\n".join(json.dumps(step) for step in steps)
             (RECORDED / f"{phase.replace(' ', '-')}.json").write_text(f"[\n{lines}\n]\n")
-    return steps
+    return run
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_in_process_engine_takes_the_real_engines_recorded_steps(in_process: Steps, phase: str) -> None:
-    assert as_recorded(in_process[phase]) == recorded(phase)
+def test_the_in_process_engine_takes_the_real_engines_recorded_steps(in_process: Run, phase: str) -> None:
+    assert in_process.records[phase] == recorded(phase)
 
 
 def test_the_recorded_flip_is_nine_steps_and_nothing_the_second_time() -> None:
@@ -96,8 +113,8 @@ def test_the_recorded_flip_is_nine_steps_and_nothing_the_second_time() -> None:
     assert recorded("flip again") == []
 
 
-def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process: Steps) -> None:
-    assert {(step.op, step.type) for step in in_process["fencing"]} == {
+def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process: Run) -> None:
+    assert {(step.op, step.type) for step in in_process.steps["fencing"]} == {
         ("update", "aws:rds/instance:Instance"),
         ("update", "kubernetes:apps/v1:Deployment"),
         ("update", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"),
@@ -105,8 +122,8 @@ def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process:
     }
 
 
-def test_a_flip_claims_before_it_promotes_and_moves_traffic_last(in_process: Steps) -> None:
-    assert_order(in_process["flip"])
+def test_a_flip_claims_before_it_promotes_and_moves_traffic_last(in_process: Run) -> None:
+    assert_order(in_process.steps["flip"])
 
 
 def assert_order(steps: list[Step]) -> None:
@@ -120,16 +137,16 @@ def assert_order(steps: list[Step]) -> None:
 
 
 class TestRealEngine:
-    """Where `pulumi` is on PATH."""
+    """Needs the official `pulumi` on PATH, or `make engine`."""
 
     pytestmark = needs_pulumi
 
     @pytest.mark.parametrize("phase", PHASES)
-    def test_it_still_takes_the_recorded_steps(self, real: Steps, phase: str) -> None:
-        assert as_recorded(real[phase]) == recorded(phase)
+    def test_it_still_takes_the_recorded_steps(self, real: Run, phase: str) -> None:
+        assert real.records[phase] == recorded(phase)
 
-    def test_it_claims_before_it_promotes_and_moves_traffic_last(self, real: Steps) -> None:
-        assert_order(real["flip"])
+    def test_it_claims_before_it_promotes_and_moves_traffic_last(self, real: Run) -> None:
+        assert_order(real.steps["flip"])
 
     def test_it_previews_a_site_and_destroys_an_unprotected_copy(self, tmp_path: Path) -> None:
         with OfflineAccount(tmp_path, engine="pulumi", effects=NoEffects(), faults=FaultSwitch()) as account:
