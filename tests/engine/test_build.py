@@ -12,7 +12,7 @@ import pytest
 from tests.harness import ROOT
 
 HINT = "install Go 1.26.6 or newer, or the official pulumi and pulumi-language-python"
-PLAIN_TOOLS = ("sh", "make", "mkdir", "printf", "chmod", "grep", "sed", "dirname")
+PLAIN_TOOLS = ("sh", "bash", "env", "make", "mkdir", "printf", "chmod", "grep", "sed", "dirname")
 
 
 @pytest.fixture
@@ -60,6 +60,18 @@ def test_the_official_commands_on_path_are_used_and_nothing_is_built(tools: Path
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "pulumi and pulumi-language-python are on PATH: nothing to build\n"
     assert not (tmp_path / "bin").exists()
+
+
+def test_the_gate_says_at_its_end_what_it_cannot_run_without_go(tools: Path) -> None:
+    (tools / "make").unlink()
+    command(tools, "make", 'echo "made: $*"')
+    done = subprocess.run([".ci/run"], cwd=ROOT, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "made: check test rehearse",
+        "NOT RUN: the tests of the real Pulumi engine, and a rehearsal with it",
+        "hint: install Go 1.26.6 or newer, then run 'make test-engine'",
+    ]
 
 
 def test_the_engine_is_built_at_the_version_that_the_module_file_pins() -> None:
