@@ -1,1 +1,1 @@
-"""Component resources of a site: one a file, wired together by `stacks.site`."""
+"""The component resources of a site, one per file. `stacks` wires them together."""

@@ -1,4 +1,4 @@
-"""The add-ons of a cluster that AWS maintains: the ones a node needs to become ready, and the ones that need nodes."""
+"""The add-ons of a cluster that AWS maintains: those that a node needs to become ready, and those that need nodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from components.site import Site
 
 SYSTEM_NAMESPACE = "kube-system"
 CREATE_TIMEOUT = "30m"
-"""More than the provider's twenty minutes: on a new cluster, the add-ons' first pods wait for nodes and images."""
+"""Longer than the provider's twenty minutes: on a new cluster, the first pods of an add-on wait for nodes and
+images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +23,13 @@ class Identity:
     """The AWS permissions of an add-on's pods."""
 
     service_account: str
-    """In kube-system."""
+    """In the namespace kube-system."""
     policy_arn: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addon:
-    """One add-on, at the version that EKS gives by default for the cluster's."""
+    """One add-on, at EKS's default version for the cluster's version."""
 
     name: str
     configuration: dict[str, Any] | None = None
@@ -41,7 +42,7 @@ BEFORE_NODES = (
     Addon(name="kube-proxy"),
     Addon(
         name="vpc-cni",
-        # Network policies are enforced by the plugin's own agent, which is off by default.
+        # The plugin's agent enforces network policies. It is off by default.
         configuration={"enableNetworkPolicy": "true"},
         identity=Identity(service_account="aws-node", policy_arn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
     ),
@@ -58,25 +59,25 @@ AFTER_NODES = (
             policy_arn="arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
         ),
     ),
-    # Secrets are read with the identity of the pod that mounts them, so the add-on itself has none.
+    # A secret is read with the identity of the pod that mounts it, so the add-on needs no identity.
     Addon(name="aws-secrets-store-csi-driver-provider"),
 )
-"""Workloads that stay degraded while no node can run them."""
+"""Workloads that are degraded as long as no node can run them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddonsArgs:
-    """Which add-ons go to which cluster."""
+    """A cluster, and the add-ons to install in it."""
 
     cluster_name: pulumi.Input[str]
     addons: tuple[Addon, ...]
     after: tuple[pulumi.Resource, ...] = ()
-    """What has to exist first besides the cluster."""
+    """The resources, besides the cluster, that must exist first."""
     site: Site
 
 
 class Addons(pulumi.ComponentResource):
-    """Add-ons, each with a role where it needs one."""
+    """Add-ons, each with a role if it needs one."""
 
     resources: list[aws.eks.Addon]
 
@@ -97,13 +98,13 @@ class Addons(pulumi.ComponentResource):
             pod_identity_associations=(
                 [{"role_arn": role.arn, "service_account": identity.service_account}] if role and identity else None
             ),
-            # The declared state wins over what somebody changed in the cluster by hand.
+            # The declared state overrides manual changes in the cluster.
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A pod that starts before its permissions fails its first calls.
+                # A pod that starts before it has its permissions fails its first calls.
                 depends_on=[*args.after, *attached],
                 custom_timeouts=pulumi.CustomTimeouts(create=CREATE_TIMEOUT),
             ),

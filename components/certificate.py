@@ -13,20 +13,20 @@ from recovery import objectives
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
-    """What the certificate is for."""
+    """The domain of the certificate, and the zone that proves its ownership."""
 
     domain: str
     """The certificate covers the domain and every name directly below it."""
     zone_id: pulumi.Input[str]
-    """Where ownership of the domain is proved."""
+    """The hosted zone for the record that proves ownership of the domain."""
     site: Site
 
 
 class Certificate(pulumi.ComponentResource):
-    """A certificate in the site's own region, proved by DNS and renewed by ACM for as long as the proof stands."""
+    """A certificate in the site's own region. DNS proves the ownership; ACM renews it while the record exists."""
 
     arn: pulumi.Output[str]
-    """Known only when the certificate is issued, so that a listener cannot come before it."""
+    """Known only when the certificate is issued, so a listener is created after it."""
 
     def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Certificate", name, {}, opts)
@@ -38,7 +38,7 @@ class Certificate(pulumi.ComponentResource):
             tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # One record proves both names: ACM asks the same of a wildcard as of the domain above it.
+        # One record proves both names: ACM asks for the same record for a wildcard and for its parent domain.
         proof = certificate.domain_validation_options[0]
         record = aws.route53.Record(
             f"{name}-proof",
@@ -47,8 +47,8 @@ class Certificate(pulumi.ComponentResource):
             type=proof.resource_record_type,
             records=[proof.resource_record_value],
             ttl=objectives.RECORD_TTL_SECONDS,
-            # ACM asks the same record of an account in every region, so both sites declare it. Whoever comes second
-            # finds it there, and whoever leaves must not take the other's renewals along.
+            # ACM asks for the same record in every region, so both sites declare it. The second site finds an existing
+            # record, and a site that is destroyed must not delete the record that renews the other site's certificate.
             allow_overwrite=True,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )

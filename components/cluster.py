@@ -1,7 +1,7 @@
-"""A Kubernetes cluster on EKS with warm nodes, its add-ons, and a provider for what runs on it.
+"""A Kubernetes cluster on EKS with its nodes, its add-ons, and a provider for the objects in it.
 
-A failed cluster is not repaired under load: a new one of the next generation is built beside it. The generation shows
-in the physical name and in the component's, and nowhere else.
+A failed cluster is not repaired under load: the next generation is built beside it. Only the physical name and the
+component's name contain the generation.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from components.site import Site
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 AUDIT_RETENTION_DAYS = 2192
-"""Six years: the audit log says who read health information. Source: 45 CFR 164.316(b)(2)(i)."""
+"""Six years: the audit log records every access to health information. Source: 45 CFR 164.316(b)(2)(i)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What the cluster of a site is made from."""
+    """The settings of a site's cluster."""
 
     cluster_name: str
     """The physical name: operators, alerts and roles refer to it."""
@@ -32,35 +32,36 @@ class ClusterArgs:
     site: Site
     public_subnet_ids: tuple[pulumi.Input[str], ...]
     private_subnet_ids: tuple[pulumi.Input[str], ...]
-    """One a zone; each gets a node group."""
+    """One per zone. Each gets a node group."""
     vpc_id: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     """Encrypts Kubernetes secrets and the nodes' disks."""
     logs_key_arn: pulumi.Input[str]
     public_access_cidrs: tuple[str, ...]
-    """Who may reach the API server from the internet; if empty, it has a private endpoint only."""
+    """The networks that may reach the API server from the internet. If empty, it has a private endpoint only."""
     node_instance_type: str
     node_minimum: int
-    """Nodes of all zones together that run at all times, active or standby."""
+    """The total number of nodes that always run, whether the site is active or standby."""
     node_maximum: int
     node_disk_gib: int
 
 
 class Cluster(pulumi.ComponentResource):
-    """An EKS cluster that takes its principals from access entries alone."""
+    """An EKS cluster that authenticates principals by access entries only."""
 
     name: pulumi.Output[str]
     node_security_group_id: pulumi.Output[str]
-    """The group that nodes and pods are in: the same."""
+    """The security group of both nodes and pods."""
     nodes: list[pulumi.Resource]
-    """What a workload has to wait for: nodes, and the add-ons that its pods lean on."""
+    """The resources that a workload waits for: the nodes, and the add-ons that its pods need."""
     provider: kubernetes.Provider
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Cluster", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         cluster = self._cluster(name, args)
-        # The name is given, yet who takes it from here means a cluster that answers: the output waits for its address.
+        # The name is known from the start. The output resolves only when the cluster answers, because its users call
+        # the cluster.
         self.name = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(lambda _: args.cluster_name)
         self.node_security_group_id = cluster.node_security_group_id
         early = Addons(f"{name}-early", self._addons(args, BEFORE_NODES), child)
@@ -74,7 +75,8 @@ class Cluster(pulumi.ComponentResource):
             # Otherwise a renewed certificate or endpoint would replace every object in the cluster.
             cluster_identifier=args.cluster_name,
             enable_server_side_apply=True,
-            # Otherwise a changed ConfigMap is deleted and made anew, and in a flip pods would start without one.
+            # Otherwise a changed ConfigMap is deleted and created again, and during a flip pods would start without
+            # one.
             enable_config_map_mutable=True,
             opts=child,
         )
@@ -100,23 +102,23 @@ class Cluster(pulumi.ComponentResource):
             authentication_mode=eks.AuthenticationMode.API,
             endpoint_private_access=True,
             endpoint_public_access=bool(args.public_access_cidrs),
-            # EKS refuses ranges for an endpoint that is not public.
+            # EKS refuses address ranges for an endpoint that is not public.
             public_access_cidrs=list(args.public_access_cidrs) or None,
             encryption_config_key_arn=args.key_arn,
             enabled_cluster_log_types=list(LOG_TYPES),
             deletion_protection=args.site.protect,
-            # STANDARD would upgrade the cluster by itself when the version's standard support ends.
+            # With STANDARD, EKS upgrades the cluster itself when the version's standard support ends.
             upgrade_policy={"support_type": "EXTENDED"},
             skip_default_node_group=True,
-            # The group that EKS makes is enough, and is the one that managed nodes join.
+            # The group that EKS creates is sufficient, and managed nodes join it.
             skip_default_security_groups=True,
-            # Add-ons are declared beside it: the component would look their versions up in AWS on every run.
+            # Add-ons are declared separately: this component would look up their versions in AWS at every run.
             bootstrap_self_managed_addons=False,
             use_default_vpc_cni=True,
             coredns_addon_options={"enabled": False},
             kube_proxy_addon_options={"enabled": False},
             tags=tags,
-            # EKS would make the log group itself, unencrypted and kept for ever.
+            # EKS would create the log group itself, unencrypted and without a retention period.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], protect=args.site.protect),
         )
 

@@ -1,4 +1,4 @@
-"""Controllers that AWS does not keep as an EKS add-on: the AWS Load Balancer Controller."""
+"""Controllers that AWS does not offer as EKS add-ons: the AWS Load Balancer Controller."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ CHART_VERSION = "3.5.0"
 
 @dataclass(frozen=True, kw_only=True)
 class ControllersArgs:
-    """Where the controller runs and what it looks after."""
+    """The cluster and the network that the controller manages."""
 
     site: Site
     cluster_name: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
-    """Given, because the controller's pods may not ask the instance for it (IMDSv2 with one hop)."""
+    """Configured, because IMDSv2 with one hop keeps the controller's pods from asking the instance for it."""
     after: tuple[pulumi.Resource, ...] = ()
-    """What its pods need: nodes, add-ons, and the pod identity of the chart's service account."""
+    """The resources that its pods need: nodes, add-ons, and the pod identity of the chart's service account."""
 
 
 def chart_reference(*, account: str, region: str) -> str:
     """The chart's copy in the site's own registry.
 
-    Pulumi loads the chart at every `up`, to check the release, even if nothing changes: a flip would fail together with
-    a public repository. Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
+    Pulumi loads the chart at every `up` to check the release, even if nothing changes. With a public repository, a flip
+    would fail whenever that repository fails.
+    Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
     """
     return f"oci://{account}.dkr.ecr.{region}.amazonaws.com/charts/{LOAD_BALANCER_CONTROLLER}"
 
@@ -51,7 +52,7 @@ class Controllers(pulumi.ComponentResource):
             chart=chart_reference(account=args.site.account, region=args.site.region),
             version=CHART_VERSION,
             namespace=CONTROLLER_NAMESPACE,
-            # A release that does not become ready is taken back, so that the next run starts from a known state.
+            # A release that does not become ready is rolled back, so the next run starts from a known state.
             atomic=True,
             timeout=600,
             values=_values(args),
@@ -61,7 +62,7 @@ class Controllers(pulumi.ComponentResource):
 
 
 def _values(args: ControllersArgs) -> dict[str, Any]:
-    # The registry of EKS in the site's own region; the chart's default, public.ecr.aws, is served from us-east-1.
+    # EKS's registry in the site's own region. The chart's default, public.ecr.aws, is served from us-east-1.
     registry = f"602401143452.dkr.ecr.{args.site.region}.amazonaws.com"
     return {
         "clusterName": args.cluster_name,
@@ -75,7 +76,8 @@ def _values(args: ControllersArgs) -> dict[str, Any]:
         "priorityClassName": "system-cluster-critical",
         "topologySpreadConstraints": [_over_zones()],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
-        # Only target group bindings are used. Each of these would add a webhook or a watch that can fail a flip.
+        # Only target group bindings are used. Each of these features would add a webhook or a watch that can fail a
+        # flip.
         "enableServiceMutatorWebhook": False,
         "createIngressClassResource": False,
         "ingressClassParams": {"create": False},
@@ -83,7 +85,7 @@ def _values(args: ControllersArgs) -> dict[str, Any]:
         "enableWaf": False,
         "enableWafv2": False,
         "controllerConfig": {"featureGates": {"ALBGatewayAPI": False, "NLBGatewayAPI": False}},
-        # A certificate renewed at every upgrade would make each upgrade a moment without admission of bindings.
+        # Otherwise each upgrade renews the certificate, and bindings have no admission check until it is in place.
         "keepTLSSecret": True,
     }
 

@@ -1,7 +1,7 @@
 """One PostgreSQL database of one site, whatever its role: leader, replica, fenced or stale.
 
-A role changes in place, and in one apply. All that a leader needs (backups, Multi-AZ, key, parameters, security group)
-a replica has from its creation: set together with the promotion, it would take a second apply.
+A role changes in place, and in one apply. Therefore a replica has everything that a leader needs from its creation:
+backups, Multi-AZ, key, parameters and security group. Setting them together with the promotion needs a second apply.
 Source: hashicorp/terraform-provider-aws issue 4419.
 """
 
@@ -26,24 +26,24 @@ from recovery.timeline import DatabaseId, DatabaseRole
 PORT = 5432
 MONITORING_SECONDS = 15
 INSIGHTS_RETENTION_DAYS = 7
-"""What Performance Insights keeps without a charge."""
+"""The retention that Performance Insights offers free of charge."""
 
 BACKUP_WINDOW = "09:00-09:30"
-"""UTC: the small hours in all of the United States. RDS refuses to promote a replica that is `backing-up`."""
+"""UTC: night in all of the United States. RDS refuses to promote a replica whose status is `backing-up`."""
 MAINTENANCE_WINDOW = "tue:10:00-tue:10:30"
-"""UTC, clear of the backup window, and on a day when people are at work soon after."""
+"""UTC, outside the backup window, on a weekday shortly before working hours."""
 
 FOLLOWERS = (DatabaseRole.REPLICA, DatabaseRole.STALE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restore:
-    """Which backup a database begins with. Users, passwords and the database's name come with it."""
+    """The backup that a database starts from. It contains the users, the passwords and the name of the database."""
 
     source: str
-    """The identifier of the instance that `moment` is about, in the same region."""
+    """The identifier of the instance to restore, in the same region."""
     moment: str | None
-    """In UTC, ISO 8601; or `latest`."""
+    """The time to restore to, in UTC, ISO 8601; or `latest`."""
     snapshot: str | None
     """The identifier of a snapshot in the same region."""
 
@@ -54,35 +54,37 @@ class Restore:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
-    """What a database is, by name and role, and where it stands."""
+    """A database: its role, how it was created, and the network and keys that it uses."""
 
     database: DatabaseId
     role: DatabaseRole
     source_arn: str | None
-    """What a replica follows, or a stale one followed; None of a leader and of a fenced database. Taking it away from a
-    replica promotes it, which cannot be undone."""
+    """The database that a replica follows, or that a stale database followed; None for a leader and for a fenced
+    database. Removing it from a replica promotes the replica, which cannot be undone."""
     born_leader: bool
-    """Whether it was created to lead, empty or from a backup. Cannot change in a database's life."""
+    """Whether it was created as a leader, empty or from a backup. Never changes."""
     restore: Restore | None = None
-    """The backup that a born leader began with, for life; None if it began empty."""
+    """The backup that a born leader was created from; it stays declared. None if the leader was created empty."""
     password: pulumi.Input[str] | None
-    """Of what began empty only: a copy has its source's, and later a change is made by SQL."""
+    """Only for a database that was created empty. A copy has its source's password; later changes are made by SQL."""
     engine_version: str
-    """Major and minor, such as `17.6`. A born replica takes its source's and uses the major for its parameters only."""
+    """Major and minor, such as `17.6`. A replica has its source's version; only the major is used, for the
+    parameters."""
     instance_class: str
     storage_gib: int
-    """At creation. It grows by itself up to `max_storage_gib`; a replica starts with what its source has."""
+    """The size at creation. Storage grows up to `max_storage_gib`. A replica starts with its source's size."""
     max_storage_gib: int
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     client_security_group_id: pulumi.Input[str]
-    """Whose members may connect, unless the database is fenced."""
+    """The group whose members may connect, unless the database is fenced."""
     key_arn: pulumi.Input[str]
     """A key in the site's own region."""
     logs_key_arn: pulumi.Input[str]
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
-    """What must be done before the database is created or changed: the claim of an epoch, before its leader."""
+    """The resources that must exist before the database is created or changed: the claim of an epoch before its
+    leader."""
 
     def __post_init__(self) -> None:
         follows = self.role in FOLLOWERS
@@ -166,7 +168,8 @@ class Database(pulumi.ComponentResource):
             **_observation(args),
             monitoring_role_arn=monitoring.arn,
             instance_class=args.instance_class,
-            # Declared of a replica too, which gets it with its key: left out, the provider would replace the instance.
+            # Also declared for a replica, which has it with its key: without it, the provider would replace the
+            # instance.
             storage_encrypted=True,
             kms_key_id=args.key_arn,
             storage_type="gp3",
@@ -181,7 +184,7 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=objectives.BACKUP_RETENTION_DAYS,
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
-            # A replica must be upgraded before its source: never both by themselves in the same night.
+            # A replica must be upgraded before its source, so neither may upgrade automatically.
             auto_minor_version_upgrade=False,
             apply_immediately=True,
             tags=args.site.tags.of(tier="data", data="phi", name=self._identifier),
@@ -189,17 +192,17 @@ class Database(pulumi.ComponentResource):
                 parent=self,
                 protect=args.site.protect,
                 depends_on=after,
-                # The provider waits 40 minutes; the first copy of a large database to another region takes hours.
+                # The provider waits 40 minutes. The first copy of a large database to another region takes hours.
                 custom_timeouts=pulumi.CustomTimeouts(create="6h"),
             ),
         )
 
 
 def _birth(args: DatabaseArgs) -> dict[str, Any]:
-    """What only a born leader declares, for life.
+    """The arguments that only a born leader declares, as long as it exists.
 
-    A born replica never does: it has these from its source, and RDS refuses them of a replica. Declared after a
-    promotion, the user's name would even replace the instance. A restored leader declares its backup instead.
+    A replica has these values from its source, and RDS refuses them for a replica. If they were declared after a
+    promotion, the user's name would replace the instance. A restored leader declares its backup instead.
     """
     if args.restore is not None:
         return _restored(args.restore)
@@ -223,11 +226,11 @@ def _restored(restore: Restore) -> dict[str, Any]:
 
 
 def _end(args: DatabaseArgs) -> dict[str, Any]:
-    """What happens when the instance is deleted: its backups stay and a last snapshot is taken.
+    """The settings for the deletion of the instance: its backups stay, and RDS takes a final snapshot.
 
-    RDS refuses a last snapshot of what still replicates, so a stale replica, which waits for its deletion, asks for
-    none (hashicorp/terraform-provider-aws issue 4276). A replica asks for one all the same: its promotion must change
-    nothing else.
+    RDS refuses a final snapshot of a database that still replicates, so a stale replica asks for none
+    (hashicorp/terraform-provider-aws issue 4276). A replica does ask for one, because its promotion must change nothing
+    else.
     """
     stale = args.role is DatabaseRole.STALE
     return {

@@ -1,4 +1,4 @@
-"""Where a database's logs go."""
+"""The log groups of a database."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ import pulumi_aws as aws
 from components.site import Site
 
 EXPORTS = ("postgresql", "upgrade")
-"""All that RDS for PostgreSQL can export."""
+"""Every log that RDS for PostgreSQL can export."""
 RETENTION_DAYS = 365
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseLogsArgs:
-    """Whose logs they are."""
+    """The database whose logs are kept."""
 
     identifier: str
-    """The instance's, by which RDS finds the groups."""
+    """The instance's identifier. RDS derives the names of the groups from it."""
     key_arn: pulumi.Input[str]
     site: Site
 
 
 class DatabaseLogs(pulumi.ComponentResource):
-    """The log groups, made before the database: RDS would make them itself, without a key and for ever."""
+    """The log groups, created before the database.
+
+    RDS would create them itself, unencrypted and without a retention period.
+    """
 
     def __init__(self, name: str, args: DatabaseLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabaseLogs", name, {}, opts)

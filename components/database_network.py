@@ -1,4 +1,4 @@
-"""Where a database is reached, and by whom."""
+"""The subnets and security groups of a database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseNetworkArgs:
-    """Where the database stands and who connects."""
+    """The network of a database, and the group of its clients."""
 
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -23,17 +23,18 @@ class DatabaseNetworkArgs:
 
 
 class DatabaseNetwork(pulumi.ComponentResource):
-    """A subnet group and two security groups, of which the database wears one.
+    """A subnet group and two security groups, of which exactly one is attached at a time.
 
-    Both stand from the beginning, so that fencing exchanges one for the other and creates nothing. Neither lets
-    anything out: a database opens no connection of its own, and replication between regions does not pass through them.
+    Both groups exist from the start, so that fencing exchanges one for the other and creates nothing. Neither allows
+    outgoing traffic: a database opens no connection, and replication between regions does not pass through the groups.
     """
 
     subnet_group_name: pulumi.Output[str]
     client_group_id: pulumi.Output[str]
-    """Lets the site's clients in."""
+    """Allows the site's clients."""
     reconciliation_group_id: pulumi.Output[str]
-    """Lets nobody in. Who reads a fenced database to reconcile it adds a rule by hand, and takes it away again."""
+    """Allows no connection. To reconcile a fenced database, an operator adds a rule by hand and removes it
+    afterwards."""
 
     def __init__(self, name: str, args: DatabaseNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabaseNetwork", name, {}, opts)

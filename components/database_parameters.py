@@ -1,4 +1,4 @@
-"""The settings of PostgreSQL, the same at both sites. Pure: no Pulumi."""
+"""The settings of PostgreSQL, equal at both sites. Pure: no Pulumi."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class Parameter:
     name: str
     value: str
     apply_method: Literal["immediate", "pending-reboot"] = "immediate"
-    """A static parameter takes effect at the next reboot only, and RDS refuses `immediate` for it."""
+    """A static parameter takes effect at the next reboot, and RDS refuses `immediate` for it."""
 
 
 def family(engine_version: str) -> str:
-    """The parameter group family of a version: `postgres17` of `17.6`."""
+    """The parameter group family of a version: `postgres17` for `17.6`."""
     return f"postgres{engine_version.split('.', maxsplit=1)[0]}"
 
 
 def parameters(*, storage_gib: int) -> tuple[Parameter, ...]:
-    """Every setting that differs from RDS's default, or that must not depend on it, by name.
+    """Every setting that differs from RDS's default or must not depend on it, sorted by name.
 
-    No statement of a user is logged, neither when it is slow nor when it fails: statements carry health information.
-    Slow ones are found in Performance Insights; changes of structure and of rights go to the audit log.
+    No user statement is logged, whether it is slow or fails, because statements contain health information. Performance
+    Insights finds slow statements; the audit log records changes of schema and of roles.
 
     Args:
-        storage_gib: the instance's storage, of which a quarter may wait for a peer that does not answer.
+        storage_gib: the instance's storage. Up to a quarter of it may hold WAL for a replica that does not answer.
     """
     return (
         Parameter("idle_in_transaction_session_timeout", "60000"),  # milliseconds
@@ -39,7 +39,8 @@ def parameters(*, storage_gib: int) -> tuple[Parameter, ...]:
         Parameter("log_lock_waits", "1"),
         Parameter("log_min_duration_statement", "-1"),
         Parameter("log_min_error_statement", "panic"),
-        # MiB. A lost replica leaves its slot behind, whose WAL would fill the leader's disk. Past this, it is reseeded.
+        # MiB. A lost replica leaves its slot behind, and the WAL kept for it would fill the leader's disk. Beyond this
+        # limit, the replica must be reseeded.
         Parameter("max_slot_wal_keep_size", str(storage_gib * MIB_PER_GIB // 4)),
         Parameter("pgaudit.log", "ddl,role"),
         Parameter("rds.accepted_password_auth_method", "scram"),

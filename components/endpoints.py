@@ -1,4 +1,4 @@
-"""Private ways to AWS: what a recovery calls must not depend on a NAT gateway or on the internet."""
+"""Private endpoints of AWS services: a recovery's calls must not depend on a NAT gateway or on the internet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from components.site import Site
 
 GATEWAYS = ("dynamodb", "s3")
-"""Services reached through route tables, at no charge. S3 also serves the layers of container images."""
+"""Services reached through route tables, free of charge. S3 also serves the layers of container images."""
 
 INTERFACES = (
     "ec2",
@@ -26,27 +26,27 @@ INTERFACES = (
 )
 """Services reached through an address in each zone.
 
-A node must join, pull its image, and assume its pods' roles with nothing but these.
+With these alone, a node must be able to join, pull its image, and assume the roles of its pods.
 Source: Amazon EKS User Guide, "Deploy private clusters with limited internet access".
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointsArgs:
-    """Where the endpoints stand."""
+    """The network of the endpoints."""
 
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
-    """Who may call the interface endpoints."""
+    """The addresses that may call the interface endpoints."""
     site: Site
     subnet_ids: tuple[pulumi.Input[str], ...]
-    """One a zone, for the interface endpoints."""
+    """One per zone, for the interface endpoints."""
     route_table_ids: tuple[pulumi.Input[str], ...]
-    """Which route tables learn the way to the gateway endpoints."""
+    """The route tables that get a route to the gateway endpoints."""
 
 
 class Endpoints(pulumi.ComponentResource):
-    """Gateway and interface endpoints, the latter behind one security group that takes TLS from the VPC."""
+    """Gateway endpoints, and interface endpoints behind one security group that allows TLS from the VPC."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Endpoints", name, {}, opts)
@@ -96,5 +96,5 @@ class Endpoints(pulumi.ComponentResource):
 
 
 def service_name(service: str, region: str) -> str:
-    """The name by which a VPC endpoint asks for a service of its own region."""
+    """The name of a service of the endpoint's own region."""
     return f"com.amazonaws.{region}.{service}"

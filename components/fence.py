@@ -1,4 +1,4 @@
-"""The fence of a site, and the gate that a planned switchover waits at."""
+"""The fence of a site, and the gate of a planned switchover."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from components.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class FenceArgs:
-    """What the fence watches, and with which image."""
+    """The settings and the image of the fence."""
 
     config: Mapping[str, pulumi.Input[str]]
     """The ConfigMap's data: a changed value of `jobs.FENCE_SETTINGS` restarts the pods."""
     image: str
     switch_bucket: str
-    """The site's own: its takeover object is deleted when a newer claim names the other site."""
+    """The site's own bucket. The fence deletes its takeover object when a newer claim names the other site."""
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
-    """The namespace's ConfigMap, the pods' identities, and what mounts the password."""
+    """The namespace's ConfigMap, the pods' identities, and the object that mounts the password."""
 
 
 class Fence(pulumi.ComponentResource):
-    """Two pods that make a superseded database read-only, and the identities of the jobs beside them."""
+    """Two pods that make a superseded database read-only, and the service accounts of the fence and the gate."""
 
     def __init__(self, name: str, args: FenceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Fence", name, {}, opts)
@@ -50,21 +50,21 @@ class Fence(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class HandoverArgs:
-    """Which handover a promotion waits for."""
+    """The handover that a promotion waits for."""
 
     ending_epoch: int
-    """The epoch whose leader was drained."""
+    """The epoch whose leader is drained."""
     accept_loss: bool
-    """Whether the replica may be promoted although it is behind, or although nobody was drained."""
+    """Whether the replica may be promoted although it is behind, or although the leader was not drained."""
     image: str
     site: Site
 
 
 class Handover(pulumi.ComponentResource):
-    """A Job that ends well once the replica has all that the drained leader committed; a claim waits for it.
+    """A Job that succeeds when the replica has everything that the drained leader committed. The claim waits for it.
 
-    It names the namespace, the ConfigMap and the identity that the site has had since it was built, and depends on none
-    of them: they come after the database in the program's order, and the database comes after this.
+    The Job refers to the namespace, the ConfigMap and the identity by name and does not depend on them: in the program
+    they come after the database, and the database comes after this Job. They exist since the site was built.
     """
 
     job: pulumi.CustomResource

@@ -1,4 +1,4 @@
-"""A record of every connection in a VPC, in an encrypted log group."""
+"""Flow logs of all connections in a VPC, in an encrypted log group."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from components.site import Site
 
 RETENTION_DAYS = 365
 AGGREGATION_SECONDS = 60
-"""The shortest that EC2 offers (60 or 600): with it, the logs' recovery point keeps well within five minutes."""
+"""The shortest interval that EC2 offers (60 or 600): it keeps the logs' RPO of five minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowLogsArgs:
-    """What is recorded, and where."""
+    """The VPC whose connections are logged, and the key of the log group."""
 
     vpc_id: pulumi.Input[str]
     site: Site
@@ -59,7 +59,7 @@ class FlowLogs(pulumi.ComponentResource):
             iam_role_arn=role.arn,
             max_aggregation_interval=AGGREGATION_SECONDS,
             tags=tags,
-            # Without the policy, the flow log is created and stays in "Access error".
+            # Without the policy, the flow log is created and stays in the status "Access error".
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.register_outputs({})

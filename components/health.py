@@ -1,6 +1,6 @@
-"""What Route 53 watches of one site, from outside, all the time.
+"""The Route 53 health checks of one site.
 
-Checks are made long before they are needed: a flip changes none of them.
+They exist from the start: a flip changes none of them.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ HTTPS_PORT = 443
 
 @dataclass(frozen=True, kw_only=True)
 class HealthChecksArgs:
-    """Which site is watched."""
+    """The site that is checked, and its peer."""
 
     site: Site
     peer_site: str
     peer_region: str
     domain: str
     is_first: bool
-    """Whether the site led first: it yields to the peer's switch."""
+    """Whether the site led first. Only the first site loses its traffic when the peer's switch is on."""
 
 
 class HealthChecks(pulumi.ComponentResource):
-    """The checks of one site. Of the first site, too: whether the peer took over."""
+    """The health checks of one site. The first site also checks whether the peer has taken over."""
 
     crisis_id: pulumi.Output[str]
-    """Crisis detection answers. Says nothing of who leads: crisis detection works in every site."""
+    """Healthy while crisis detection answers. Crisis detection works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
-    """The platform answers and, of the first site, the peer has not taken over."""
+    """Healthy while the platform answers and, for the first site, the peer has not taken over."""
 
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
@@ -64,7 +64,10 @@ class HealthChecks(pulumi.ComponentResource):
         )
 
     def _unless_taken_over(self, app: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
-        """Both of: the app answers; the peer's switch does not. A lost peer answers nothing: no takeover."""
+        """Healthy if the app answers and the peer's switch does not.
+
+        A lost peer does not answer, which is no takeover.
+        """
         peer = switch_bucket_host(self._args.peer_site, account=self._args.site.account, region=self._args.peer_region)
         absent = self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
         return aws.route53.HealthCheck(

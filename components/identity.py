@@ -14,7 +14,7 @@ from components.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class PodIdentityArgs:
-    """Which pods get which permissions."""
+    """A service account, and the permissions of its pods."""
 
     cluster_name: pulumi.Input[str]
     namespace: str
@@ -27,7 +27,7 @@ class PodIdentityArgs:
 
 
 class PodIdentity(pulumi.ComponentResource):
-    """A role, its inline policy, and the association that hands it to a service account."""
+    """A role, its inline policy, and the association of the role with a service account."""
 
     def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:PodIdentity", name, {}, opts)

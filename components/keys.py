@@ -1,4 +1,4 @@
-"""The encryption keys of one site: one a purpose, so that a right to one kind of data is no right to another."""
+"""The encryption keys of one site, one per purpose: access to one kind of data is no access to another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.site import Site
 from recovery.naming import PROJECT
 
 DELETION_WINDOW_DAYS = 30
-"""The longest time in which KMS lets a deletion be taken back."""
+"""The longest time for which KMS allows a deletion to be cancelled."""
 
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
@@ -42,12 +42,12 @@ ADMINISTRATION = (
     "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
 )
-"""What the account's administrators may do with a key: everything but use it."""
+"""The administrators' permissions for a key: everything except using it."""
 
 CRYPTOGRAPHY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 SCALING_ROLE = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
-"""Who launches the nodes of a managed group, and so must be able to use the key of their disks.
+"""The role that launches the nodes of a managed group. It must be able to use the key of their disks.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use with encrypted volumes".
 """
@@ -55,7 +55,7 @@ Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use
 
 @dataclass(frozen=True, kw_only=True)
 class KeysArgs:
-    """What the keys of a site are made from."""
+    """The site whose keys are created."""
 
     site: Site
 
@@ -107,7 +107,7 @@ class Keys(pulumi.ComponentResource):
 
 
 def service_key_policy(service: str, *, account: str, region: str) -> Document:
-    """A key that principals of the account use through one service only, as their own IAM policies allow."""
+    """A key that principals of the account use through one service only, if their own IAM policies allow it."""
     return document(
         _administration(account),
         _key_statement(
@@ -137,8 +137,8 @@ def logs_key_policy(*, account: str, region: str) -> Document:
 
 
 def cluster_key_policy(*, account: str, region: str) -> Document:
-    """A key for EKS, which takes a grant when a cluster is created, and for the disks that Auto Scaling launches."""
-    # Named by condition rather than as a principal: KMS refuses a policy that names a role which does not exist yet.
+    """A key for EKS, which takes a grant when a cluster is created, and for the disks of Auto Scaling's nodes."""
+    # A condition names the role, not a principal: KMS refuses a policy whose principal does not exist yet.
     scaling = {
         "StringEquals": {"kms:CallerAccount": account},
         "ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{SCALING_ROLE}"},
@@ -159,12 +159,12 @@ def _administration(account: str) -> Statement:
 
 
 def _root(account: str) -> str:
-    """The account itself: its IAM policies then say who."""
+    """The account itself. Its IAM policies decide which principals may act."""
     return f"arn:aws:iam::{account}:root"
 
 
 def _key_statement(
     sid: str, actions: tuple[str, ...], *, principal: Mapping[str, str], condition: Mapping[str, Any] | None = None
 ) -> Statement:
-    # In a key policy, "*" is this key and no other.
+    # In a key policy, "*" means this key only.
     return statement(sid, actions, ("*",), condition=condition) | {"Principal": dict(principal)}

@@ -1,7 +1,8 @@
-"""The crisis ledger: events that must not be lost, and who leads in which epoch.
+"""The crisis ledger: crisis events, and the claims of the epochs.
 
-One DynamoDB global table with multi-Region strong consistency: a write is acknowledged when two of three regions have
-it, and a read anywhere sees it. Hence no crisis event is lost with a region, and an epoch can be claimed only once.
+It is one DynamoDB global table with multi-Region strong consistency: a write is acknowledged when two of three regions
+have it, and a read in any region sees it. Therefore the loss of a region loses no crisis event, and an epoch can be
+claimed only once.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from recovery.timeline import DatabaseId
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerArgs:
-    """Where the ledger lives."""
+    """The regions of the ledger."""
 
     site: Site
     peer_region: str
-    """Keeps the second full copy, which the peer reads and writes."""
+    """The region of the second full copy, which the other site uses."""
     witness_region: str
-    """Keeps what is needed for a majority, and answers nobody."""
+    """The region of the witness, which only counts for the majority and answers no reads."""
 
     def __post_init__(self) -> None:
         regions = (self.site.region, self.peer_region, self.witness_region)
@@ -35,10 +36,11 @@ class LedgerArgs:
 
 
 class Ledger(pulumi.ComponentResource):
-    """The table. One stack owns it; the other refers to it by name in its own region.
+    """The table. One stack owns it; the other stack refers to it by name in its own region.
 
-    At rest it is encrypted under a key that DynamoDB owns: a regional key of ours would be one more thing to lose.
-    It has no time to live, no local index and no transactions, which strong consistency across regions excludes.
+    It is encrypted with a key that DynamoDB owns, because a regional key of ours could be lost with its region. It has
+    no
+    time to live, no local index and no transactions: strong consistency across regions excludes them.
     Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work".
     """
 
@@ -54,7 +56,7 @@ class Ledger(pulumi.ComponentResource):
             attributes=[{"name": LEDGER_KEY, "type": "S"}],
             point_in_time_recovery={"enabled": True},
             deletion_protection_enabled=args.site.protect,
-            # What a global table's copies are kept equal by; it can also feed an archive.
+            # Replication of a global table needs the stream. An archive could read it too.
             stream_enabled=True,
             stream_view_type="NEW_AND_OLD_IMAGES",
             replicas=[_strong_replica(args)],
@@ -77,7 +79,7 @@ def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
 
 
 def claim_item(epoch: int, database: DatabaseId) -> str:
-    """A claim as DynamoDB JSON: the same text at every run, so that a claim is never rewritten."""
+    """A claim as DynamoDB JSON. It has the same text at every run, so a claim is never rewritten."""
     item = {
         LEDGER_KEY: {"S": claim_key(epoch)},
         "epoch": {"N": str(epoch)},
@@ -89,22 +91,23 @@ def claim_item(epoch: int, database: DatabaseId) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsArgs:
-    """Which epochs a site's databases lead or led. A table's items take no tags."""
+    """The epochs that a site's databases lead or led. Items of a table have no tags."""
 
     leaders: Mapping[int, DatabaseId]
-    """The site's databases by the number of the epoch that they lead or led."""
+    """The site's databases by the epoch that they lead or led."""
     table_name: pulumi.Input[str]
     """The ledger in the site's own region."""
     after: tuple[pulumi.Resource, ...] = ()
-    """What must have ended well before an epoch is claimed."""
+    """The resources that must succeed before an epoch is claimed."""
 
 
 class Claims(pulumi.ComponentResource):
-    """A site's claims: one item an epoch, written if nobody claimed the epoch before, and never changed or deleted.
+    """A site's claims: one item per epoch, written only if it does not exist, and never changed or deleted.
 
-    A run that is killed between the item and the checkpoint leaves the item in the ledger and not in the state, and the
-    next run is refused. AWS's provider cannot import items: the owner, and nobody else, deletes the item on the
-    condition that it names the owner's database, and runs again (docs/runbooks/failover.md, "Interrupted").
+    A run that is killed between the write and the checkpoint leaves the item in the ledger and not in the state, and
+    the
+    next run is refused. Then the owner deletes the item, on the condition that it names the owner's database, and runs
+    again (docs/runbooks/failover.md, "Interrupted").
     """
 
     items: tuple[aws.dynamodb.TableItem, ...]
@@ -125,10 +128,10 @@ class Claims(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*self._after],
-                # History stays when an entry leaves the timeline or a stack is destroyed.
+                # The item stays when an entry leaves the timeline or a stack is destroyed: it is history.
                 retain_on_delete=True,
-                # The provider would overwrite an item in place. A replacement is created first, and an epoch that is
-                # taken refuses it: rewriting history stops the run.
+                # The provider would overwrite an item in place. As a replacement it is created first, which fails if
+                # the epoch is claimed, so rewriting history stops the run.
                 replace_on_changes=["item"],
             ),
         )

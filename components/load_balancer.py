@@ -1,4 +1,4 @@
-"""The public entrance of one site: an application load balancer that sends each path to its service."""
+"""The public load balancer of one site, which sends each path to its service."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HTTPS_PORT = 443
 HTTP_PORT = 80
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-"""TLS 1.3, and 1.2 for the old phones that people in a crisis may hold and for Route 53's health checkers."""
+"""TLS 1.3, and TLS 1.2 for the old phones of people in a crisis and for Route 53's health checkers."""
 
 IDLE_SECONDS = 300
-"""Longer than the pings of a WebSocket: a chat with a counsellor must not drop in a pause."""
+"""Longer than the interval between WebSocket pings: a pause in a chat with a counsellor must not end the connection."""
 
 DRAIN_SECONDS = 30
 
@@ -31,30 +31,30 @@ ROUTES: tuple[tuple[Service, tuple[str, ...]], ...] = (
     (CRISIS_DETECTOR, ("/api/crisis/*",)),
     (BACKEND, ("/api/*", "/health*", "/ws*")),
 )
-"""Path patterns by rule, in order: the first that match get the request. A rule takes five at most (an ELB quota)."""
+"""Path patterns by rule, in order; the first matching rule gets the request. ELB allows five patterns per rule."""
 
 DEFAULT = FRONTEND
-"""Gets what no rule matches."""
+"""The service for requests that match no rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """Where the load balancer stands and what it reaches."""
+    """The network, the certificate and the targets of the load balancer."""
 
     vpc_id: pulumi.Input[str]
     public_subnet_ids: Sequence[pulumi.Input[str]]
     certificate_arn: pulumi.Input[str]
     pod_security_group_id: pulumi.Input[str]
-    """The group that pods share with their nodes; it is opened to the load balancer at the services' ports."""
+    """The security group of pods and nodes. It gets a rule for the load balancer at each service's port."""
     site: Site
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An internet-facing load balancer with a target group for each service. Plain HTTP is sent on to HTTPS."""
+    """An internet-facing load balancer with a target group per service. It redirects HTTP to HTTPS."""
 
     dns_name: pulumi.Output[str]
     zone_id: pulumi.Output[str]
-    """The load balancer's own hosted zone, which an alias record has to name."""
+    """The load balancer's own hosted zone, which an alias record must name."""
     target_group_arns: dict[str, pulumi.Output[str]]
     """By the component label of the service."""
 
@@ -134,8 +134,8 @@ class LoadBalancer(pulumi.ComponentResource):
     def _target_group(self, service: Service) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             f"{self._name}-{service.component}",
-            # Auto-naming would pass ELB's limit of 32 characters. A port cannot be changed in place: with it in the
-            # name, the group for a new port can stand beside the old one until the rules have moved.
+            # Auto-naming would exceed ELB's limit of 32 characters. A port cannot be changed in place: the name
+            # contains it, so that the group for a new port can exist beside the old one until the rules have moved.
             name=f"{PROJECT}-{service.component}-{service.port}",
             vpc_id=self._args.vpc_id,
             port=service.port,

@@ -1,4 +1,4 @@
-"""The role by which RDS reports the operating system's metrics (Enhanced Monitoring)."""
+"""The role with which RDS reports metrics of the operating system (Enhanced Monitoring)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRo
 
 
 class MonitoringRole(pulumi.ComponentResource):
-    """A role for one instance. It exists from the instance's creation: a flip makes no call to IAM."""
+    """A role for one instance. It is created with the instance, because a flip makes no call to IAM."""
 
     arn: pulumi.Output[str]
 
@@ -28,7 +28,7 @@ class MonitoringRole(pulumi.ComponentResource):
             tags=site.tags.of(tier="data", data="operational", name=name),
             opts=child,
         )
-        # RDS checks the role's rights when it is named, so whoever names it must depend on this component.
+        # RDS checks the role's permissions when an instance names it, so the instance must depend on this component.
         aws.iam.RolePolicyAttachment(f"{name}-policy", role=role.name, policy_arn=POLICY_ARN, opts=child)
         self.arn = role.arn
         self.register_outputs({})

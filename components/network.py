@@ -1,4 +1,4 @@
-"""The network of one site: three zones that need nothing of each other, and databases without any way out."""
+"""The network of one site: three independent zones, and database subnets without a route out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANYWHERE = "0.0.0.0/0"
 
 @dataclass(frozen=True, kw_only=True)
 class Subnets:
-    """The address ranges of a network by tier, one a zone."""
+    """The address ranges of a network by tier, one per zone."""
 
     private: tuple[str, ...]
     public: tuple[str, ...]
@@ -26,9 +26,10 @@ class Subnets:
 
 
 def carve(cidr: str) -> Subnets:
-    """Cut a network into the subnets of three zones.
+    """Divide a network into the subnets of three zones.
 
-    A zone gets a quarter of the network for pods and nodes (each pod takes an address), a sixteenth for load balancers
+    Each zone gets a quarter of the network for pods and nodes (each pod takes an address), a sixteenth for load
+    balancers
     and NAT gateways, and a 64th for databases. A 64th stays free.
 
     Raises:
@@ -48,14 +49,14 @@ def carve(cidr: str) -> Subnets:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network of a site is made from."""
+    """The address range and the zones of a site's network."""
 
     cidr: str
     zones: tuple[str, ...]
-    """Availability zones by name, three of them. Given rather than looked up."""
+    """The names of three availability zones. They are configured, not looked up."""
     site: Site
     logs_key_arn: pulumi.Input[str]
-    """The key of the flow logs' log group."""
+    """The key of the log group for flow logs."""
 
     def __post_init__(self) -> None:
         if len(self.zones) != ZONES:
@@ -105,13 +106,13 @@ class Network(pulumi.ComponentResource):
         vpc = aws.ec2.Vpc(
             f"{self._prefix}-vpc",
             cidr_block=self._args.cidr,
-            # Interface endpoints answer under the services' own names only with both.
+            # Interface endpoints answer under the services' own names only if both are enabled.
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        # The group that AWS makes lets its members reach each other; empty, forgetting to name one opens nothing.
+        # In AWS's default group, members reach each other. Without rules, a resource that names no group opens nothing.
         aws.ec2.DefaultSecurityGroup(
             f"{self._prefix}-default",
             vpc_id=vpc.id,
@@ -159,9 +160,9 @@ class Network(pulumi.ComponentResource):
     def _zone_routes(
         self, zone: int, public: aws.ec2.Subnet, private: aws.ec2.Subnet, internet: aws.ec2.InternetGateway
     ) -> aws.ec2.RouteTable:
-        """The way out of one zone, which no other zone shares: losing a zone takes nobody else's NAT gateway."""
+        """The route out of one zone, which no other zone uses: the loss of a zone takes no other zone's NAT gateway."""
         role = f"private-{zone}"
-        # An address and a gateway need a VPC attached to the internet, and must go before it is detached.
+        # An address and a gateway need a VPC attached to the internet, and must be deleted before it is detached.
         attached = pulumi.ResourceOptions(parent=self, depends_on=[internet])
         address = aws.ec2.Eip(f"{self._prefix}-nat-{zone}", domain="vpc", tags=self._tags(f"nat-{zone}"), opts=attached)
         gateway = aws.ec2.NatGateway(

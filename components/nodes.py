@@ -1,4 +1,4 @@
-"""The warm nodes of a cluster: one managed group a zone, so that a zone's loss is replaced in the zones that live."""
+"""The nodes of a cluster: one managed group per zone, so that the surviving zones can replace a lost zone's nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANAGED_POLICIES = {
     "registry": "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
     "session": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
 }
-"""Joining, pulling images, and a shell without SSH. The network plugin has a role of its own."""
+"""Policies to join the cluster, pull images, and open a shell without SSH. The network plugin has its own role."""
 
 ROOT_DEVICE = "/dev/xvda"
 """The root device of Amazon Linux 2023 images."""
@@ -25,20 +25,20 @@ ROOT_DEVICE = "/dev/xvda"
 
 @dataclass(frozen=True, kw_only=True)
 class NodesArgs:
-    """What the nodes of a cluster are made from. Sizes are per site and are spread over the zones."""
+    """The size and the subnets of a cluster's nodes. Sizes are per site and are divided among the zones."""
 
     cluster_name: pulumi.Input[str]
     after: tuple[pulumi.Resource, ...]
-    """The add-ons without which a node never becomes ready: a group counts as created when its nodes are."""
+    """The add-ons that a node needs to become ready. A group counts as created when its nodes are ready."""
     version: str
     subnet_ids: tuple[pulumi.Input[str], ...]
-    """One a zone; each gets a group."""
+    """One per zone. Each gets a group."""
     instance_type: str
     minimum: int
     maximum: int
     disk_gib: int
     key_arn: pulumi.Input[str]
-    """The key of the disks; Auto Scaling must be allowed to use it."""
+    """The key of the disks. Auto Scaling must be allowed to use it."""
     site: Site
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class NodesArgs:
 
 
 class Nodes(pulumi.ComponentResource):
-    """Managed node groups that keep their minimum running at all times."""
+    """Managed node groups that always run their minimum."""
 
     groups: list[aws.eks.NodeGroup]
 
@@ -70,12 +70,13 @@ class Nodes(pulumi.ComponentResource):
                 capacity_type="ON_DEMAND",
                 version=args.version,
                 launch_template={"id": template.id, "version": template.latest_version.apply(str)},
-                # `desired_size` is compared with the state, not with AWS: nodes added in a crisis survive an `up`.
+                # `desired_size` is compared with the state, not with AWS, so an `up` keeps nodes that were added in a
+                # crisis.
                 scaling_config={"min_size": low, "max_size": high, "desired_size": low},
                 update_config={"max_unavailable": 1},
                 node_repair_config={"enabled": True},
                 tags=tags,
-                # A node without its policies cannot join, and cannot leave in order when they go first.
+                # A node without its policies cannot join, and cannot leave properly if they are deleted first.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *attachments]),
             )
             for zone, (subnet_id, (low, high)) in enumerate(zip(args.subnet_ids, sizes, strict=True), 1)
@@ -99,12 +100,15 @@ class Nodes(pulumi.ComponentResource):
         return role, attachments
 
     def _template(self, name: str, args: NodesArgs, tags: dict[str, str]) -> aws.ec2.LaunchTemplate:
-        """Names no security group, so that EKS adds its own. The instance type, here, changes in place."""
+        """Names no security group, so that EKS adds its own.
+
+        The instance type is set here because it can change in place here.
+        """
         return aws.ec2.LaunchTemplate(
             f"{name}-template",
             instance_type=args.instance_type,
             update_default_version=True,
-            # One hop keeps pods from the node's credentials: they have their own by Pod Identity.
+            # One hop keeps pods from the node's credentials. Pods have credentials of their own by Pod Identity.
             metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
             block_device_mappings=[
                 {
@@ -128,7 +132,7 @@ class Nodes(pulumi.ComponentResource):
 
 
 def spread(total: int, zones: int) -> tuple[int, ...]:
-    """Share a number of nodes among zones as evenly as it goes, the first zones taking one more."""
+    """Divide a number of nodes among zones as evenly as possible. The first zones get the remainder."""
     each, left = divmod(total, zones)
     return tuple(each + (zone < left) for zone in range(zones))
 

@@ -1,7 +1,7 @@
-"""IAM policy documents as plain data: what each workload may do, and nothing besides.
+"""IAM policy documents as plain data: the permissions of each workload.
 
-Pure functions, no Pulumi. A document is linted by tests; a resource pattern wider than one resource is listed, with its
-reason, in `WILDCARD_REASONS`.
+Pure functions, no Pulumi. Tests lint each document. `WILDCARD_REASONS` lists every resource pattern that is wider than
+one resource, with its reason.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ WILDCARD_REASONS: dict[str, str] = {
     "FindLogGroup": "CloudWatch Logs knows no resource-level permissions for listing log groups",
     "DeliverFlowLogs": "log streams are named after network interfaces; the log group in front of them is exact",
 }
-"""Why a statement, by its Sid, names a pattern rather than a resource."""
+"""The reason why a statement, named by its Sid, has a pattern instead of one resource."""
 
 LEDGER_READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 LEDGER_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-"""No delete, and no batch write, which can delete: what is in the ledger stays there."""
+"""No delete, and no batch write, which can delete: items of the ledger are never deleted."""
 
 
 def document(*statements: Statement) -> Document:
-    """A policy document of these statements."""
+    """A policy document with the given statements."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def statement(
     sid: str, actions: Sequence[str], resources: Sequence[str], *, condition: Mapping[str, Any] | None = None
 ) -> Statement:
-    """One statement that allows something."""
+    """One statement that allows actions."""
     allowed: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     return allowed if condition is None else allowed | {"Condition": dict(condition)}
 
@@ -49,8 +49,10 @@ def service_trust(service: str, *, condition: Mapping[str, Any] | None = None) -
 def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Document:
     """A trust policy: EKS Pod Identity may assume the role for one service account of one cluster.
 
-    EKS tags the session with where the pod runs; the conditions keep an association made elsewhere in the account from
-    borrowing the role. Source: Amazon EKS User Guide, "Create IAM role with trust policy required by EKS Pod Identity".
+    EKS tags the session with the pod's cluster, namespace and service account. The conditions keep any other
+    association
+    in the account from using the role.
+    Source: Amazon EKS User Guide, "Create IAM role with trust policy required by EKS Pod Identity".
     """
     session = {
         "aws:RequestTag/eks-cluster-name": cluster_name,
@@ -68,26 +70,26 @@ def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Doc
 
 
 def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
-    """The backend's pods: the ledger in their own region, and the database password in its local replica.
+    """The backend's pods: the ledger in their own region, and the copy of the database password there.
 
     Args:
         account: twelve digits.
-        region: the site's own.
-        secrets_key_arn: the key of the secret in this region, or None for a replica under the key that AWS manages,
-            which needs no permission of its own.
+        region: the site's own region.
+        secrets_key_arn: the key of the secret in this region; None for a replica, whose key is managed by AWS and needs
+            no permission.
     """
     ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (naming.ledger_arn(account=account, region=region),))
     return document(ledger, *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
 
 
 def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
-    """The fence's pods: look at claims, note a handover, delete the site's own takeover object, open the database."""
+    """The fence's pods: read claims, write handover records, delete the takeover object, read the password."""
     table = naming.ledger_arn(account=account, region=region)
     takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
     return document(
         statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*", "handover#*")),
         statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=_keys("handover#*")),
-        # Without it S3 answers 403, not 404, for an object that is not there: Amazon S3 API Reference, "HeadObject".
+        # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
         statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
         statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
         *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
@@ -95,7 +97,7 @@ def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str
 
 
 def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
-    """The gate of a switchover: read where the drained leader stopped, and open the database."""
+    """The gate of a switchover: read the handover record and the password."""
     table = naming.ledger_arn(account=account, region=region)
     return document(
         statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=_keys("handover#*")),
@@ -104,7 +106,7 @@ def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Docum
 
 
 def _keys(*patterns: str) -> dict[str, Any]:
-    """Only items whose key is like one of these."""
+    """A condition that allows only items whose key matches one of the patterns."""
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
 
 
@@ -120,12 +122,12 @@ def _read_password(*, account: str, region: str, secrets_key_arn: str | None) ->
 
 
 def crisis_detector(*, account: str, region: str) -> Document:
-    """The crisis detector's pods: put and get in the ledger, in their own region. No database, so no secret."""
+    """The crisis detector's pods: put and get in the ledger of their own region. They use no database, so no secret."""
     return _ledger_put_and_get(account=account, region=region)
 
 
 def hotline_gateway(*, account: str, region: str) -> Document:
-    """The hotline gateway's pods: put and get in the ledger, in their own region."""
+    """The hotline gateway's pods: put and get in the ledger of their own region."""
     return _ledger_put_and_get(account=account, region=region)
 
 
@@ -135,11 +137,12 @@ def _ledger_put_and_get(*, account: str, region: str) -> Document:
 
 
 def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:
-    """The AWS Load Balancer Controller, where it only fills target groups that this program made.
+    """The AWS Load Balancer Controller, limited to registering pods in this program's target groups.
 
-    Load balancers, listeners and security group rules are declared here, not in the cluster: a TargetGroupBinding must
-    not have `spec.networking`. Source: the controller's installation guide, "IAM permission subset for those who use
-    TargetGroupBinding only", with the changing calls narrowed to the site's own target groups.
+    The program declares load balancers, listeners and security group rules itself, so a TargetGroupBinding must not
+    have
+    `spec.networking`. Source: the controller's installation guide, "IAM permission subset for those who use
+    TargetGroupBinding only", with the write calls narrowed to the site's own target groups.
     """
     describe = (
         "ec2:DescribeInstances",
@@ -158,7 +161,7 @@ def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:
 
 
 def flow_log_delivery(log_group_arn: str) -> Document:
-    """The role by which VPC flow logs write to one log group.
+    """The role with which VPC flow logs write to one log group.
 
     Source: Amazon VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs".
     """

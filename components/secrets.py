@@ -1,4 +1,4 @@
-"""The password of the database's owner: made once, kept in both regions."""
+"""The password of the database's owner, created once and stored in both regions."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from components.site import Site
 from recovery.naming import PASSWORD_SECRET
 
 PASSWORD_LENGTH = 48
-"""Characters, letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""
+"""Characters. Letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""
 
 RECOVERY_WINDOW_DAYS = 30
-"""The longest time in which Secrets Manager lets a deletion be taken back."""
+"""The longest time for which Secrets Manager allows a deletion to be cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabasePasswordArgs:
-    """What the password is kept with."""
+    """The regions and the key of the password's secret."""
 
     peer_region: str
-    """Where a replica of the secret is kept, under the same name: a flip must not need this region."""
+    """The region of the secret's replica, which has the same name: a flip must not need this region."""
     key_arn: pulumi.Input[str]
-    """The key in this region. The replica uses its own region's `aws/secretsmanager`: the peer's key is made later."""
+    """The key in this region. The replica uses `aws/secretsmanager` of its region, because the peer's key is created
+    later."""
     site: Site
 
 
 class DatabasePassword(pulumi.ComponentResource):
-    """A random password, in a secret whose whole text is the password."""
+    """A random password, in a secret that contains only the password."""
 
     value: pulumi.Output[str]
-    """The password. `RandomPassword` marks it secret, and so is whatever is made of it."""
+    """The password. `RandomPassword` marks it, and every value derived from it, as secret."""
 
     def __init__(self, name: str, args: DatabasePasswordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabasePassword", name, {}, opts)

@@ -1,7 +1,7 @@
-"""The switch: an object in a site's own bucket whose existence moves traffic there.
+"""The switch: an object in a site's own bucket. While it exists, traffic goes to that site.
 
-Route 53 reads it from outside, so creating it needs S3 in the site's own region and nothing else: no change to a
-record, a health check or a bucket's configuration, whose control planes are in us-east-1.
+Route 53 reads the object from outside. Creating it needs only S3 in the site's own region, and no change to a record, a
+health check or a bucket's configuration, whose control planes are in us-east-1.
 Source: AWS Fault Isolation Boundaries, appendix B; AWS Architecture Blog, "Creating Disaster Recovery Mechanisms Using
 Amazon Route 53" (standby takes over primary).
 """
@@ -21,17 +21,17 @@ from recovery.naming import TAKEOVER_KEY, switch_bucket
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchArgs:
-    """Whose switch it is, and how it stands."""
+    """The site's switch, and whether it is on."""
 
     site: Site
     takeover: bool
-    """Whether the object exists: the site leads, and traffic must come here whatever the first site says of itself."""
+    """Whether the object exists. Then the site leads, and traffic must come here even if the first site is healthy."""
     after: tuple[pulumi.Resource, ...]
-    """What must be ready before traffic comes: the promoted database and the grown workloads."""
+    """The resources that must be ready before traffic comes: the promoted database and the scaled workloads."""
 
 
 class Switch(pulumi.ComponentResource):
-    """The bucket, readable by anybody at one key over TLS, and the object."""
+    """The bucket, whose one key anyone may read over TLS, and the object."""
 
     def __init__(self, name: str, args: SwitchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Switch", name, {}, opts)
@@ -48,7 +48,7 @@ class Switch(pulumi.ComponentResource):
         aws.s3.BucketOwnershipControls(
             f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
         )
-        # An object under a KMS key cannot be read without a signature, so not by a health checker.
+        # A health checker sends no signature, and an object under a KMS key cannot be read without one.
         aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=bucket.bucket,
@@ -77,7 +77,7 @@ class Switch(pulumi.ComponentResource):
             f"{self._name}-policy",
             bucket=bucket.bucket,
             policy=json.dumps(switch_policy(physical)),
-            # New buckets block public policies: the policy is refused until the block says otherwise.
+            # A new bucket blocks public policies, so the policy is refused until the block is changed.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access]),
         )
 
@@ -90,13 +90,13 @@ class Switch(pulumi.ComponentResource):
             content_type="text/plain",
             cache_control="no-store",
             tags=tags,
-            # The last step of a flip: traffic must not come before there is a database to write to.
+            # The last step of a flip: traffic must not come before the database takes writes.
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 
 
 def switch_policy(bucket: str) -> dict[str, Any]:
-    """Anybody may read the one key; nobody may do anything without TLS."""
+    """Anyone may read the one key. Requests without TLS are denied."""
     arn = f"arn:aws:s3:::{bucket}"
     read = {
         "Sid": "ReadTakeover",

@@ -1,7 +1,9 @@
-"""How people reach a site: the DNS records of one site and the health checks behind them.
+"""DNS: the records of one site, and the health checks that decide whether they are answered.
 
-Both sites' records stand from the beginning, and a flip changes none: health checks move the answers. Web traffic goes
-to the first site unless it is ill or the other took over; crisis traffic goes to whichever healthy site is nearest.
+The records of both sites exist from the start, and a flip changes none: health checks move the traffic. Web traffic
+goes
+to the first site, unless that site is unhealthy or the other site has taken over. Crisis traffic goes to the nearest
+healthy site.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from recovery.naming import site_host
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficArgs:
-    """Which site is reached, and where."""
+    """The site's domain, zone and load balancer."""
 
     site: Site
     peer_site: str
@@ -27,13 +29,13 @@ class TrafficArgs:
     domain: str
     zone_id: pulumi.Input[str]
     is_first: bool
-    """Whether the site led first. It answers the PRIMARY records for life, whoever leads: a flip touches no record."""
+    """Whether the site led first. It has the PRIMARY records as long as it exists, because a flip changes no record."""
     load_balancer_dns_name: pulumi.Input[str]
     load_balancer_zone_id: pulumi.Input[str]
 
 
 class Traffic(pulumi.ComponentResource):
-    """The records `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`, as far as they are this site's."""
+    """This site's records for `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`."""
 
     def __init__(self, name: str, args: TrafficArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Traffic", name, {}, opts)
@@ -57,7 +59,8 @@ class Traffic(pulumi.ComponentResource):
 
     @property
     def _alias(self) -> aws.route53.RecordAliasArgs:
-        # A balancer counts as ill when any one of its target groups is; a hotline outage must not move the website.
+        # A load balancer counts as unhealthy when one of its target groups is. A hotline outage must not move the
+        # website.
         return aws.route53.RecordAliasArgs(
             name=self._args.load_balancer_dns_name,
             zone_id=self._args.load_balancer_zone_id,
@@ -65,7 +68,10 @@ class Traffic(pulumi.ComponentResource):
         )
 
     def _site_record(self) -> None:
-        """Reaches this site whatever its role; without a check of its own, since the checks themselves ask for it."""
+        """The record of this site, whatever its role.
+
+        It has no health check, because the health checks use the record.
+        """
         aws.route53.Record(
             f"{self._name}-site",
             zone_id=self._args.zone_id,
@@ -89,7 +95,7 @@ class Traffic(pulumi.ComponentResource):
         )
 
     def _crisis_record(self, check: pulumi.Output[str]) -> None:
-        """A CNAME rather than an alias, because an alias would have the load balancer's 60 seconds to live."""
+        """A CNAME and not an alias: an alias would have the load balancer's TTL of 60 seconds."""
         aws.route53.Record(
             f"{self._name}-api",
             zone_id=self._args.zone_id,

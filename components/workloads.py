@@ -1,8 +1,8 @@
-"""Everything that runs in a site's cluster: the platform's four services and the room that a flip needs.
+"""Everything that runs in a site's cluster: the platform's four services, and the room that a flip needs.
 
 A flip changes the ConfigMap; the Deployments whose pods read a changed key (the crisis services read none); the
-HorizontalPodAutoscalers of what grows, through `minReplicas`; and the placeholders, down to none. Autoscaler and
-Deployment follow the ConfigMap side by side: the one scales, the other rolls, and neither waits for the other.
+`minReplicas` of the HorizontalPodAutoscalers of services that grow; and the placeholders, which go to zero. Autoscalers
+and Deployments change in parallel after the ConfigMap, and do not wait for each other.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from components.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadsArgs:
-    """The settings, sizes and images of one site. Mappings by component have exactly the keys `COMPONENTS`.
+    """The settings, sizes and images of one site. Every mapping by component has exactly the keys `COMPONENTS`.
 
     Raises:
         ValueError: if a component is missing or unknown, or a setting that a service reads is missing.
     """
 
     config: Mapping[str, pulumi.Input[str]]
-    """The ConfigMap's data. A changed value restarts the pods that read its key."""
+    """The ConfigMap's data. A changed value replaces the pods that read its key."""
     replicas: Mapping[str, int]
-    """Pods by component in the site's present role."""
+    """The number of pods by component in the site's current role."""
     active_replicas: Mapping[str, int]
-    """Pods by component when the site is active: what is missing is held by placeholders."""
+    """The number of pods by component when the site is active. Placeholders reserve room for the difference."""
     images: Mapping[str, str]
-    """By component, by digest, in the site's own registry."""
+    """Image by component, by digest, in the site's own registry."""
     placeholder_image: str
-    """Any image that waits for ever, in the site's own region: see `pause_image`."""
+    """An image that does nothing, in the site's own region: see `pause_image`."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
     secret_name: str
-    """The database password's secret, replicated to the site's own region."""
+    """The name of the database password's secret, which exists in the site's own region."""
     site: Site
     vpc_cidr: str
     database_cidrs: tuple[str, ...]
     load_balancer_security_group_id: pulumi.Input[str] | None = None
-    """For the load balancer controller to let in at the nodes; None if a rule of the cluster's does."""
+    """The group that the load balancer controller allows at the nodes; None if a rule of the program does."""
     after: tuple[pulumi.Resource, ...] = ()
-    """What must be there before any pod starts: the load balancer controller, the pods' identities, and in a flip the
-    promoted database."""
+    """The resources that must exist before a pod starts: the load balancer controller, the pods' identities, and during
+    a flip the promoted database."""
 
     def __post_init__(self) -> None:
         by_component: dict[str, Mapping[str, object]] = {
@@ -65,17 +65,17 @@ class WorkloadsArgs:
                 raise ValueError(f"config: lacks {', '.join(missing)}, which {service.name} reads")
 
     def config_keys(self, service: Service) -> tuple[str, ...]:
-        """The keys that one service reads, in order."""
+        """The keys that one service reads, sorted."""
         return tuple(sorted(self.config if service.settings is None else service.settings))
 
     @property
     def held_back(self) -> int:
-        """How many pods a flip would add."""
+        """The number of pods that a flip would add."""
         return sum(max(0, size - self.replicas[component]) for component, size in self.active_replicas.items())
 
 
 def pause_image(region: str) -> str:
-    """The pause image in EKS's registry of a region, which every node may pull from.
+    """The pause image in EKS's registry of a region, which every node may pull.
 
     Source: Amazon EKS User Guide, "View Amazon container image registries for Amazon EKS add-ons", commercial regions
     that need no opt-in.
@@ -84,14 +84,14 @@ def pause_image(region: str) -> str:
 
 
 class Workloads(pulumi.ComponentResource):
-    """The namespace and all that is in it, and the cluster's priority classes."""
+    """The namespace, everything in it, and the cluster's priority classes."""
 
     config_map: pulumi.CustomResource
     password_class: pulumi.CustomResource
     """Mounts the database password."""
     settled: tuple[pulumi.Resource, ...]
-    """What a flip waits for before it moves traffic: every roll-out complete, every autoscaler at its new minimum,
-    no placeholder left."""
+    """The resources that a flip waits for before it moves traffic: completed rollouts, autoscalers at their new
+    minimum, and no placeholder left."""
 
     def __init__(self, name: str, args: WorkloadsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Workloads", name, {}, opts)
@@ -106,7 +106,7 @@ class Workloads(pulumi.ComponentResource):
         self.password_class = self._declare(
             "database-password", self._password_manifest(), (self._namespace, *args.after)
         )
-        # A pod gets its readiness gate only if its binding is there before it.
+        # A pod gets its readiness gate only if the binding exists before the pod.
         bindings = [self._expose(service) for service in SERVICES]
         accounts = [self._account(service) for service in SERVICES]
         needed = (self.config_map, *classes, *policies, self.password_class, *bindings, *accounts)
@@ -173,7 +173,10 @@ class Workloads(pulumi.ComponentResource):
         return self._declare(service.component, manifest, needed)
 
     def _scale(self, service: Service) -> pulumi.CustomResource:
-        """The budget, and the autoscaler after the ConfigMap: the pods that it adds have to read the new role."""
+        """The budget, and the autoscaler.
+
+        The autoscaler follows the ConfigMap, because the pods that it adds must read the new role.
+        """
         args, labels = self._args, self._service_labels(service)
         budget = scaling.disruption_budget(service, labels=labels)
         self._declare(f"{service.component}-budget", budget, (self._namespace,))

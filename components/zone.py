@@ -13,7 +13,7 @@ from recovery import objectives
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneArgs:
-    """The domain, and whether its zone may go."""
+    """The domain of the zone."""
 
     domain: str
     site: Site
@@ -30,10 +30,11 @@ class Zone(pulumi.ComponentResource):
             f"{name}-zone",
             name=args.domain,
             comment=f"{args.domain}: both sites answer here",
-            # Lets records be changed again within the hour while us-east-1 is down. No flip needs it; operators may.
+            # Allows records to be changed again within an hour while us-east-1 is down. Operators may need it; a flip
+            # does not.
             enable_accelerated_recovery=True,
-            # The proof of the certificates stays in the zone, since both sites share it: only a copy made to be thrown
-            # away may take it along.
+            # Both sites use the record that proves the certificates, so the zone keeps it. Only an unprotected zone is
+            # deleted together with it.
             force_destroy=not args.site.protect,
             tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),

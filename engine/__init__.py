@@ -1,4 +1,4 @@
-"""Running the program without the Pulumi engine: recording it, and applying it in a rehearsal.
+"""Running the Pulumi program: recording it, comparing recordings, and applying it in a rehearsal.
 
-This is a rehearsal engine. Nobody deploys with it: it knows what the program uses and refuses the rest.
+The in-process engine is for rehearsals only. It supports the features that the program uses and refuses all others.
 """

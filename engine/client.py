@@ -18,7 +18,7 @@ _OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.max_se
 
 
 class GrpcProvider:
-    """A provider at a port of the loopback interface."""
+    """A provider at a port of the loopback interface. The methods are those of `ProviderClient`."""
 
     def __init__(self, port: int, *, project: str, stack: str, config: dict[str, str]) -> None:
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS)
@@ -26,7 +26,7 @@ class GrpcProvider:
         self._project, self._stack, self._config = project, stack, config
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._channel.close()
 
     def configure(self, settings: dict[str, Any]) -> None:

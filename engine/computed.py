@@ -1,7 +1,7 @@
-"""Outputs that a provider computes, made up for a recording: plausible, and a pure function of the URN.
+"""Invented provider outputs for a recording. They are plausible, and depend on the URN alone.
 
-A recording shows what a program asks for. The values here only let it run to its end: a test that needs a value of AWS
-belongs in the rehearsal.
+A recording shows the inputs of each resource; its outputs only let the program run to its end. A test that needs a
+real value from AWS belongs in the rehearsal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def digest(urn: str, length: int = 8) -> str:
 
 
 def computed_id(type_: str, urn: str, inputs: dict[str, Any]) -> str:
-    """An id of the form that the service gives."""
+    """An id in the format that the service uses."""
     prefix = _ID_PREFIXES.get(type_)
     if prefix:
         return f"{prefix}-{digest(urn, 17)}"
@@ -37,7 +37,7 @@ def computed_id(type_: str, urn: str, inputs: dict[str, Any]) -> str:
 def computed_outputs(
     type_: str, urn: str, id_: str, inputs: dict[str, Any], region: str, account: str
 ) -> dict[str, Any]:
-    """Inputs and what a provider would add to them."""
+    """The inputs, and the outputs that a provider would add."""
     service = type_.split(":")[1].split("/", maxsplit=1)[0] if type_.count(":") >= 2 else ""
     region = str(inputs.get("region", region))
     outputs: dict[str, Any] = {"name": id_, **inputs}

@@ -1,4 +1,7 @@
-"""Applying what a program registers: check, diff, then create, update or replace; what is left over is deleted last."""
+"""Applying registrations: check, diff, then create, update or replace.
+
+Resources no longer registered are deleted last.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from engine.state import Resource, State
 
 @dataclass(frozen=True, order=True)
 class Step:
-    """One thing done to one resource."""
+    """One operation on one resource."""
 
     op: str
     type: str
@@ -26,33 +29,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Difference:
-    """What a provider says of two sets of inputs."""
+    """A provider's comparison of old and new inputs."""
 
     changed: tuple[str, ...]
     replaces: tuple[str, ...]
 
 
 class ProviderClient(Protocol):
-    """A provider as the engine sees it."""
+    """The provider calls that the engine makes."""
 
     def configure(self, settings: dict[str, Any]) -> None:
-        """Hand the provider its settings."""
+        """Send the provider its settings."""
         ...
 
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-        """Inputs that the provider accepts; raises DeploymentError if it does not."""
+        """Validate inputs and return those that the provider accepts. Raises DeploymentError if it refuses them."""
         ...
 
     def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
-        """What changes, and what of it forces a replacement."""
+        """The inputs that changed, and those of them that force a replacement."""
         ...
 
     def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Id and outputs of a new resource."""
+        """Create a resource; its id and outputs."""
         ...
 
     def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Outputs after a change in place."""
+        """Update a resource in place; its new outputs."""
         ...
 
     def delete(self, urn: str, resource: Resource) -> None:
@@ -60,16 +63,16 @@ class ProviderClient(Protocol):
         ...
 
     def construct(self, wanted: Registration, monitor: str) -> Registered:
-        """Have a component built by its own provider, which registers the children."""
+        """Let the component's own provider build it. The provider registers the component's children."""
         ...
 
 
 class Deployment:
-    """One `up`: answers registrations by making them so.
+    """One `up`: creates, updates or replaces each registered resource.
 
     Args:
-        state: what earlier runs left; written after every step.
-        providers: by package name.
+        state: the stack's state, saved after every step.
+        providers: the providers by package name.
         on_step: called after each step, for the progress display.
         monitor: the address at which a component provider reaches the monitor.
     """
@@ -93,10 +96,10 @@ class Deployment:
         self.stack_outputs: dict[str, Any] = {}
 
     def register(self, wanted: Registration) -> Registered:
-        """Make one resource as it is wanted.
+        """Create, update or replace one resource.
 
         Raises:
-            DeploymentError: if it cannot be had; the state says what was done until then.
+            DeploymentError: if the provider refuses. The state contains every step that succeeded before.
         """
         if wanted.remote:
             return self._construct(wanted)
@@ -112,12 +115,12 @@ class Deployment:
         return self._resource(wanted, old)
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
-        """Keep the stack's outputs; those of other components are of no use to a rehearsal."""
+        """Keep the stack's outputs. Outputs of other components are dropped, because a rehearsal does not read them."""
         if f"::{STACK_TYPE}::" in urn:
             self.stack_outputs = values
 
     def finish(self) -> None:
-        """Delete what was replaced and what the program no longer registers, dependants first.
+        """Delete replaced resources and resources that are no longer registered, dependants first.
 
         Raises:
             DeploymentError: if one of them is protected; then nothing is deleted.
@@ -139,7 +142,10 @@ class Deployment:
             self._took(Step("delete", resource.type, resource.name))
 
     def _construct(self, wanted: Registration) -> Registered:
-        """Have the component's provider build it: it registers the component itself and its children by the monitor."""
+        """Let the component's provider build it.
+
+        The provider registers the component and its children with the monitor.
+        """
         return self._provider_of(wanted.type).construct(wanted, self._monitor())
 
     def _component(self, wanted: Registration, old: Resource | None) -> Registered:

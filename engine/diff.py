@@ -1,4 +1,4 @@
-"""The steps between two recordings, by the replacement rules that the stand-in providers go by."""
+"""The steps between two recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.replacement import changed_keys, forced_paths, rules_for
 
 
 def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:
-    """Every step, in an order that an engine could take: dependencies first, deletes last."""
+    """Every step, in an order in which an engine could take it: dependencies first, deletes last."""
     replaces = rules_for(after)
     old = {found.urn: found for found in before}
     new = {found.urn: found for found in after}
@@ -35,6 +35,6 @@ def _step(old: Registration | None, new: Registration, replaces: Callable[[str],
     changed = tuple(changed_keys(old.inputs, new.inputs, new.ignore_changes))
     if changed:
         rules = replaces(new.type) | set(new.replace_on_changes)
-        # what is ignored forces nothing
+        # an ignored input forces no replacement
         forced = [path for path in forced_paths(old.inputs, new.inputs, rules) if path.split(".")[0] in changed]
         yield Step("replace" if forced else "update", new.type, new.name, changed)

@@ -1,6 +1,6 @@
-"""The resource monitor: the service that a Pulumi program talks to while it runs.
+"""The resource monitor: the service with which a Pulumi program registers its resources.
 
-The same object serves a program in this process (its methods are called directly) and one in another, over gRPC.
+The same object serves a program in this process, by direct calls, and a program in another process, over gRPC.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FEATURES = {
 
 
 class DeploymentError(Exception):
-    """A program asked for something that cannot be had, or a provider refused."""
+    """The program asked for an unsupported operation, or a provider refused a resource."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Registered:
 
 
 class Registrar(Protocol):
-    """Who decides what becomes of a registration: the recorder, or a deployment."""
+    """Answers registrations: the recorder, or a deployment."""
 
     def register(self, wanted: Registration) -> Registered:
         """Answer one registration."""
@@ -51,7 +51,7 @@ class Registrar(Protocol):
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
-    """Pulumi's resource monitor, as far as the program uses it. What reads something live is refused."""
+    """Pulumi's resource monitor, as far as the program uses it. It refuses every call that reads live data."""
 
     def __init__(self, registrar: Registrar, *, stack: str, project: str) -> None:
         self._registrar = registrar
@@ -115,7 +115,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
 
 class EngineLog(engine_pb2_grpc.EngineServicer):
-    """Pulumi's engine service, of which a program uses the log and the root resource."""
+    """Pulumi's engine service. A program uses its log and its root resource."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []

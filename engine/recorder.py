@@ -1,4 +1,4 @@
-"""Running a program in this process, against nothing, to see what it registers."""
+"""Recording a program: it runs in this process, without an engine or a provider."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from engine.registration import STACK_TYPE, Registration
 from recovery.naming import PROJECT
 
 _ONE_AT_A_TIME = threading.Lock()
-"""The SDK keeps its settings in one global bag."""
+"""The SDK keeps its settings in global variables, so only one program can run at a time."""
 
 
 class Recorder:
-    """Answers every registration with made-up outputs and keeps it."""
+    """Stores every registration and answers it with invented outputs."""
 
     def __init__(self, *, region: str, account: str) -> None:
         self._region = region
@@ -34,7 +34,7 @@ class Recorder:
         self.stack_outputs: dict[str, Any] = {}
 
     def register(self, wanted: Registration) -> Registered:
-        """Keep a registration.
+        """Store a registration.
 
         Raises:
             DeploymentError: if its URN was registered before.
@@ -51,7 +51,7 @@ class Recorder:
         return Registered(id_, outputs, secrets & outputs.keys())
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
-        """Keep the stack's outputs."""
+        """Store the stack's outputs."""
         if f"::{STACK_TYPE}::" in urn:
             self.stack_outputs = values
 
@@ -65,12 +65,12 @@ _ALWAYS_SECRET = {
 def record(
     program: Callable[[], object], *, stack: str = "primary", config: Mapping[str, Any] | None = None
 ) -> list[Registration]:
-    """Run a program and return what it registered, by URN.
+    """Run a program and return its registrations, sorted by URN.
 
     Args:
         program: any callable that creates resources.
         stack: the stack's name.
-        config: values by full key, structured ones as they stand in a stack file.
+        config: values by full key; structured values as plain data, as in a stack file.
 
     Raises:
         DeploymentError: if the program registers a URN twice or invokes anything.
@@ -82,7 +82,7 @@ def record(
 def record_all(
     program: Callable[[], object], *, stack: str = "primary", config: Mapping[str, Any] | None = None
 ) -> Recorder:
-    """As `record`, with the stack's outputs."""
+    """Like `record`, but return the recorder, which also has the stack's outputs."""
     values = dict(config or {})
     recorder = Recorder(
         region=str(values.get("aws:region", "us-east-2")), account=str(values.get("lifeline:account", "123456789012"))
@@ -109,9 +109,9 @@ def _run(program: Callable[[], object], settings: Settings, config: Mapping[str,
     before = logging.getLogger("asyncio").level
     logging.getLogger("asyncio").setLevel(
         logging.CRITICAL
-    )  # a refused program leaves tasks behind; asyncio would list them
+    )  # a refused program leaves unfinished tasks behind, each of which asyncio would report
     collecting = gc.isenabled()
-    gc.disable()  # the graph of a site is live until its end: collecting finds nothing in it
+    gc.disable()  # every object of the graph stays in use until the program ends: a collection frees nothing
     try:
         pulumi.runtime.set_all_config(encoded)
         pulumi.runtime.configure(settings)

@@ -1,4 +1,4 @@
-"""What a program asks the engine for, as plain data."""
+"""Registrations: the resources that a program asks the engine for, as plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROVIDER_PREFIX = "pulumi:providers:"
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """One resource as the program registered it. Secrets stand unwrapped in `inputs` and are named in `secrets`."""
+    """One resource as the program registered it. `inputs` has secrets in plain text; `secrets` names their keys."""
 
     type: str
     name: str
@@ -51,7 +51,7 @@ class Registration:
 
 
 def urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
-    """A resource's URN, by Pulumi's rule: the parent's type comes first unless the parent is the stack."""
+    """A resource's URN. Pulumi's rule: the parent's type comes first, unless the parent is the stack."""
     if parent:
         parent_type = parent.split("::")[2]
         if parent_type != STACK_TYPE:
@@ -65,7 +65,7 @@ def type_of(urn: str) -> str:
 
 
 def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: str) -> Registration:
-    """Read a registration off the wire."""
+    """Convert a registration request to plain data."""
     by_property = {found for entry in request.propertyDependencies.values() for found in entry.urns}
     return Registration(
         type=request.type,

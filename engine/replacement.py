@@ -24,7 +24,7 @@ class UnknownTypeError(Exception):
 
 @cache
 def rules(package: str) -> dict[str, dict[str, Any]]:
-    """The rules of one package, by type (aws, random) or by `apiVersion/kind` (kubernetes)."""
+    """The rules of one package: by type (aws, random), or by `apiVersion/kind` (kubernetes)."""
     return json.loads(resources.files("engine").joinpath("rules", f"{package}.json").read_text())
 
 

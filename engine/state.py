@@ -1,4 +1,4 @@
-"""What a deployment has made, kept in one file that is replaced as a whole after every step."""
+"""The state of a stack: its resources, kept in one file that is replaced as a whole after every step."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Resource:
 
 
 class State:
-    """A stack's resources by URN, and the operations that were begun and not seen to end.
+    """A stack's resources by URN, and the operations that began and did not finish.
 
-    An operation is written down before its call and struck out with its result, as the real engine does: after a crash
-    between the two, the file says what is uncertain.
+    As in the real engine, an operation is pending from before its call until its result is saved. After a crash between
+    the two, the file names the operations whose result is unknown.
 
     Raises:
-        DeploymentError: if there is a file and it cannot be read as one.
+        DeploymentError: if the file exists and is not a state.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,12 +57,12 @@ class State:
             self._keep(urn, resource)
 
     def begin(self, urn: str, operation: str) -> None:
-        """Write down that an operation is about to be tried."""
+        """Save that an operation is about to start."""
         self.pending[urn] = operation
         self.save()
 
     def end(self, urn: str, resource: Resource | None) -> None:
-        """Write down an operation's result; None stands for a deleted resource."""
+        """Save the result of an operation; None if the resource was deleted."""
         self.pending.pop(urn, None)
         if resource is None:
             self.resources.pop(urn, None)
@@ -72,12 +72,12 @@ class State:
         self.save()
 
     def touch(self, urn: str, resource: Resource) -> None:
-        """Keep what the program now says of a resource that did not change; written with the next operation."""
+        """Update the stored registration of a resource that did not change. It is saved with the next operation."""
         if self.resources.get(urn) != resource:
             self._keep(urn, resource)
 
     def save(self) -> None:
-        """Replace the file in one step."""
+        """Replace the file atomically."""
         entries = ",\n".join(self._texts.values())
         scratch = self._path.with_suffix(".new")
         scratch.write_text(f'{{"pending": {json.dumps(self.pending)},\n"resources": {{{entries}}}}}')

@@ -1,4 +1,4 @@
-"""`up` of the in-process engine: serve the monitor, run the program against it, apply what it registers."""
+"""`up` of the in-process engine: serve the monitor, run the program, and apply its registrations."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from engine.state import State
 from recovery.naming import PROJECT
 
 _WORKERS = 64
-"""Registrations wait inside a worker until their resource is made; too few would make a wide graph narrow."""
+"""A registration occupies a worker until its resource exists, so a wide graph needs many workers."""
 
 
 @dataclass(frozen=True)
 class UpResult:
-    """What one `up` did."""
+    """The result of one `up`."""
 
     steps: tuple[Step, ...]
     outputs: dict[str, Any]
@@ -48,12 +48,12 @@ def up(
     Args:
         stack: the stack's name.
         config: values by full key.
-        state_file: the stack's state, made if absent.
+        state_file: the stack's state; created if absent.
         ports: the stand-in providers' ports by package.
         on_step: called after each step.
 
     Raises:
-        DeploymentError: with what the program, the engine or a provider said.
+        DeploymentError: with the error of the program, the engine or a provider.
     """
     encoded = encode_config(config)
     state = State(state_file)
@@ -73,7 +73,7 @@ def up(
 
 
 def encode_config(config: Mapping[str, Any]) -> dict[str, str]:
-    """Configuration as engines pass it: structured values as JSON text."""
+    """Configuration in the form that engines pass on: structured values as JSON text."""
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
 
 

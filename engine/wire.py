@@ -1,6 +1,7 @@
-"""Property values between Pulumi's wire form (`google.protobuf.Struct` with signed maps) and plain Python.
+"""Conversion of property values between Pulumi's wire form and plain Python.
 
-The signatures are those of Pulumi's wire protocol, sdk/go/common/resource/properties.go; the SDK exports most of them.
+The wire form is `google.protobuf.Struct` with signed maps. The signatures are those of Pulumi's protocol,
+sdk/go/common/resource/properties.go; the SDK exports most of them.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
 
 
 def decode(properties: struct_pb2.Struct) -> dict[str, Any]:
-    """Plain values of a property map: secrets and outputs unwrapped, whole numbers as int."""
+    """A property map as plain values: secrets and outputs are unwrapped, and whole numbers become int."""
     return {key: _plain(value) for key, value in json_format.MessageToDict(properties).items()}
 
 
 def secret_keys(properties: struct_pb2.Struct) -> frozenset[str]:
-    """The top-level properties that hold a secret anywhere inside."""
+    """The top-level properties that contain a secret at any depth."""
     return frozenset(key for key, value in json_format.MessageToDict(properties).items() if holds_secret(value))
 
 
 def encode(properties: Mapping[str, Any], secrets: Collection[str] = ()) -> struct_pb2.Struct:
-    """The wire form of plain values; top-level properties named in `secrets` are wrapped as such."""
+    """Plain values in the wire form. The top-level properties named in `secrets` become secrets."""
     message = struct_pb2.Struct()
     message.update(
         {key: {SIGNATURE: SECRET, "value": value} if key in secrets else value for key, value in properties.items()}
@@ -37,7 +38,7 @@ def encode(properties: Mapping[str, Any], secrets: Collection[str] = ()) -> stru
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether a plain value holds one that is not known before it is created."""
+    """Whether a plain value contains an unknown one, which only the creation of a resource makes known."""
     if isinstance(value, Mapping):
         return any(is_unknown(inner) for inner in value.values())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The `lifeline` command. Exit codes: 0 well, 1 not well, 2 usage, 3 refused."""
+"""The `lifeline` command. Exit codes: 0 success, 1 failure, 2 usage, 3 refused."""
 
 from __future__ import annotations
 

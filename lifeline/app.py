@@ -1,4 +1,4 @@
-"""The command's verbs. Each is a thin layer: parse, call, print."""
+"""The subcommands. Each parses its arguments, calls another package, and prints the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = 3
 
 
 class RenderFormat(enum.StrEnum):
-    """How a rendered site is printed."""
+    """The output formats of `lifeline render`."""
 
     JSON = "json"
     YAML = "yaml"
@@ -46,7 +46,7 @@ def render(
         RenderFormat, typer.Option("--format", "-f", help="json, yaml, table, or the Kubernetes objects.")
     ] = RenderFormat.TABLE,
 ) -> None:
-    """Show everything that the program registers for a site, without an engine or an account."""
+    """Show every resource that the program registers for a site. Needs no engine and no AWS account."""
     from lifeline import rendering
 
     print(rendering.rendered(project_root(), stack, entries(timeline), form.value))
@@ -60,7 +60,7 @@ def diff(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
 ) -> None:
-    """Show the exact steps between a stack's configuration and another timeline."""
+    """Show the exact steps from a stack's configuration to another timeline."""
     from engine.program import steps_to
     from lifeline import rendering
 
@@ -74,7 +74,7 @@ def rehearse(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
 ) -> None:
-    """Play a disaster in the offline world and measure every promise. Exits 1 if one is broken."""
+    """Rehearse a disaster in the offline world and measure every promise. Exits 1 if a promise is broken."""
     from rehearsal import runner
 
     if scenario not in runner.NAMES:
@@ -90,7 +90,7 @@ def entries(timeline: str | None) -> list[str] | None:
 
 
 def project_root() -> Path:
-    """The folder with `Pulumi.yaml`: the present one or one above, else the one this command was installed from."""
+    """The folder that contains `Pulumi.yaml`: the current folder or a parent of it, else the installed project's."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
@@ -99,7 +99,7 @@ def project_root() -> Path:
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command and turn expected errors into messages and exit codes."""
     from stacks.problems import ConfigError
 
     try:
@@ -107,5 +107,5 @@ def main() -> None:
     except (ConfigError, StackFileError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
-    except BrokenPipeError:  # the reader of a pipe had enough
+    except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""A site and a flip as text, from a recording of the program."""
+"""Sites and steps as text, from recordings of the program."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) 
 
 
 def as_data(entry: Registration) -> dict[str, Any]:
-    """One registration as the render shows it, secrets left out."""
+    """One registration as JSON and YAML show it, without its secrets."""
     return {
         "type": entry.type,
         "name": entry.name,
@@ -47,7 +47,7 @@ def as_data(entry: Registration) -> dict[str, Any]:
 
 
 def is_kubernetes_object(entry: Registration) -> bool:
-    """Whether a registration is an object of the Kubernetes API. A Helm release is not: its chart renders elsewhere."""
+    """Whether a registration is an object of the Kubernetes API. A Helm release is not: Helm renders its chart."""
     return entry.type.startswith("kubernetes:") and "kind" in entry.inputs
 
 

@@ -1,7 +1,7 @@
-"""Names that both sites can work out for themselves, so that neither has to read the other's stack.
+"""Names that both sites derive from configuration, so that neither site reads the other's stack.
 
-A name that the peer refers to (a database ARN, the switch bucket, the ledger) is a pure function of configuration here,
-and nowhere else. See docs/adr/0004-names-instead-of-references.md.
+This module alone derives the names that the other site refers to: database ARNs, the switch bucket and the ledger.
+See docs/adr/0004-names-instead-of-references.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONFIG_MAP = "mental-health-app-config"
 DATABASE_NAME = "mental_health_platform"
 DATABASE_USER = "lifeline"
 TAKEOVER_KEY = "takeover"
-"""The object whose creation in the standby's own bucket moves traffic there."""
+"""The key of the takeover object. Creating the object in the standby's own bucket moves traffic to the standby."""
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
@@ -34,7 +34,7 @@ class Tags:
         """Tags for one resource.
 
         Args:
-            tier: a tier's name of `recovery.objectives`, or `platform` for what all tiers stand on.
+            tier: the name of a tier in `recovery.objectives`, or `platform` if every tier depends on the resource.
             data: `none`, `operational` (logs, metrics), `credentials` or `phi` (health information, HIPAA).
             name: the `Name` that AWS consoles show.
         """
@@ -42,17 +42,17 @@ class Tags:
         return tags if name is None else {"Name": name, **tags}
 
     def labels(self, *, tier: str, data: str) -> dict[str, str]:
-        """The tags as labels of a Kubernetes object, where a prefix ends in a slash."""
+        """The tags as labels of a Kubernetes object, whose prefixes end in a slash."""
         return {key.replace(":", "/"): value for key, value in self.of(tier=tier, data=data).items()}
 
 
 def claim_key(epoch: int) -> str:
-    """The ledger's key of one epoch's claim."""
+    """The ledger's key for the claim of an epoch."""
     return f"epoch#{epoch}"
 
 
 def handover_key(epoch: int) -> str:
-    """The ledger's key of the position at which the leader of an epoch stopped for a handover."""
+    """The ledger's key for the handover record of an epoch: the position at which its drained leader stopped."""
     return f"handover#{epoch}"
 
 
@@ -77,17 +77,17 @@ def switch_bucket_host(site: str, *, account: str, region: str) -> str:
 
 
 def cluster_name(site: str, generation: int) -> str:
-    """The EKS cluster's name; a rebuilt cluster is a new generation beside the failed one."""
+    """The EKS cluster's name. A new generation is built beside a failed cluster."""
     return f"{PROJECT}-{site}-{generation}"
 
 
 def site_host(site: str, domain: str) -> str:
-    """The name that reaches one site whatever its role: health checks and the peer's probes use it."""
+    """The host name of one site, whatever its role. Health checks and the other site use it."""
     return f"{site}.{domain}"
 
 
 def image(component: str, digest: str, *, account: str, region: str) -> str:
-    """The image in the site's own registry: a recovery pulls nothing from another region."""
+    """An image in the registry of the site's own region: a recovery pulls no image from another region."""
     return f"{account}.dkr.ecr.{region}.amazonaws.com/{component}@{digest}"
 
 

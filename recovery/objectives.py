@@ -1,6 +1,6 @@
-"""The promises of the disaster recovery plan, each written once. Seconds everywhere.
+"""The promises of the disaster recovery plan, each written once. All times are in seconds.
 
-Alerts, policies, health checks, reports and tests read these; none of them holds a number of its own.
+Alerts, policies, health checks, reports and tests read these numbers and define none of their own.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ HOUR = 60 * MINUTE
 
 @dataclass(frozen=True, kw_only=True)
 class Tier:
-    """A group of services that comes back together, in the plan's order of importance."""
+    """A group of services that recovers together: a row of the plan's RTO table, in order of importance."""
 
     name: str
     title: str
     rto_seconds: int
     priority: int
-    """Kubernetes priority of the tier's pods: a scheduler that runs out of room evicts the least important first."""
+    """Kubernetes priority of the tier's pods. When a node is full, the scheduler evicts the lowest priority first."""
 
 
 CRISIS = Tier(name="crisis", title="Crisis Detection System", rto_seconds=5 * MINUTE, priority=1_000_000)
@@ -40,10 +40,10 @@ HEALTH_CHECK_INTERVAL_SECONDS = 10
 HEALTH_CHECK_FAILURES = 3
 CRISIS_RECORD_TTL_SECONDS = 15
 RECORD_TTL_SECONDS = 60
-"""Also what Route 53 answers for an alias record to a load balancer, where no TTL can be set."""
+"""Also the TTL of an alias record to a load balancer, which Route 53 sets itself."""
 
 CRISIS_RESPONSE_SECONDS = 2
-"""The plan's checklist: the crisis detection system responds in under two seconds."""
+"""The plan's checklist: crisis detection responds in less than two seconds."""
 CRISIS_SURGE_REPLICAS = 10
 
 BACKUP_RETENTION_DAYS = 35
@@ -51,5 +51,5 @@ BACKUP_RETENTION_DAYS = 35
 
 
 def detection_seconds(ttl_seconds: int) -> int:
-    """The longest time until a client is sent elsewhere: all failed checks, then the answer's time to live."""
+    """The longest time until clients use another site: all failed checks, then the TTL of the old answer."""
     return HEALTH_CHECK_INTERVAL_SECONDS * HEALTH_CHECK_FAILURES + ttl_seconds

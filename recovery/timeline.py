@@ -1,7 +1,7 @@
-"""The timeline: which database led in which epoch, and what follows from it.
+"""The timeline, and everything that follows from it: roles, sources, claims, and whether it is a legal history.
 
 Pure rules, no Pulumi. The timeline is a list of database ids; entry `n` (counted from 1) is the leader of epoch `n`.
-Everything a recovery changes is derived from this list and a database's id.
+Everything that a recovery changes is derived from this list and a database's id.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 MAX_EPOCHS = 200
-"""More entries than any platform will fail over in its life; a longer list is a mistake in the file."""
+"""A longer list is a mistake in the file: no platform fails over so often."""
 
 _DATABASE_ID = re.compile(r"(?P<site>[a-z][a-z0-9]{1,19})-(?P<epoch>[1-9][0-9]{0,2})")
 
 
 class DatabaseRole(enum.StrEnum):
-    """What a database is today, by the timeline alone."""
+    """The role of a database, which follows from the timeline alone."""
 
     LEADER = "leader"
-    """Takes writes. Declares no replication source: on a replica, this is the promotion."""
+    """Takes writes, and declares no replication source. On a replica, removing the source is the promotion."""
     REPLICA = "replica"
     """Follows the leader."""
     FENCED = "fenced"
-    """Was written in an earlier epoch: kept and isolated, never attached again."""
+    """Led an earlier epoch. It is kept and isolated, and never becomes a replica again."""
     STALE = "stale"
-    """Follows a database that no longer leads: has to be reseeded."""
+    """Follows a database that no longer leads. It must be reseeded."""
 
 
 @dataclass(frozen=True, order=True)
 class DatabaseId:
-    """A database by the site that holds it and the epoch it was seeded at."""
+    """A database, named by its site and the epoch at which it was seeded."""
 
     site: str
     epoch: int
 
     @classmethod
     def parse(cls, text: str) -> DatabaseId:
-        """Read `primary-1`.
+        """Parse text such as `primary-1`.
 
         Raises:
-            ValueError: if the text is not `<site>-<epoch>`, the epoch counted from 1.
+            ValueError: if the text is not `<site>-<epoch>` with an epoch of 1 or more.
         """
         match = _DATABASE_ID.fullmatch(text)
         if match is None:
@@ -55,7 +55,7 @@ class DatabaseId:
 
 @dataclass(frozen=True)
 class TimelineProblem:
-    """Why a timeline is refused. `index` counts from 0 and is None where the whole list is meant."""
+    """One reason why a timeline is refused. `index` counts from 0, and is None if the whole list is meant."""
 
     index: int | None
     message: str
@@ -73,22 +73,25 @@ def active_site(timeline: Sequence[DatabaseId]) -> str:
 
 
 def first_site(timeline: Sequence[DatabaseId]) -> str:
-    """The site that led first. It answers the PRIMARY failover records for life: a flip must not touch a record."""
+    """The site that led first.
+
+    It has the PRIMARY failover records as long as it exists, because a flip changes no record.
+    """
     return timeline[0].site
 
 
 def epoch(timeline: Sequence[DatabaseId]) -> int:
-    """The number of the present epoch, counted from 1."""
+    """The number of the current epoch, counted from 1."""
     return len(timeline)
 
 
 def is_born_leader(database: DatabaseId, timeline: Sequence[DatabaseId]) -> bool:
-    """Whether the database led the very epoch it was seeded at: built new or restored, never a replica."""
+    """Whether the database led the epoch at which it was seeded: it was created empty or restored, not as a replica."""
     return database in timeline and timeline.index(database) + 1 == database.epoch
 
 
 def seed_source(database: DatabaseId, timeline: Sequence[DatabaseId]) -> DatabaseId | None:
-    """The leader that the database was copied from, or None if it was born a leader."""
+    """The leader that the database was copied from, or None if the database was born a leader."""
     if is_born_leader(database, timeline) or database.epoch > len(timeline):
         return None
     return timeline[database.epoch - 1]
@@ -108,21 +111,23 @@ def database_role(own: DatabaseId, timeline: Sequence[DatabaseId]) -> DatabaseRo
 def declared_databases(
     own: DatabaseId, timeline: Sequence[DatabaseId], retired: Collection[int] = (), kept: Collection[int] = ()
 ) -> tuple[DatabaseId, ...]:
-    """Every database of `own`'s site: what led less the retired epochs, the stale ones that are kept, and `own`."""
+    """The databases that `own`'s site declares: leaders of epochs not retired, kept replicas, and `own`."""
     led = (entry for entry in timeline if entry.site == own.site and entry.epoch not in retired)
     stale = (DatabaseId(own.site, number) for number in sorted(kept))
     return tuple(dict.fromkeys((*led, *stale, own)))
 
 
 def led_epochs(site: str, timeline: Sequence[DatabaseId]) -> dict[int, DatabaseId]:
-    """The epochs that a site's databases led, which are the claims that its stack holds."""
+    """The epochs that a site's databases led or lead. Its stack holds the claims of these epochs."""
     return {number: entry for number, entry in enumerate(timeline, start=1) if entry.site == site}
 
 
 def discarded_epochs(position: int, timeline: Sequence[DatabaseId]) -> tuple[int, ...]:
-    """The epochs whose writes are thrown away when the entry at `position` (from 0) takes the lead.
+    """The epochs whose writes are lost when the entry at `position` (from 0) takes the lead.
 
-    An entry that led before throws away what came after its last reign; a replica, what its source never saw.
+    A database that led before lacks everything written after its last epoch. A replica lacks everything written after
+    the
+    epoch of its source.
     """
     entry, earlier = timeline[position], timeline[:position]
     if entry in earlier:
@@ -139,7 +144,7 @@ def _last_epoch_of(entry: DatabaseId, timeline: Sequence[DatabaseId]) -> int:
 
 
 def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> list[TimelineProblem]:
-    """Every reason why a timeline is not a legal history; empty if it is one."""
+    """Every reason why a timeline is not a legal history; empty if it is legal."""
     if not timeline:
         return [TimelineProblem(None, "is empty", "name the database that leads, such as primary-1")]
     if len(timeline) > MAX_EPOCHS:

@@ -1,1 +1,1 @@
-"""One site of the platform: its configuration, its place in the timeline, and its wiring."""
+"""One site of the platform: its configuration and its wiring."""

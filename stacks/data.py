@@ -25,7 +25,7 @@ def ledger(context: Context) -> Ledger | None:
 
 
 def handover(context: Context) -> Handover | None:
-    """The gate of a planned switchover. It stands before the claim, so that a refusal has changed nothing."""
+    """The gate of a planned switchover. It runs before the claim, so a refusal changes nothing."""
     plan = context.config.switchover
     if plan.take is None:
         return None
@@ -51,8 +51,11 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
 
 
 def databases(context: Context, claims: Claims) -> Databases:
-    """Every database that the site keeps. Each waits for the claims: a site owns an epoch before it leads it."""
-    # Declared for as long as the site exists, whoever leads: the replicas of both sites were seeded with it.
+    """Every database that the site keeps.
+
+    Each waits for the claims, because a site must own an epoch before it leads it.
+    """
+    # Declared as long as the site exists, whichever site leads: the replicas of both sites were seeded with it.
     password = _password(context).value if context.is_first else None
     return {database: _database(context, database, password, claims) for database in context.config.databases}
 

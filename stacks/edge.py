@@ -39,7 +39,7 @@ def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:
 
 
 def switch(context: Context, workloads: Workloads, databases: Databases) -> None:
-    """The switch. Only a site that did not lead first takes traffic over: the first site has it otherwise."""
+    """The switch. The first site needs no takeover object: it gets the traffic unless the other site takes it over."""
     Switch(
         "switch",
         SwitchArgs(

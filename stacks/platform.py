@@ -28,7 +28,7 @@ from stacks.sections import Replicas
 
 
 def foundation(config: SiteConfig) -> Context:
-    """The keys, the network and the cluster, on which all other parts stand."""
+    """The keys, the network and the cluster, which all other parts use."""
     site = site_of(config)
     keys = Keys("keys", KeysArgs(site=site))
     network = Network(
@@ -87,7 +87,7 @@ def workloads(context: Context, front: LoadBalancer, databases: Databases) -> Wo
             vpc_cidr=config.network.cidr,
             database_cidrs=context.network.database_cidrs,
             site=site,
-            # A pod of the new role must find a database that takes its writes.
+            # A pod with the new role must find a database that takes its writes.
             after=(controllers.release, *(database.instance for database in databases.values())),
         ),
         context.in_cluster,

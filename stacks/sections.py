@@ -1,4 +1,4 @@
-"""The sections of a stack file: one pydantic model each, with what is allowed and its default."""
+"""The sections of a stack file: one pydantic model each, with the allowed values and the defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recovery import timeline as rules
 
 
 class Section(BaseModel):
-    """Frozen, strict, and without keys that it does not know. Keys are camelCase in the file."""
+    """A frozen, strict model that refuses unknown keys. Keys are camelCase in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
@@ -33,7 +33,7 @@ Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a
 
 
 class Peer(Section):
-    """The other site, as far as this one has to know it."""
+    """The other site, as far as this site refers to it."""
 
     site: SiteName
     region: Region
@@ -41,14 +41,14 @@ class Peer(Section):
 
 
 class NetworkConfig(Section):
-    """The VPC. Zone names are given, not looked up: a recovery reads nothing live."""
+    """The VPC. Zone names are configuration and not looked up, because a recovery reads nothing live."""
 
     cidr: Cidr
     zones: tuple[str, str, str] = Field(strict=False)
 
 
 class NodeConfig(Section):
-    """The warm nodes. Sizes are per site, not per zone."""
+    """The nodes that always run. Sizes are per site, not per zone."""
 
     instance_type: str = "m7i.large"
     minimum: int = Field(default=6, ge=3, le=100)
@@ -68,14 +68,17 @@ class ClusterConfig(Section):
 
 
 class RestoreConfig(Section):
-    """Where a restored database comes from: exactly one of the two. It stays in the file as long as the database."""
+    """The backup that a restored database starts from: exactly one of the two.
+
+    It stays in the file as long as the database.
+    """
 
     epoch: int = Field(ge=2, le=rules.MAX_EPOCHS)
-    """The epoch that begins with the restore, which the database is named after."""
+    """The epoch that begins with the restore. The database is named after it."""
     point_in_time: Moment | None = None
-    """A moment, in UTC, in the life of this site's leader of the epoch before; or `latest`."""
+    """A time in UTC at which this site's leader of the previous epoch was running; or `latest`."""
     snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
-    """A snapshot in the site's own region, by its identifier."""
+    """The identifier of a snapshot in the site's own region."""
 
 
 class DatabaseConfig(Section):
@@ -84,7 +87,7 @@ class DatabaseConfig(Section):
     seeded: int = Field(default=1, ge=1, le=rules.MAX_EPOCHS)
     retired: tuple[int, ...] = Field(default=(), strict=False)
     kept: tuple[int, ...] = Field(default=(), strict=False)
-    """Stale replicas of this site, by epoch, that are kept after a reseed. A database that led is kept anyway."""
+    """Epochs of this site's stale replicas that are kept after a reseed. A database that led is always kept."""
     restores: tuple[RestoreConfig, ...] = Field(default=(), strict=False)
     engine_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{1,2}$")] = "17.6"
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"
@@ -93,24 +96,25 @@ class DatabaseConfig(Section):
 
 
 class SwitchoverConfig(Section):
-    """A planned switchover. Each value names an epoch, so that a line which was left standing does nothing later."""
+    """A planned switchover. Each value names an epoch, so a line that stays in the file has no effect later."""
 
     drain: int | None = Field(default=None, ge=1, le=rules.MAX_EPOCHS)
-    """In the stack that leads: the epoch whose leader stops taking writes, to hand over."""
+    """In the stack that leads: the epoch whose leader stops taking writes."""
     take: int | None = Field(default=None, ge=2, le=rules.MAX_EPOCHS)
-    """In the stack that takes over: the epoch that begins only when the replica has all of the epoch before."""
+    """In the stack that takes over: the epoch that may begin only when the replica has all data of the previous
+    epoch."""
     accept_loss: bool = False
-    """Whether `take` goes on although the replica is behind, or nobody was drained."""
+    """Whether `take` proceeds although the replica is behind, or the leader was not drained."""
 
 
 class LedgerConfig(Section):
-    """The crisis ledger's third region, which keeps a witness rather than a copy."""
+    """The third region of the crisis ledger, which holds a witness and no copy."""
 
     witness: Region = "us-east-1"
 
 
 class Replicas(Section):
-    """How many pods of each deployment run in one role. Two at least: one node may go at any time."""
+    """The number of pods of each deployment in one role. At least two, because a node may fail at any time."""
 
     backend: int = Field(ge=2, le=100)
     frontend: int = Field(ge=2, le=100)
@@ -119,7 +123,10 @@ class Replicas(Section):
 
 
 class Capacity(Section):
-    """Sizes of the active and the standby site. The crisis services never shrink: they answer in both."""
+    """Sizes of the active and of the standby site.
+
+    The crisis services have the same size in both: they answer in both.
+    """
 
     active: Replicas
     standby: Replicas

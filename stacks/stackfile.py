@@ -1,4 +1,4 @@
-"""Reading and editing a stack's configuration file, its comments kept."""
+"""Reading and editing a stack's configuration file without losing its comments."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class StackFileError(Exception):
 
 
 class StackFile:
-    """`Pulumi.<stack>.yaml`."""
+    """A stack file, `Pulumi.<stack>.yaml`."""
 
     def __init__(self, path: Path) -> None:
         """Read the file.
 
         Raises:
-            StackFileError: if it is missing, is no YAML, or has no configuration.
+            StackFileError: if the file is missing, is not YAML, or has no configuration.
         """
         self.path = path
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
-        self._yaml.indent(mapping=2, sequence=4, offset=2)  # as the committed files stand
+        self._yaml.indent(mapping=2, sequence=4, offset=2)  # the indentation of the committed files
         self._yaml.width = 1000
         try:
             self._document: Any = self._yaml.load(path.read_text())
@@ -42,7 +42,7 @@ class StackFile:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration as plain values."""
+        """The configuration as plain data."""
         return {str(key): _plain(value) for key, value in self._document["config"].items()}
 
     def set(self, key: str, value: Any) -> None:
@@ -50,17 +50,17 @@ class StackFile:
         self._document["config"][key] = value
 
     def append_to_timeline(self, entry: str) -> None:
-        """The one edit of a failover."""
+        """Append one entry to the timeline: the only edit of a failover."""
         self._document["config"]["lifeline:timeline"].append(entry)
 
     def text(self) -> str:
-        """The file's content, comments kept."""
+        """The file's content, with its comments."""
         stream = StringIO()
         self._yaml.dump(self._document, stream)
         return stream.getvalue()
 
     def save(self, path: Path | None = None) -> None:
-        """Write the file, or a copy of it elsewhere."""
+        """Write the file, or write a copy to another path."""
         (path or self.path).write_text(self.text())
 
 

@@ -1,1 +1,1 @@
-"""Kubernetes objects as plain data: pure functions by topic, and one registrar. No Pulumi except in `objects`."""
+"""Kubernetes objects as plain data: pure functions by topic. Only `objects` uses Pulumi."""

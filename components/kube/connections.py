@@ -1,7 +1,7 @@
-"""Who may talk to whom: Services, bindings to the load balancer's target groups, and network policies.
+"""Allowed connections: Services, bindings to the load balancer's target groups, and network policies.
 
-The namespace denies everything both ways; each policy below opens one path. A kubelet's probes need none: traffic from
-the node that a pod runs on is always allowed (Kubernetes, "Network Policies").
+The namespace denies all traffic; each policy below allows one path. A kubelet's probes need no policy: traffic from a
+pod's own node is always allowed (Kubernetes, "Network Policies").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 DATABASE_PORT = 5432
 POD_IDENTITY_AGENT = "169.254.170.23/32"
-"""Where EKS Pod Identity hands out credentials, on port 80.
+"""The address at which EKS Pod Identity issues credentials, on port 80.
 
 Source: Amazon EKS User Guide, "Set up the Amazon EKS Pod Identity Agent".
 """
@@ -25,7 +25,7 @@ _NOT_PUBLIC = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",
 
 
 def service(of: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """The Service of one component, named as its Deployment."""
+    """The Service of one component. It has the same name as the Deployment."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -45,9 +45,9 @@ def target_group_binding(
 
     Args:
         of: the component.
-        arn: the target group's.
-        security_group_id: the load balancer's, for the controller to let in at the nodes; None if other rules do.
-        labels: of the object itself.
+        arn: the target group's ARN.
+        security_group_id: the load balancer's group, which the controller allows at the nodes; None if other rules do.
+        labels: the labels of the object.
     """
     spec: Manifest = {
         "targetGroupARN": arn,
@@ -69,9 +69,9 @@ def network_policies(*, vpc_cidr: str, database_cidrs: Sequence[str], labels: Ma
     """Every network policy of the namespace.
 
     Args:
-        vpc_cidr: where the load balancer and the interface endpoints are.
-        database_cidrs: the database subnets, of this site and of any that a job has to reach.
-        labels: of the objects themselves.
+        vpc_cidr: the network of the load balancer and the interface endpoints.
+        database_cidrs: the database subnets of this site, and of every other database that a job must reach.
+        labels: the labels of the objects.
     """
     for policy in _policies(vpc_cidr, database_cidrs):
         policy["metadata"]["labels"] = dict(labels)
@@ -104,7 +104,7 @@ def _service_policies(of: Service, vpc_cidr: str) -> Iterator[Manifest]:
 def _aws(vpc_cidr: str) -> list[Manifest]:
     return [
         {"to": [_block(vpc_cidr)], "ports": [_tcp(443)]},
-        # DynamoDB and S3 are reached through gateway endpoints, which keep the services' public addresses.
+        # Gateway endpoints lead to DynamoDB and S3, but the addresses stay the services' public ones.
         {"to": [_block("0.0.0.0/0", besides=_NOT_PUBLIC)], "ports": [_tcp(443)]},
         {"to": [_block(POD_IDENTITY_AGENT)], "ports": [_tcp(80)]},
     ]

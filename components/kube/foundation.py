@@ -1,4 +1,4 @@
-"""What the deployments stand on: the namespace, its settings, identities and the database password."""
+"""The objects that every deployment needs: the namespace, the settings, identities and the database password."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Manifest = dict[str, Any]
 
 
 def namespace(*, labels: Mapping[str, str]) -> Manifest:
-    """The platform's namespace, closed to pods that fall short of the Pod Security Standard `restricted`."""
+    """The platform's namespace. It refuses pods that do not meet the Pod Security Standard `restricted`."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-    # A new pod counts as ready once the load balancer sends to it: a roll-out never empties a target group.
+    # A new pod counts as ready when the load balancer sends traffic to it, so a rollout never empties a target group.
     gate = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
     return {
         "apiVersion": "v1",
@@ -36,7 +36,10 @@ def config_map(data: Mapping[str, Any], *, labels: Mapping[str, str]) -> Manifes
 
 
 def service_account(of: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """The identity of one service's pods, named as its Deployment; EKS Pod Identity associates an AWS role with it."""
+    """The identity of one service's pods, with the Deployment's name.
+
+    EKS Pod Identity associates an AWS role with it.
+    """
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -50,7 +53,7 @@ def password_class(*, secret_name: str, region: str, labels: Mapping[str, str]) 
 
     Parameters as in the AWS Secrets Manager User Guide, "AWS Secrets and Configuration Provider code examples".
     """
-    # The alias names the file: without one, the slashes of the secret's name would turn into underscores.
+    # The alias is the file's name. Without it, the slashes of the secret's name would become underscores.
     secret = {"objectName": secret_name, "objectType": "secretsmanager", "objectAlias": CREDENTIALS_FILE}
     return {
         "apiVersion": "secrets-store.csi.x-k8s.io/v1",

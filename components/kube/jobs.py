@@ -1,6 +1,6 @@
-"""What operates the platform from inside its namespace: the fence, and the gate of a planned switchover.
+"""The jobs that operate the platform from inside its namespace: the fence, and the gate of a planned switchover.
 
-Both run `python -m operations` of one image, as one identity each.
+Both run `python -m operations` from one image, and each has an identity of its own.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Manifest = dict[str, Any]
 FENCE = "fence"
 HANDOVER = "handover"
 PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "DB_USER", "LEDGER_TABLE")
-"""The keys of the ConfigMap that tell a job where it is. A flip changes none of them."""
+"""The keys of the ConfigMap that tell a job its site, database and ledger. A flip changes none of them."""
 FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN")
 FENCE_SECONDS = 5
-"""Between two looks of the fence: a superseded leader is read-only within twice that."""
-ALIVE_FILE = "/tmp/alive"  # noqa: S108 - the pod's own, seen by nothing else
+"""The time between two checks of the fence. A superseded leader is read-only within twice this time."""
+ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
 _ALIVE = f"import os, sys, time; sys.exit(time.time() - os.path.getmtime('{ALIVE_FILE}') > {12 * FENCE_SECONDS})"
 _TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
-"""The authorities of RDS are part of the image."""
+"""The image contains RDS's certificate authorities."""
 _HANDOVER_PATIENCE_SECONDS = 300
-"""A replica that was caught up needs seconds; one that needs longer has a reason that somebody must look at."""
+"""A replica that had caught up needs seconds. If one needs longer, an engineer must find the reason."""
 
 
 def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
-    """The identity of one job's pods; EKS Pod Identity associates an AWS role with it."""
+    """The identity of one job's pods. EKS Pod Identity associates an AWS role with it."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -41,13 +41,13 @@ def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
 
 
 def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str, str]) -> Manifest:
-    """The fence's Deployment: two pods, for what one of them does twice changes nothing.
+    """The fence's Deployment. Two pods may run at once, because repeating an action has no effect.
 
     Args:
-        image: of the operations, by digest.
-        checksum: of the settings that it reads; a new one rolls the pods.
-        switch_bucket: the site's own.
-        labels: of the object itself.
+        image: the operations image, by digest.
+        checksum: of the settings that the fence reads; a new checksum replaces the pods.
+        switch_bucket: the site's own bucket.
+        labels: the labels of the object.
     """
     container = _container(
         FENCE,
@@ -74,7 +74,7 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         "spec": {
             "replicas": 2,
             "selector": {"matchLabels": _selector(FENCE)},
-            # Never two opinions at once: a pod that was not told to drain would take a drain back.
+            # Old and new pods must not run together: a pod without the drain setting would undo the drain.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 5,
             "template": template,
@@ -83,7 +83,7 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
 
 
 def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
-    """One of the fence's pods at a time may be evicted."""
+    """Allows the eviction of one fence pod at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -97,13 +97,13 @@ def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
 
 
 def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mapping[str, str]) -> Manifest:
-    """The Job that a promotion waits for in a planned switchover. It is tried once: its refusal is an answer.
+    """The Job that a promotion waits for in a planned switchover. It runs once, because a refusal is a final answer.
 
     Args:
-        image: of the operations, by digest.
+        image: the operations image, by digest.
         ending_epoch: the epoch whose leader hands over.
-        accept_loss: whether a replica that is behind may be promoted all the same.
-        labels: of the object itself.
+        accept_loss: whether a replica that is behind may be promoted.
+        labels: the labels of the object.
     """
     container = _container(
         HANDOVER,
@@ -124,7 +124,7 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
             "name": f"{HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}",
             "namespace": NAMESPACE,
             "labels": {**_selector(HANDOVER), **labels},
-            # Without it, the next run would wait for a Job that has failed already.
+            # Without it, the next run would wait for a Job that has already failed.
             "annotations": {"pulumi.com/replaceUnready": "true"},
         },
         "spec": {

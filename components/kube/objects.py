@@ -26,7 +26,7 @@ _CLASSES: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = {
 
 
 def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
-    """Register one object under a Pulumi name; a kind that is not built into Kubernetes becomes a custom resource."""
+    """Register one object under a Pulumi name. A kind that is not built into Kubernetes becomes a custom resource."""
     api_version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
     fields = {_snake(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
     built_in = _CLASSES.get((api_version, kind))
@@ -36,7 +36,7 @@ def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
 
 
 def checksum(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    """A digest of settings, for the annotation that rolls the pods which read them."""
+    """A digest of settings for a pod annotation: changed settings replace the pods."""
     text = pulumi.Output.json_dumps(dict(values), sort_keys=True)
     return text.apply(lambda found: hashlib.sha256(found.encode()).hexdigest())
 

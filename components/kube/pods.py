@@ -1,8 +1,8 @@
-"""Deployments: the services' pods, and the placeholders that keep room for a flip.
+"""Deployments: the services' pods, and the placeholder pods that reserve room for a flip.
 
-Pods pass the Pod Security Standard `restricted`. A Deployment of a service states no `replicas`: its autoscaler owns
-the number (see `scaling`). Stated, the next update would take back what a surge had added, or fail: under server-side
-apply the autoscaler owns the field (Kubernetes, "Server-Side Apply", transferring ownership).
+Pods meet the Pod Security Standard `restricted`. A service's Deployment declares no `replicas`, because the autoscaler
+owns the number (see `scaling`). If it were declared, the next update would remove the pods that a surge had added, or
+fail: under server-side apply the autoscaler owns the field (Kubernetes, "Server-Side Apply", transferring ownership).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PLACEHOLDER_PRIORITY_CLASS = "lifeline-placeholder"
 
 USES_DATABASE = "lifeline/uses-database"
 USES_AWS = "lifeline/uses-aws"
-"""Pod labels that open a network policy. Jobs in the namespace may carry them as well."""
+"""Pod labels that allow a path in the network policies. Jobs in the namespace may use them too."""
 
 USER = 10001
 _NOBODY = 65535
-"""The user of the pause image, which has no other."""
+"""The user of the pause image, which offers no other."""
 _DEREGISTRATION_SECONDS = 20
-"""A stopping pod keeps answering until the load balancer has taken note."""
+"""A stopping pod keeps answering until the load balancer stops sending traffic to it."""
 
 
 def deployment(
@@ -40,11 +40,12 @@ def deployment(
     """The Deployment of one service.
 
     Args:
-        service: which one.
+        service: the service.
         image: by digest, in the site's own registry.
-        config_keys: the keys of the ConfigMap to hand over as environment variables.
-        checksum: of those keys' values; a new one rolls the pods, for a container never sees its environment change.
-        labels: of the object itself.
+        config_keys: the keys of the ConfigMap that become environment variables.
+        checksum: of those keys' values. A new checksum replaces the pods, because a running container keeps its
+            environment.
+        labels: the labels of the object.
     """
     template = {
         "metadata": {"labels": _pod_labels(service), "annotations": {CHECKSUM_ANNOTATION: checksum}},
@@ -56,7 +57,7 @@ def deployment(
         "metadata": {"name": service.name, "namespace": NAMESPACE, "labels": {**service.labels, **labels}},
         "spec": {
             "selector": {"matchLabels": service.labels},
-            # None of the pods that serve may go before another one is ready; half as many more is the room for it.
+            # No serving pod stops before a new pod is ready; a rollout may add half as many pods.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}},
             "minReadySeconds": 5,
             "progressDeadlineSeconds": 300,
@@ -67,7 +68,7 @@ def deployment(
 
 
 def placeholders(*, replicas: int, image: str, labels: Mapping[str, str]) -> Manifest:
-    """Pods that do nothing but hold the room which a flip takes; the scheduler evicts them for anything that works."""
+    """Pods that only reserve room for a flip. The scheduler evicts them for every other pod."""
     cpu_millis, memory_mib = largest_pod()
     selector = {"app": APP, "component": PLACEHOLDER}
     container = {
@@ -111,7 +112,7 @@ def _pod_spec(service: Service, image: str, config_keys: tuple[str, ...]) -> Man
 
 
 def pod_basics(priority_class: str, selector: Mapping[str, str], *, user: int = USER) -> Manifest:
-    """What every pod of the namespace has in common: no root, no token, spread over zones and nodes."""
+    """The settings of every pod in the namespace: no root, no token, spread over zones and nodes."""
     return {
         "priorityClassName": priority_class,
         "automountServiceAccountToken": False,
@@ -135,7 +136,7 @@ def _spread(topology: str, when_unsatisfiable: str, selector: Mapping[str, str])
         "topologyKey": topology,
         "maxSkew": 1,
         "whenUnsatisfiable": when_unsatisfiable,
-        # Nodes of a lost zone are tainted: honoured, they no longer count, and the other zones may take its pods.
+        # Nodes of a lost zone are tainted. Honouring the taints excludes them, so the other zones may take their pods.
         "nodeTaintsPolicy": "Honor",
         "labelSelector": {"matchLabels": dict(selector)},
         "matchLabelKeys": ["pod-template-hash"],
@@ -160,7 +161,7 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Ma
 
 
 def volumes(*, password: bool, scratch: str = "256Mi") -> Iterator[Manifest]:
-    """The volumes of a pod: room to write, and the database password if it may know it."""
+    """The volumes of a pod: a writable one, and the database password if the pod needs it."""
     yield {"name": "scratch", "emptyDir": {"sizeLimit": scratch}}
     if password:
         attributes = {"secretProviderClass": CREDENTIALS_CLASS}
@@ -169,14 +170,14 @@ def volumes(*, password: bool, scratch: str = "256Mi") -> Iterator[Manifest]:
 
 
 def mounts(*, password: bool) -> Iterator[Manifest]:
-    """Where a container finds those volumes."""
-    yield {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - the pod's own, seen by nothing else
+    """The mount points of those volumes."""
+    yield {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - a folder of the pod, which no other process can see
     if password:
         yield {"name": CREDENTIALS_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
 
 
 def environment(*, config_keys: tuple[str, ...], password: bool, **plain: str) -> Iterator[Manifest]:
-    """A container's environment: plain values, keys of the ConfigMap, and where the password lies."""
+    """A container's environment: plain values, keys of the ConfigMap, and the path of the password."""
     yield from ({"name": key, "value": value} for key, value in plain.items())
     for key in config_keys:
         yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
@@ -195,13 +196,13 @@ def _probes(service: Service) -> Manifest:
             "failureThreshold": service.startup_seconds // 5,
         },
         "readinessProbe": {"httpGet": request, "periodSeconds": 5, "timeoutSeconds": timeout, "failureThreshold": 2},
-        # Slower and more patient than readiness: a pod under load leaves the rotation long before it is killed.
+        # Slower than the readiness probe: a pod under load leaves the load balancer long before it is restarted.
         "livenessProbe": {"httpGet": request, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
     }
 
 
 def resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scratch: bool = False) -> Manifest:
-    """Requests and limits; memory is never overcommitted."""
+    """Requests and limits. Memory is never overcommitted."""
     requests = {"cpu": f"{cpu_millis}m", "memory": f"{memory_mib}Mi"}
     limits = {"cpu": f"{cpu_limit_millis}m", "memory": f"{memory_mib}Mi"}
     if scratch:
@@ -210,7 +211,7 @@ def resources(cpu_millis: int, memory_mib: int, *, cpu_limit_millis: int, scratc
 
 
 def container_security() -> Manifest:
-    """What the Pod Security Standard `restricted` asks of a container."""
+    """The security context that the Pod Security Standard `restricted` demands."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

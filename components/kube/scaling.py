@@ -1,4 +1,4 @@
-"""How many pods there are, which may be evicted, and which come first when room is short."""
+"""The number of pods, the budget for evictions, and the priorities when room is short."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from recovery.naming import NAMESPACE
 Manifest = dict[str, Any]
 
 PLACEHOLDER_PRIORITY = -10
-"""The lowest priority that still makes the Cluster Autoscaler add a node: below it, pending pods are ignored.
+"""The lowest priority for which the Cluster Autoscaler adds nodes. It ignores pending pods below it.
 
 Source: kubernetes/autoscaler, Cluster Autoscaler FAQ, `--expendable-pods-priority-cutoff`.
 """
 
 
 def maximum_replicas(active: int) -> int:
-    """The most pods of one service: twice the active size, and at least the surge that the plan asks for."""
+    """The maximum number of pods of one service: twice the active size, and at least the surge size of the plan."""
     return max(2 * active, objectives.CRISIS_SURGE_REPLICAS)
 
 
 def autoscaler(service: Service, *, minimum: int, maximum: int, labels: Mapping[str, str]) -> Manifest:
     """The HorizontalPodAutoscaler of one service.
 
-    `minReplicas` is the size of the site's role, and this is how a flip scales: below the minimum, the controller goes
-    straight to it, without a look at any metric (Kubernetes, `pkg/controller/podautoscaler/horizontal.go`).
+    `minReplicas` is the size in the site's current role, and a flip scales by changing it: below the minimum, the
+    controller scales to it at once, without any metric (Kubernetes, `pkg/controller/podautoscaler/horizontal.go`).
     """
     utilization = {"type": "Utilization", "averageUtilization": service.cpu_target_percent}
     return {
@@ -46,7 +46,7 @@ def autoscaler(service: Service, *, minimum: int, maximum: int, labels: Mapping[
 
 
 _BEHAVIOR: Manifest = {
-    # Up at once, doubling every 15 seconds; down one pod a minute, after five quiet minutes.
+    # Scale up at once, doubling every 15 seconds; scale down one pod per minute, after five quiet minutes.
     "scaleUp": {
         "stabilizationWindowSeconds": 0,
         "selectPolicy": "Max",
@@ -64,7 +64,10 @@ _BEHAVIOR: Manifest = {
 
 
 def disruption_budget(service: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """One pod at a time may be evicted; one that is not ready always may, or it would hold up its node's repair."""
+    """Allows the eviction of one pod at a time.
+
+    A pod that is not ready may always be evicted, or it would block the repair of its node.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -78,7 +81,7 @@ def disruption_budget(service: Service, *, labels: Mapping[str, str]) -> Manifes
 
 
 def priority_classes(*, labels: Mapping[str, str]) -> Iterator[Manifest]:
-    """One for every tier, and one below zero for the placeholders."""
+    """One priority class per tier, and one below zero for the placeholders."""
     for tier in objectives.TIERS:
         meaning = f"{tier.title}, back within {tier.rto_seconds} s"
         yield _priority_class(priority_class(tier), tier.priority, meaning, labels)

@@ -1,4 +1,4 @@
-"""The platform's four deployments: everything by which they differ, in one table."""
+"""The platform's four deployments, and everything in which they differ, in one table."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ class Service:
     """One deployment of the platform, with the Service and the target group of the same component."""
 
     name: str
-    """The Deployment's name, which the recovery plan's commands use; kept for life."""
+    """The Deployment's name. The recovery plan's commands use it, so it never changes."""
     component: str
     """The label `component`, the image repository and the key of replicas, images and target groups."""
     tier: Tier
     port: int
     health_path: str
-    """Answers 200 while the process can do its own work. It looks at no database, or a failover would restart pods."""
+    """A path that answers 200 while the process works. It does not check the database, or a failover would restart
+    pods."""
     settings: tuple[str, ...] | None
-    """The keys of the ConfigMap that the pods read, and whose change restarts them; None for all of them."""
+    """The keys of the ConfigMap that the pods read, and whose change replaces them; None for all keys."""
     cpu_millis: int
     memory_mib: int
     startup_seconds: int
@@ -36,7 +37,7 @@ class Service:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What selects its pods; immutable in a Deployment."""
+        """The labels that select its pods. They are immutable in a Deployment."""
         return {"app": APP, "component": self.component}
 
     @property
@@ -108,11 +109,12 @@ HOTLINE_GATEWAY = Service(
 )
 
 SERVICES: tuple[Service, ...] = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
-"""In the plan's order of importance. The crisis services read no setting that a flip changes: it restarts neither."""
+"""In the plan's order of importance. The crisis services read no setting that a flip changes, so a flip restarts
+neither."""
 
 COMPONENTS: frozenset[str] = frozenset(service.component for service in SERVICES)
 
 
 def largest_pod() -> tuple[int, int]:
-    """Millicores and MiB that fit any service's pod: the size of one placeholder, the same in every role."""
+    """Millicores and MiB that are enough for a pod of any service: the size of one placeholder in every role."""
     return max(service.cpu_millis for service in SERVICES), max(service.memory_mib for service in SERVICES)
