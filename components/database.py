@@ -137,14 +137,16 @@ class Database(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _parameter_group(self) -> aws.rds.ParameterGroup:
-        wanted = parameters(storage_gib=self._args.storage_gib)
+        settings = parameters(storage_gib=self._args.storage_gib)
         return aws.rds.ParameterGroup(
             f"{self._name}-parameters",
             family=family(self._args.engine_version),
             description="Lifeline: the same settings at both sites",
             parameters=[
-                aws.rds.ParameterGroupParameterArgs(name=each.name, value=each.value, apply_method=each.apply_method)
-                for each in wanted
+                aws.rds.ParameterGroupParameterArgs(
+                    name=setting.name, value=setting.value, apply_method=setting.apply_method
+                )
+                for setting in settings
             ],
             tags=self._args.site.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
             opts=self._child,

@@ -56,7 +56,7 @@ class LoadBalancer(pulumi.ComponentResource):
     zone_id: pulumi.Output[str]
     """The load balancer's own hosted zone, which an alias record must name."""
     target_group_arns: dict[str, pulumi.Output[str]]
-    """By the component label of the service."""
+    """By the short name of the service."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:LoadBalancer", name, {}, opts)
@@ -75,10 +75,10 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=self._tags(f"{PROJECT}-{args.site.name}"),
             opts=self._child,
         )
-        groups = {service.component: self._target_group(service) for service in SERVICES}
+        groups = {service.short_name: self._target_group(service) for service in SERVICES}
         self._listeners(balancer, groups)
         self.dns_name, self.zone_id = balancer.dns_name, balancer.zone_id
-        self.target_group_arns = {component: group.arn for component, group in groups.items()}
+        self.target_group_arns = {short_name: group.arn for short_name, group in groups.items()}
         self.register_outputs({})
 
     def _tags(self, name: str, tier: str = "platform") -> dict[str, str]:
@@ -133,10 +133,10 @@ class LoadBalancer(pulumi.ComponentResource):
 
     def _target_group(self, service: Service) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
-            f"{self._name}-{service.component}",
+            f"{self._name}-{service.short_name}",
             # Auto-naming would exceed ELB's limit of 32 characters. A port cannot be changed in place: the name
             # contains it, so that the group for a new port can exist beside the old one until the rules have moved.
-            name=f"{PROJECT}-{service.component}-{service.port}",
+            name=f"{PROJECT}-{service.short_name}-{service.port}",
             vpc_id=self._args.vpc_id,
             port=service.port,
             protocol="HTTP",
@@ -152,7 +152,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 healthy_threshold=2,
                 unhealthy_threshold=objectives.HEALTH_CHECK_FAILURES,
             ),
-            tags=self._tags(f"{PROJECT}-{service.component}", service.tier.name),
+            tags=self._tags(f"{PROJECT}-{service.short_name}", service.tier.name),
             opts=self._child,
         )
 
@@ -178,12 +178,12 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="HTTPS",
             ssl_policy=TLS_POLICY,
             certificate_arn=self._args.certificate_arn,
-            default_actions=[{"type": "forward", "target_group_arn": groups[DEFAULT.component].arn}],
+            default_actions=[{"type": "forward", "target_group_arn": groups[DEFAULT.short_name].arn}],
             tags=self._tags(f"{self._name}-https"),
             opts=self._child,
         )
         for number, (service, paths) in enumerate(ROUTES, start=1):
-            self._rule(listener, service, paths, groups[service.component], priority=10 * number)
+            self._rule(listener, service, paths, groups[service.short_name], priority=10 * number)
 
     def _rule(
         self,
@@ -195,11 +195,11 @@ class LoadBalancer(pulumi.ComponentResource):
         priority: int,
     ) -> None:
         aws.lb.ListenerRule(
-            f"{self._name}-rule-{service.component}",
+            f"{self._name}-rule-{service.short_name}",
             listener_arn=listener.arn,
             priority=priority,
             conditions=[{"path_pattern": {"values": list(paths)}}],
             actions=[{"type": "forward", "target_group_arn": group.arn}],
-            tags=self._tags(f"{self._name}-{service.component}", service.tier.name),
+            tags=self._tags(f"{self._name}-{service.short_name}", service.tier.name),
             opts=self._child,
         )

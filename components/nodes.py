@@ -133,8 +133,8 @@ class Nodes(pulumi.ComponentResource):
 
 def spread(total: int, zones: int) -> tuple[int, ...]:
     """Divide a number of nodes among zones as evenly as possible. The first zones get the remainder."""
-    each, left = divmod(total, zones)
-    return tuple(each + (zone < left) for zone in range(zones))
+    share, remainder = divmod(total, zones)
+    return tuple(share + (zone < remainder) for zone in range(zones))
 
 
 def ami_type(instance_type: str) -> str:

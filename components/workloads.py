@@ -15,26 +15,26 @@ import pulumi
 
 from components.kube import connections, foundation, pods, scaling
 from components.kube.objects import checksum, declare
-from components.kube.services import BACKEND, COMPONENTS, SERVICES, Service
+from components.kube.services import BACKEND, SERVICES, SHORT_NAMES, Service
 from components.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadsArgs:
-    """The settings, sizes and images of one site. Every mapping by component has exactly the keys `COMPONENTS`.
+    """The settings, sizes and images of one site. Every mapping by service has exactly the keys `SHORT_NAMES`.
 
     Raises:
-        ValueError: if a component is missing or unknown, or a setting that a service reads is missing.
+        ValueError: if a service is missing or unknown, or a setting that a service reads is missing.
     """
 
     config: Mapping[str, pulumi.Input[str]]
     """The ConfigMap's data. A changed value replaces the pods that read its key."""
     replicas: Mapping[str, int]
-    """The number of pods by component in the site's current role."""
+    """The number of pods by service in the site's current role."""
     active_replicas: Mapping[str, int]
-    """The number of pods by component when the site is active. Placeholders reserve room for the difference."""
+    """The number of pods by service when the site is active. Placeholders reserve room for the difference."""
     images: Mapping[str, str]
-    """Image by component, by digest, in the site's own registry."""
+    """The image of each service, by digest, in the site's own registry."""
     placeholder_image: str
     """An image that does nothing, in the site's own region: see `pause_image`."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
@@ -50,15 +50,15 @@ class WorkloadsArgs:
     a flip the promoted database."""
 
     def __post_init__(self) -> None:
-        by_component: dict[str, Mapping[str, object]] = {
+        by_service: dict[str, Mapping[str, object]] = {
             "replicas": self.replicas,
             "active_replicas": self.active_replicas,
             "images": self.images,
             "target_group_arns": self.target_group_arns,
         }
-        for field, values in by_component.items():
-            if values.keys() ^ COMPONENTS:
-                raise ValueError(f"{field}: has {sorted(values)}, expected {sorted(COMPONENTS)}")
+        for field, values in by_service.items():
+            if values.keys() ^ SHORT_NAMES:
+                raise ValueError(f"{field}: has {sorted(values)}, expected {sorted(SHORT_NAMES)}")
         for service in SERVICES:
             missing = sorted(set(service.settings or ()) - self.config.keys())
             if missing:
@@ -71,7 +71,7 @@ class WorkloadsArgs:
     @property
     def held_back(self) -> int:
         """The number of pods that a flip would add."""
-        return sum(max(0, size - self.replicas[component]) for component, size in self.active_replicas.items())
+        return sum(max(0, size - self.replicas[short_name]) for short_name, size in self.active_replicas.items())
 
 
 def pause_image(region: str) -> str:
@@ -133,7 +133,7 @@ class Workloads(pulumi.ComponentResource):
 
     def _priority_classes(self) -> list[pulumi.CustomResource]:
         manifests = scaling.priority_classes(labels=self._args.site.tags.labels(tier="platform", data="none"))
-        return [self._declare(f"priority-{each['metadata']['name']}", each, ()) for each in manifests]
+        return [self._declare(f"priority-{manifest['metadata']['name']}", manifest, ()) for manifest in manifests]
 
     def _policies(self) -> list[pulumi.CustomResource]:
         manifests = connections.network_policies(
@@ -141,36 +141,39 @@ class Workloads(pulumi.ComponentResource):
             database_cidrs=self._args.database_cidrs,
             labels=self._args.site.tags.labels(tier="platform", data="none"),
         )
-        return [self._declare(f"policy-{each['metadata']['name']}", each, (self._namespace,)) for each in manifests]
+        return [
+            self._declare(f"policy-{manifest['metadata']['name']}", manifest, (self._namespace,))
+            for manifest in manifests
+        ]
 
     def _account(self, service: Service) -> pulumi.CustomResource:
         labels = self._service_labels(service)
         manifest = foundation.service_account(service, labels=labels)
-        return self._declare(f"{service.component}-account", manifest, (self._namespace,))
+        return self._declare(f"{service.short_name}-account", manifest, (self._namespace,))
 
     def _expose(self, service: Service) -> pulumi.CustomResource:
         args, labels = self._args, self._service_labels(service)
         inside = self._declare(
-            f"{service.component}-service", connections.service(service, labels=labels), (self._namespace,)
+            f"{service.short_name}-service", connections.service(service, labels=labels), (self._namespace,)
         )
         manifest = connections.target_group_binding(
             service,
-            arn=args.target_group_arns[service.component],
+            arn=args.target_group_arns[service.short_name],
             security_group_id=args.load_balancer_security_group_id,
             labels=labels,
         )
-        return self._declare(f"{service.component}-binding", manifest, (inside, *args.after))
+        return self._declare(f"{service.short_name}-binding", manifest, (inside, *args.after))
 
     def _deployment(self, service: Service, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
         args, keys = self._args, self._args.config_keys(service)
         manifest = pods.deployment(
             service,
-            image=args.images[service.component],
+            image=args.images[service.short_name],
             config_keys=keys,
             checksum=checksum({key: args.config[key] for key in keys}),
             labels=self._service_labels(service),
         )
-        return self._declare(service.component, manifest, needed)
+        return self._declare(service.short_name, manifest, needed)
 
     def _scale(self, service: Service) -> pulumi.CustomResource:
         """The budget, and the autoscaler.
@@ -179,14 +182,14 @@ class Workloads(pulumi.ComponentResource):
         """
         args, labels = self._args, self._service_labels(service)
         budget = scaling.disruption_budget(service, labels=labels)
-        self._declare(f"{service.component}-budget", budget, (self._namespace,))
+        self._declare(f"{service.short_name}-budget", budget, (self._namespace,))
         manifest = scaling.autoscaler(
             service,
-            minimum=args.replicas[service.component],
-            maximum=scaling.maximum_replicas(args.active_replicas[service.component]),
+            minimum=args.replicas[service.short_name],
+            maximum=scaling.maximum_replicas(args.active_replicas[service.short_name]),
             labels=labels,
         )
-        return self._declare(f"{service.component}-autoscaler", manifest, (self.config_map,))
+        return self._declare(f"{service.short_name}-autoscaler", manifest, (self.config_map,))
 
     def _placeholders(self, needed: Iterable[pulumi.Resource]) -> pulumi.CustomResource:
         labels = self._args.site.tags.labels(tier="platform", data="none")

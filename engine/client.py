@@ -74,7 +74,7 @@ class GrpcProvider:
         """See `ProviderClient`."""
         self._call("Delete", provider_pb2.DeleteRequest(id=resource.id, urn=urn, properties=_struct(resource.outputs)))
 
-    def construct(self, wanted: Registration, monitor: str) -> Registered:
+    def construct(self, registration: Registration, monitor: str) -> Registered:
         """See `ProviderClient`."""
         request = provider_pb2.ConstructRequest(
             project=self._project,
@@ -83,13 +83,13 @@ class GrpcProvider:
             dryRun=False,
             parallel=16,
             monitorEndpoint=monitor,
-            type=wanted.type,
-            name=wanted.name,
-            parent=wanted.parent,
-            inputs=_struct(wanted.inputs),
-            providers=wanted.providers,
-            dependencies=wanted.dependencies,
-            protect=wanted.protect,
+            type=registration.type,
+            name=registration.name,
+            parent=registration.parent,
+            inputs=_struct(registration.inputs),
+            providers=registration.providers,
+            dependencies=registration.dependencies,
+            protect=registration.protect,
         )
         answer = self._call("Construct", request)
         dependencies = {key: tuple(value.urns) for key, value in answer.stateDependencies.items()}

@@ -62,7 +62,7 @@ class ProviderClient(Protocol):
         """Delete a resource."""
         ...
 
-    def construct(self, wanted: Registration, monitor: str) -> Registered:
+    def construct(self, registration: Registration, monitor: str) -> Registered:
         """Let the component's own provider build it. The provider registers the component's children."""
         ...
 
@@ -95,24 +95,24 @@ class Deployment:
         self.steps: list[Step] = []
         self.stack_outputs: dict[str, Any] = {}
 
-    def register(self, wanted: Registration) -> Registered:
+    def register(self, registration: Registration) -> Registered:
         """Create, update or replace one resource.
 
         Raises:
             DeploymentError: if the provider refuses. The state contains every step that succeeded before.
         """
-        if wanted.remote:
-            return self._construct(wanted)
+        if registration.remote:
+            return self._construct(registration)
         with self._lock:
-            if wanted.urn in self._seen:
-                raise DeploymentError(f"duplicate resource URN {wanted.urn}")
-            self._seen.add(wanted.urn)
-            old = self._state.resources.get(wanted.urn)
-        if not wanted.custom:
-            return self._component(wanted, old)
-        if wanted.is_provider:
-            return self._provider(wanted, old)
-        return self._resource(wanted, old)
+            if registration.urn in self._seen:
+                raise DeploymentError(f"duplicate resource URN {registration.urn}")
+            self._seen.add(registration.urn)
+            old = self._state.resources.get(registration.urn)
+        if not registration.custom:
+            return self._component(registration, old)
+        if registration.is_provider:
+            return self._provider(registration, old)
+        return self._resource(registration, old)
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
         """Keep the stack's outputs. Outputs of other components are dropped, because a rehearsal does not read them."""
@@ -125,7 +125,7 @@ class Deployment:
         Raises:
             DeploymentError: if one of them is protected; then nothing is deleted.
         """
-        gone = {urn: found for urn, found in self._state.resources.items() if urn not in self._seen}
+        gone = {urn: resource for urn, resource in self._state.resources.items() if urn not in self._seen}
         for urn, resource in gone.items():
             if resource.protect:
                 raise DeploymentError(f"{urn} is protected and cannot be deleted; unprotect it first")
@@ -141,83 +141,99 @@ class Deployment:
                 self._state.end(urn, None)
             self._took(Step("delete", resource.type, resource.name))
 
-    def _construct(self, wanted: Registration) -> Registered:
+    def _construct(self, registration: Registration) -> Registered:
         """Let the component's provider build it.
 
         The provider registers the component and its children with the monitor.
         """
-        return self._provider_of(wanted.type).construct(wanted, self._monitor())
+        return self._provider_of(registration.type).construct(registration, self._monitor())
 
-    def _component(self, wanted: Registration, old: Resource | None) -> Registered:
+    def _component(self, registration: Registration, old: Resource | None) -> Registered:
         with self._lock:
-            self._state.touch(wanted.urn, old or _kept(wanted, "", {}))
-        if old is None and wanted.type != STACK_TYPE:
-            self._took(Step("create", wanted.type, wanted.name))
+            self._state.touch(registration.urn, old or _kept(registration, "", {}))
+        if old is None and registration.type != STACK_TYPE:
+            self._took(Step("create", registration.type, registration.name))
         return Registered("", {})
 
-    def _provider(self, wanted: Registration, old: Resource | None) -> Registered:
+    def _provider(self, registration: Registration, old: Resource | None) -> Registered:
         id_ = old.id if old else str(uuid.uuid4())
-        self._provider_of(wanted.type.removeprefix(PROVIDER_PREFIX)).configure(wanted.inputs)
-        changed = old is not None and old.inputs != wanted.inputs
+        self._provider_of(registration.type.removeprefix(PROVIDER_PREFIX)).configure(registration.inputs)
+        changed = old is not None and old.inputs != registration.inputs
         with self._lock:
-            self._state.end(wanted.urn, _kept(wanted, id_, wanted.inputs))
+            self._state.end(registration.urn, _kept(registration, id_, registration.inputs))
         if old is None or changed:
-            self._took(Step("update" if changed else "create", wanted.type, wanted.name))
-        return Registered(id_, wanted.inputs, wanted.secrets)
+            self._took(Step("update" if changed else "create", registration.type, registration.name))
+        return Registered(id_, registration.inputs, registration.secrets)
 
-    def _resource(self, wanted: Registration, old: Resource | None) -> Registered:
-        provider = self._provider_of(wanted.type)
-        news = dict(wanted.inputs)
+    def _resource(self, registration: Registration, old: Resource | None) -> Registered:
+        provider = self._provider_of(registration.type)
+        news = dict(registration.inputs)
         if old is not None:
-            kept = {key: old.inputs[key] for key in wanted.ignore_changes if key in old.inputs}
-            news = {key: value for key, value in news.items() if key not in wanted.ignore_changes} | kept
-        news = provider.check(wanted.urn, old.inputs if old else {}, news)
+            kept = {key: old.inputs[key] for key in registration.ignore_changes if key in old.inputs}
+            news = {key: value for key, value in news.items() if key not in registration.ignore_changes} | kept
+        news = provider.check(registration.urn, old.inputs if old else {}, news)
         if old is None:
-            return self._create(wanted, provider, news, "create", ())
-        found = provider.diff(wanted.urn, old, news, wanted.ignore_changes)
-        replaces = set(found.replaces) | (set(found.changed) & set(wanted.replace_on_changes))
+            return self._create(registration, provider, news, "create", ())
+        difference = provider.diff(registration.urn, old, news, registration.ignore_changes)
+        replaces = set(difference.replaces) | (set(difference.changed) & set(registration.replace_on_changes))
         if replaces:
             if old.protect:
-                raise DeploymentError(f"{wanted.urn} is protected and {sorted(replaces)} force its replacement")
-            return self._replace(wanted, provider, news, old, found)
-        if found.changed:
-            return self._update(wanted, provider, news, old, found)
+                raise DeploymentError(f"{registration.urn} is protected and {sorted(replaces)} force its replacement")
+            return self._replace(registration, provider, news, old, difference)
+        if difference.changed:
+            return self._update(registration, provider, news, old, difference)
         with self._lock:
-            kept = _kept(wanted, old.id, old.outputs, news)
-            self._state.touch(wanted.urn, kept)
+            kept = _kept(registration, old.id, old.outputs, news)
+            self._state.touch(registration.urn, kept)
         return Registered(old.id, old.outputs, frozenset(kept.secrets))
 
     def _create(
-        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], op: str, keys: tuple[str, ...]
+        self, registration: Registration, provider: ProviderClient, news: dict[str, Any], op: str, keys: tuple[str, ...]
     ) -> Registered:
         with self._lock:
-            self._state.begin(wanted.urn, "create")
-        id_, outputs = provider.create(wanted.urn, news)
-        return self._made(wanted, id_, outputs, news, Step(op, wanted.type, wanted.name, keys))
+            self._state.begin(registration.urn, "create")
+        id_, outputs = provider.create(registration.urn, news)
+        return self._made(registration, id_, outputs, news, Step(op, registration.type, registration.name, keys))
 
     def _update(
-        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], old: Resource, found: Difference
+        self,
+        registration: Registration,
+        provider: ProviderClient,
+        news: dict[str, Any],
+        old: Resource,
+        difference: Difference,
     ) -> Registered:
         with self._lock:
-            self._state.begin(wanted.urn, "update")
-        outputs = provider.update(wanted.urn, old, news)
-        return self._made(wanted, old.id, outputs, news, Step("update", wanted.type, wanted.name, found.changed))
+            self._state.begin(registration.urn, "update")
+        outputs = provider.update(registration.urn, old, news)
+        return self._made(
+            registration,
+            old.id,
+            outputs,
+            news,
+            Step("update", registration.type, registration.name, difference.changed),
+        )
 
     def _replace(
-        self, wanted: Registration, provider: ProviderClient, news: dict[str, Any], old: Resource, found: Difference
+        self,
+        registration: Registration,
+        provider: ProviderClient,
+        news: dict[str, Any],
+        old: Resource,
+        difference: Difference,
     ) -> Registered:
-        if wanted.delete_before_replace:
-            provider.delete(wanted.urn, old)
+        if registration.delete_before_replace:
+            provider.delete(registration.urn, old)
         else:
-            self._replaced.append((wanted.urn, old))
-        return self._create(wanted, provider, news, "replace", found.changed)
+            self._replaced.append((registration.urn, old))
+        return self._create(registration, provider, news, "replace", difference.changed)
 
     def _made(
-        self, wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any], step: Step
+        self, registration: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any], step: Step
     ) -> Registered:
-        kept = _kept(wanted, id_, outputs, news)
+        kept = _kept(registration, id_, outputs, news)
         with self._lock:
-            self._state.end(wanted.urn, kept)
+            self._state.end(registration.urn, kept)
         self._took(step)
         return Registered(id_, outputs, frozenset(kept.secrets))
 
@@ -236,21 +252,23 @@ class Deployment:
 _SECRET_OUTPUTS = {"random:index/randomPassword:RandomPassword": {"result", "bcryptHash"}}
 
 
-def _kept(wanted: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any] | None = None) -> Resource:
+def _kept(
+    registration: Registration, id_: str, outputs: dict[str, Any], news: dict[str, Any] | None = None
+) -> Resource:
     secrets = (
-        wanted.secrets | set(wanted.additional_secrets) | _SECRET_OUTPUTS.get(wanted.type, set())
+        registration.secrets | set(registration.additional_secrets) | _SECRET_OUTPUTS.get(registration.type, set())
     ) & outputs.keys()
     return Resource(
-        type=wanted.type,
-        name=wanted.name,
-        parent=wanted.parent,
-        custom=wanted.custom,
+        type=registration.type,
+        name=registration.name,
+        parent=registration.parent,
+        custom=registration.custom,
         id=id_,
-        inputs=news if news is not None else wanted.inputs,
+        inputs=news if news is not None else registration.inputs,
         outputs=outputs,
         secrets=sorted(secrets),
-        dependencies=list(wanted.dependencies),
-        provider=wanted.provider,
-        protect=wanted.protect,
-        retain=wanted.retain_on_delete,
+        dependencies=list(registration.dependencies),
+        provider=registration.provider,
+        protect=registration.protect,
+        retain=registration.retain_on_delete,
     )

@@ -13,11 +13,11 @@ from engine.replacement import changed_keys, forced_paths, rules_for
 def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:
     """Every step, in an order in which an engine could take it: dependencies first, deletes last."""
     replaces = rules_for(after)
-    old = {found.urn: found for found in before}
-    new = {found.urn: found for found in after}
-    steps = [step for found in in_order(after) for step in _step(old.get(found.urn), found, replaces)]
-    gone = [found for found in reversed(in_order(before)) if found.urn not in new]
-    return steps + [Step("delete", found.type, found.name) for found in gone]
+    old = {entry.urn: entry for entry in before}
+    new = {entry.urn: entry for entry in after}
+    steps = [step for entry in in_order(after) for step in _step(old.get(entry.urn), entry, replaces)]
+    gone = [entry for entry in reversed(in_order(before)) if entry.urn not in new]
+    return steps + [Step("delete", entry.type, entry.name) for entry in gone]
 
 
 def in_order(registrations: Sequence[Registration]) -> list[Registration]:

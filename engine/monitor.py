@@ -41,7 +41,7 @@ class Registered:
 class Registrar(Protocol):
     """Answers registrations: the recorder, or a deployment."""
 
-    def register(self, wanted: Registration) -> Registered:
+    def register(self, registration: Registration) -> Registered:
         """Answer one registration."""
         ...
 
@@ -71,9 +71,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest, context: grpc.ServicerContext | None = None
     ) -> resource_pb2.RegisterResourceResponse:
-        wanted = registration.read(request, stack=self._stack, project=self._project)
+        requested = registration.read(request, stack=self._stack, project=self._project)
         try:
-            answer = self._registrar.register(wanted)
+            answer = self._registrar.register(requested)
         except DeploymentError as error:
             if context is None:
                 raise
@@ -83,7 +83,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             for key, urns in answer.output_dependencies.items()
         }
         return resource_pb2.RegisterResourceResponse(
-            urn=answer.urn or wanted.urn,
+            urn=answer.urn or requested.urn,
             id=answer.id,
             object=wire.encode(answer.outputs, answer.secrets),
             propertyDependencies=dependencies,

@@ -103,9 +103,9 @@ class PulumiEngine:
                 steps.append(step)
                 on_step(step)
 
-        found = self._stack(stack, config)
+        target = self._stack(stack, config)
         try:
-            result = found.up(on_event=on_event, color="never", parallel=16)
+            result = target.up(on_event=on_event, color="never", parallel=16)
         except automation.CommandError as error:
             raise DeploymentError(str(error)) from None
         return UpResult(tuple(steps), {key: value.value for key, value in result.outputs.items()})
@@ -141,8 +141,8 @@ class PulumiEngine:
 
     def resources(self, stack: str) -> dict[str, Resource]:
         """The resources in the state of a stack that exists, by URN."""
-        found = automation.select_stack(stack, work_dir=str(self._folder), opts=self._options())
-        deployment = found.export_stack().deployment or {}
+        target = automation.select_stack(stack, work_dir=str(self._folder), opts=self._options())
+        deployment = target.export_stack().deployment or {}
         entries = deployment.get("resources", [])
         return {entry["urn"]: _resource(entry) for entry in entries}
 
@@ -186,9 +186,9 @@ def _resource(entry: Mapping[str, Any]) -> Resource:
 def _step_of(event: EngineEvent) -> Step | None:
     if event.res_outputs_event is None:
         return None
-    found = event.res_outputs_event.metadata
-    op = _OPERATIONS.get(found.op)
-    if op is None or type_of(found.urn) == STACK_TYPE or _DEFAULT_PROVIDER in found.urn:
+    metadata = event.res_outputs_event.metadata
+    op = _OPERATIONS.get(metadata.op)
+    if op is None or type_of(metadata.urn) == STACK_TYPE or _DEFAULT_PROVIDER in metadata.urn:
         return None
-    keys = tuple(sorted(found.diffs or ())) if op in ("update", "replace") else ()
-    return Step(op, type_of(found.urn), found.urn.rsplit("::", 1)[-1], keys)
+    keys = tuple(sorted(metadata.diffs or ())) if op in ("update", "replace") else ()
+    return Step(op, type_of(metadata.urn), metadata.urn.rsplit("::", 1)[-1], keys)

@@ -33,21 +33,27 @@ class Recorder:
         self.registrations: list[Registration] = []
         self.stack_outputs: dict[str, Any] = {}
 
-    def register(self, wanted: Registration) -> Registered:
+    def register(self, registration: Registration) -> Registered:
         """Store a registration.
 
         Raises:
             DeploymentError: if its URN was registered before.
         """
         with self._lock:
-            if any(known.urn == wanted.urn for known in self.registrations):
-                raise DeploymentError(f"duplicate resource URN {wanted.urn}")
-            self.registrations.append(wanted)
-        if not (wanted.custom or wanted.remote):
+            if any(known.urn == registration.urn for known in self.registrations):
+                raise DeploymentError(f"duplicate resource URN {registration.urn}")
+            self.registrations.append(registration)
+        if not (registration.custom or registration.remote):
             return Registered("", {})
-        id_ = computed_id(wanted.type, wanted.urn, wanted.inputs)
-        outputs = computed_outputs(wanted.type, wanted.urn, id_, wanted.inputs, self._region, self._account)
-        secrets = wanted.secrets | set(wanted.additional_secrets) | _ALWAYS_SECRET.get(wanted.type, frozenset())
+        id_ = computed_id(registration.type, registration.urn, registration.inputs)
+        outputs = computed_outputs(
+            registration.type, registration.urn, id_, registration.inputs, self._region, self._account
+        )
+        secrets = (
+            registration.secrets
+            | set(registration.additional_secrets)
+            | _ALWAYS_SECRET.get(registration.type, frozenset())
+        )
         return Registered(id_, outputs, secrets & outputs.keys())
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
@@ -93,7 +99,7 @@ def record_all(
         _run(program, Settings(project=PROJECT, stack=stack, monitor=monitor, engine=log, dry_run=False), values)
     if log.errors:
         raise DeploymentError("\n".join(log.errors))
-    recorder.registrations.sort(key=lambda found: found.urn)
+    recorder.registrations.sort(key=lambda entry: entry.urn)
     return recorder
 
 

@@ -66,7 +66,7 @@ def type_of(urn: str) -> str:
 
 def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: str) -> Registration:
     """Convert a registration request to plain data."""
-    by_property = {found for entry in request.propertyDependencies.values() for found in entry.urns}
+    by_property = {urn_ for entry in request.propertyDependencies.values() for urn_ in entry.urns}
     return Registration(
         type=request.type,
         name=request.name,

@@ -50,10 +50,10 @@ class State:
         try:
             content = json.loads(self._path.read_text())
             self.pending = {**content["pending"]}
-            found = {urn: Resource(**entry) for urn, entry in {**content["resources"]}.items()}
+            resources = {urn: Resource(**entry) for urn, entry in {**content["resources"]}.items()}
         except (ValueError, KeyError, TypeError) as error:
             raise DeploymentError(f"{self._path} is no state of this engine: {error!r}") from error
-        for urn, resource in found.items():
+        for urn, resource in resources.items():
             self._keep(urn, resource)
 
     def begin(self, urn: str, operation: str) -> None:

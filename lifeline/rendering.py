@@ -22,15 +22,15 @@ from engine.registration import STACK_TYPE, Registration
 def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) -> str:
     """A site in one of the forms json, yaml, table and k8s."""
     site = recorded(root, stack, checked_config(root, stack, timeline))
-    found = [entry for entry in in_order(site) if entry.type != STACK_TYPE]
+    entries = [entry for entry in in_order(site) if entry.type != STACK_TYPE]
     if form == "json":
-        return json.dumps([as_data(entry) for entry in found], indent=2)
+        return json.dumps([as_data(entry) for entry in entries], indent=2)
     if form == "yaml":
-        return yaml.safe_dump([as_data(entry) for entry in found], sort_keys=False)
+        return yaml.safe_dump([as_data(entry) for entry in entries], sort_keys=False)
     if form == "k8s":
-        objects = [kubernetes_object(entry) for entry in found if is_kubernetes_object(entry)]
+        objects = [kubernetes_object(entry) for entry in entries if is_kubernetes_object(entry)]
         return yaml.safe_dump_all(objects, sort_keys=False)
-    return _table(found)
+    return _table(entries)
 
 
 def as_data(entry: Registration) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def steps_as_text(steps: Sequence[Step]) -> str:
     return f"{_printed(table)}\n{summary}" if steps else summary
 
 
-def _table(found: Sequence[Registration]) -> str:
+def _table(entries: Sequence[Registration]) -> str:
     table = Table("type", "name", "protected", "parent", box=None, header_style="bold")
-    for entry in found:
+    for entry in entries:
         table.add_row(entry.type, entry.name, "yes" if entry.protect else "", entry.parent.rsplit("::", 1)[-1])
-    custom = sum(entry.custom for entry in found)
-    return f"{_printed(table)}\n{custom} resources in {len(found) - custom} components"
+    custom = sum(entry.custom for entry in entries)
+    return f"{_printed(table)}\n{custom} resources in {len(entries) - custom} components"
 
 
 def _printed(table: Table) -> str:

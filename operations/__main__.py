@@ -1,4 +1,4 @@
-"""Entry: `python -m operations fence|handover`."""
+"""The entry point of the jobs: `python -m operations fence|handover`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USAGE = 2
 def main(words: list[str]) -> int:
     """Run one job by name."""
     if len(words) != 1 or words[0] not in JOBS:
-        say("usage", expected=sorted(JOBS), given=words)
+        say("usage", expected=sorted(JOBS), received=words)
         return USAGE
     try:
         return JOBS[words[0]](os.environ)

@@ -1,4 +1,4 @@
-"""Settings from environment variables, every mistake in one error."""
+"""Settings from environment variables. One error names every mistake."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from recovery.timeline import DatabaseId
 
 
 class SettingError(ValueError):
-    """A job was not told what it needs to know."""
+    """One or more settings are missing or malformed."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job is: its site, its own database, and the ledger of its own region."""
+    """The site of a job: its region, its own database, and the ledger table."""
 
     database: DatabaseId
     region: str
@@ -32,7 +32,10 @@ class Place:
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """How to reach the site's own database. The password is read at every connection: a rotation needs no restart."""
+    """The address of the site's own database.
+
+    The password is read for each connection, so a rotation needs no restart.
+    """
 
     host: str
     port: int
@@ -41,7 +44,7 @@ class DatabaseAddress:
     password_file: Path
 
     def conninfo(self) -> str:
-        """What psycopg connects by. TLS is as the PGSSLMODE and PGSSLROOTCERT of the environment say.
+        """The connection string for psycopg. PGSSLMODE and PGSSLROOTCERT of the environment control TLS.
 
         Raises:
             OSError: if the password cannot be read.
@@ -53,7 +56,7 @@ class DatabaseAddress:
 
 
 class Reader:
-    """Reads settings and remembers what was wrong, so that all of it is told at once."""
+    """Reads settings and collects mistakes, so that one error can name them all."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -67,7 +70,7 @@ class Reader:
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
-        """A number that is not negative."""
+        """A number of 0 or more."""
         value = self._environment.get(key, "") or ("" if default is None else str(default))
         if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is None:
             self._problems.append(f"{key} is '{value}', expected a number")
@@ -75,14 +78,14 @@ class Reader:
         return float(value)
 
     def flag(self, key: str) -> bool:
-        """`true` or `false`; absent is false."""
+        """`true` or `false`. An absent setting is false."""
         value = self._environment.get(key, "false")
         if value not in ("true", "false"):
             self._problems.append(f"{key} is '{value}', expected true or false")
         return value == "true"
 
     def place(self) -> Place:
-        """Where the job is."""
+        """The job's site."""
         try:
             database = DatabaseId.parse(self.text("DATABASE") or "unknown-1")
         except ValueError as error:
@@ -91,7 +94,7 @@ class Reader:
         return Place(database, self.text("AWS_REGION"), self.text("LEDGER_TABLE"))
 
     def address(self) -> DatabaseAddress:
-        """How to reach the database."""
+        """The database's address."""
         return DatabaseAddress(
             host=self.text("DB_HOST"),
             port=int(self.number("DB_PORT", 5432)),
@@ -101,10 +104,10 @@ class Reader:
         )
 
     def done(self) -> None:
-        """Refuse, if anything was wrong.
+        """Report the collected mistakes.
 
         Raises:
-            SettingError: with everything that was.
+            SettingError: with every mistake, if there is one.
         """
         if self._problems:
             raise SettingError("; ".join(self._problems))

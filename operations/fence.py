@@ -1,9 +1,9 @@
-"""The fence: a site whose epoch is over stops taking writes and traffic, also when nobody is there.
+"""The fence: it stops writes and traffic of a site whose epoch has ended, without an operator.
 
-Every few seconds it compares the newest claim in the ledger with the site's own database, and acts on positive evidence
-alone: a claim that names another database. A ledger that cannot be read changes nothing, for a broken dependency must
-not stop a healthy region. The newest claim decides in both directions, so that a database which was drained for a
-handover, and with it the replica that copied its settings, takes writes again once the newest claim names it.
+Every few seconds it compares the newest claim in the ledger with the site's own database. It acts only on positive
+evidence: a claim that names another database. A ledger that cannot be read changes nothing, because a broken dependency
+must not stop a healthy region. The newest claim decides in both directions: a database that was drained for a handover,
+and a replica that copied its read-only setting, take writes again when the newest claim names them.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from operations.database import DatabaseUnreachable, OwnDatabase, Session
+from operations.database import DatabaseUnreachableError, OwnDatabase, Session
 from operations.environment import Place, Reader
-from operations.ledger import Claim, Handover, JobLedger, LedgerUnreadable
+from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
-from operations.switch import OwnSwitch, SwitchUnreachable
+from operations.switch import OwnSwitch, SwitchUnreachableError
 
 
 class Standing(enum.StrEnum):
-    """What a look found, after acting on it."""
+    """The result of one check, after the fence has acted on it."""
 
     LEADS = "leads"
-    """The newest claim names the site's own database: it takes writes."""
+    """The newest claim names the site's own database, which takes writes."""
     DRAINED = "drained"
-    """It leads, and was asked to stop for a handover: it is read-only, and its last position is in the ledger."""
+    """The site leads and was asked to drain: its database is read-only, and the handover record is in the ledger."""
     FOLLOWS = "follows"
-    """A replica: it cannot be written."""
+    """The site's database is a replica and cannot be written."""
     SUPERSEDED = "superseded"
-    """A newer claim names another database: this one is read-only."""
+    """A newer claim names another database, so this one is read-only."""
     UNKNOWN = "unknown"
-    """The ledger or the database did not answer: nothing was changed."""
+    """The ledger or the database did not answer. Nothing was changed."""
 
 
 @dataclass
@@ -47,31 +47,31 @@ class Fence:
     database: OwnDatabase
     switch: OwnSwitch
     drain: bool = False
-    """Whether the site was asked to hand over."""
+    """Whether the site was asked to drain."""
     _closing: bool = field(default=False, init=False)
-    """Whether closing broke off: new sessions are read-only then, and older ones may still write."""
+    """Whether closing was interrupted. New sessions are read-only then, but older ones may still write."""
 
     def look(self) -> Standing:
-        """Compare, act, and say what holds now. Doing it again changes nothing."""
+        """Compare, act, and return the resulting standing. Repeating it changes nothing."""
         try:
             claim = self.ledger.newest_claim()
             if claim is None:
                 return Standing.UNKNOWN
-            self._give_traffic_back(claim)
+            self._release_traffic(claim)
             with self.database.session() as session:
                 return self._settle(claim, session)
-        except (LedgerUnreadable, DatabaseUnreachable) as error:
+        except (LedgerUnreadableError, DatabaseUnreachableError) as error:
             say("look failed", problem=str(error))
             return Standing.UNKNOWN
 
-    def _give_traffic_back(self, claim: Claim) -> None:
-        """Traffic is freed first: a database that does not answer must not keep it here, nor a switch the writes."""
+    def _release_traffic(self, claim: Claim) -> None:
+        """Delete the takeover object. This comes first, so that a failing database does not keep the traffic here."""
         if claim.database.site == self.place.site:
             return
         try:
             if self.switch.release():
                 say("traffic released", epoch=claim.epoch, leader=claim.database)
-        except SwitchUnreachable as error:
+        except SwitchUnreachableError as error:
             say("traffic not released", problem=str(error))
 
     def _settle(self, claim: Claim, session: Session) -> Standing:
@@ -91,13 +91,13 @@ class Fence:
         return Standing.LEADS
 
     def _drain(self, claim: Claim, session: Session) -> None:
-        recorded = self.ledger.handover(claim.epoch)
+        recorded = self.ledger.handover_record(claim.epoch)
         if recorded is not None and session.is_read_only():
             return
         self._close(session)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        handover = Handover(claim.epoch, claim.database, session.written_to(), now)
-        self.ledger.record(handover)
+        handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), now)
+        self.ledger.write(handover)
         say("drained", epoch=claim.epoch, position=handover.position)
 
     def _close(self, session: Session) -> None:
@@ -106,16 +106,16 @@ class Fence:
         self._closing = False
 
     def _resume(self, claim: Claim, session: Session) -> None:
-        """The token goes before the writes come: a position that is no longer the last one must not be handed over."""
-        recorded = self.ledger.handover(claim.epoch)
+        """Withdraw the handover record before writes start: its position would no longer be the last one."""
+        recorded = self.ledger.handover_record(claim.epoch)
         if recorded is not None:
-            self.ledger.record(recorded, withdrawn=True)
+            self.ledger.write(recorded, withdrawn=True)
         session.open_writes()
         say("writes resumed", epoch=claim.epoch, leader=claim.database)
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Look until told to stop. ALIVE_FILE is touched after each look, for a probe of the cluster's."""
+    """Check until a signal arrives. Touches ALIVE_FILE after each check, for the pod's probes."""
     reader = Reader(environment)
     place, address, drain = reader.place(), reader.address(), reader.flag("DRAIN")
     bucket, seconds = reader.text("SWITCH_BUCKET"), reader.number("FENCE_SECONDS")

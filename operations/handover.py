@@ -1,4 +1,4 @@
-"""The gate of a planned switchover: a replica is promoted once it has all that the drained leader committed."""
+"""The gate of a planned switchover: it lets a replica be promoted when it has all that the drained leader committed."""
 
 from __future__ import annotations
 
@@ -6,62 +6,62 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Reader
-from operations.ledger import Handover, JobLedger, LedgerUnreadable
+from operations.ledger import HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
 
-WELL, NOT_WELL, REFUSED = 0, 1, 3
+SUCCESS, FAILURE, REFUSED = 0, 1, 3
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What is awaited, and for how long."""
+    """The epoch to wait for, and for how long."""
 
     ledger: JobLedger
     database: OwnDatabase
     epoch: int
     """The epoch that ends."""
     patience: float
-    """Seconds."""
+    """The time limit, in seconds."""
     accept_loss: bool = False
-    """Whether a replica that is behind may be promoted all the same."""
+    """Whether a replica that is behind may be promoted."""
 
     def wait(self) -> int:
-        """An exit code: 0 to promote, 3 if the leader is not drained or the replica behind, 1 if that is not known."""
+        """Wait, and return an exit code: 0 promote, 3 the leader is not drained or the replica is behind, 1 unknown."""
         deadline = time.monotonic() + self.patience
         while True:
             code, why = self._look()
-            if code == WELL or time.monotonic() > deadline:
+            if code == SUCCESS or time.monotonic() > deadline:
                 break
             time.sleep(min(1.0, self.patience / 20))
         if code == REFUSED and self.accept_loss:
             say("loss accepted", epoch=self.epoch, **why)
-            return WELL
-        say("may promote" if code == WELL else "must not promote", epoch=self.epoch, **why)
+            return SUCCESS
+        say("may promote" if code == SUCCESS else "must not promote", epoch=self.epoch, **why)
         return code
 
     def _look(self) -> tuple[int, dict[str, object]]:
         try:
-            token = self.ledger.handover(self.epoch)
+            record = self.ledger.handover_record(self.epoch)
             with self.database.session() as session:
                 if not session.follows():
-                    return WELL, {"reason": "promoted already"}
-                return self._compare(token, replayed=token is not None and session.replayed(token.position))
-        except (LedgerUnreadable, DatabaseUnreachable) as error:
-            return NOT_WELL, {"reason": str(error)}
+                    return SUCCESS, {"reason": "promoted already"}
+                return self._compare(record, replayed=record is not None and session.replayed(record.position))
+        except (LedgerUnreadableError, DatabaseUnreachableError) as error:
+            return FAILURE, {"reason": str(error)}
 
-    def _compare(self, token: Handover | None, *, replayed: bool) -> tuple[int, dict[str, object]]:
-        if token is None:
+    def _compare(self, record: HandoverRecord | None, *, replayed: bool) -> tuple[int, dict[str, object]]:
+        if record is None:
             return REFUSED, {"reason": "the leader is not drained: set lifeline:switchover.drain in its stack first"}
-        facts: dict[str, object] = {"leader": token.database, "position": token.position, "drained_at": token.at}
+        facts: dict[str, object] = {"leader": record.database, "position": record.position, "drained_at": record.at}
         if not replayed:
             return REFUSED, {"reason": "the replica is behind the position where the leader stopped", **facts}
-        return WELL, {"reason": "the replica has all of it", **facts}
+        return SUCCESS, {"reason": "the replica has everything", **facts}
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Wait at the gate. Reads ENDING_EPOCH, ACCEPT_LOSS and PATIENCE_SECONDS besides place and address."""
+    """Wait at the gate. Reads ENDING_EPOCH, ACCEPT_LOSS and PATIENCE_SECONDS besides the common settings."""
     reader = Reader(environment)
     place, address = reader.place(), reader.address()
     epoch, patience = int(reader.number("ENDING_EPOCH")), reader.number("PATIENCE_SECONDS")

@@ -1,6 +1,6 @@
-"""The crisis ledger as the jobs use it: who claimed which epoch, and where a drained leader stopped.
+"""The crisis ledger as the jobs use it: claims and handover records.
 
-Every read is strongly consistent: with multi-Region strong consistency it sees what was acknowledged anywhere.
+Every read is strongly consistent: with multi-Region strong consistency it sees each write acknowledged in any region.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 PATIENCE = Config(
     connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=2
 )
-"""Seconds. A look that hangs is worse than one that fails: the next one is a few seconds away."""
+"""Seconds. A check that fails is better than one that waits: the next check follows in a few seconds."""
 
 LOOK_AHEAD = 3
-"""How many epochs after the newest known claim are asked for: two in a row that nobody claimed are seen past."""
+"""The number of epochs after the newest known claim that are read. It allows for two unclaimed epochs in a row."""
 
 
-class LedgerUnreadable(ConnectionError):  # noqa: N818 - reads as what is the case
-    """The ledger did not answer. That is no evidence of anything."""
+class LedgerUnreadableError(ConnectionError):
+    """The ledger did not answer, which proves nothing."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Which database leads an epoch."""
+    """The database that leads an epoch."""
 
     epoch: int
     database: DatabaseId
 
 
 @dataclass(frozen=True)
-class Handover:
-    """Where a drained leader stopped: nothing is committed in it after this position."""
+class HandoverRecord:
+    """The position at which a drained leader stopped. It commits nothing after this position."""
 
     epoch: int
     database: DatabaseId
     position: str
-    """A position of the write-ahead log, such as `0/3000148`."""
+    """A position in the write-ahead log, such as `0/3000148`."""
     at: str
-    """When, in UTC, ISO 8601."""
+    """The time in UTC, ISO 8601."""
 
 
 class JobLedger:
@@ -65,41 +65,42 @@ class JobLedger:
         return cls(boto3.client("dynamodb", region_name=region, config=PATIENCE), table)
 
     def newest_claim(self) -> Claim | None:
-        """The claim of the newest epoch, or None if nobody ever claimed one.
+        """The claim of the newest epoch, or None if no epoch was ever claimed.
 
-        Claims are never taken back, so the search goes on from the newest one that was seen. It looks past gaps: an
-        epoch that a stack file names, and whose run never came to claim it, stays free while later ones are taken.
+        Claims are never deleted, so the search continues from the newest claim seen before. It skips gaps: an epoch
+        stays
+        unclaimed if a stack file names it and its run never reaches the claim.
 
         Raises:
-            LedgerUnreadable: if the ledger does not answer.
+            LedgerUnreadableError: if the ledger does not answer.
         """
         epoch = self._newest.epoch if self._newest else 0
         ahead = epoch + LOOK_AHEAD
         while epoch < ahead:
             epoch += 1
-            found = self._get(claim_key(epoch))
-            if found is not None:
-                self._newest = Claim(epoch, DatabaseId.parse(found["database"]["S"]))
+            item = self._get(claim_key(epoch))
+            if item is not None:
+                self._newest = Claim(epoch, DatabaseId.parse(item["database"]["S"]))
                 ahead = epoch + LOOK_AHEAD
         return self._newest
 
-    def handover(self, epoch: int) -> Handover | None:
-        """Where the leader of an epoch stopped, or None if it was not drained or goes on.
+    def handover_record(self, epoch: int) -> HandoverRecord | None:
+        """The handover record of an epoch, or None if the leader was not drained or has resumed.
 
         Raises:
-            LedgerUnreadable: if the ledger does not answer.
+            LedgerUnreadableError: if the ledger does not answer.
         """
-        found = self._get(handover_key(epoch))
-        if found is None or found["withdrawn"]["BOOL"]:
+        item = self._get(handover_key(epoch))
+        if item is None or item["withdrawn"]["BOOL"]:
             return None
-        database = DatabaseId.parse(found["database"]["S"])
-        return Handover(epoch, database, found["position"]["S"], found["drainedAt"]["S"])
+        database = DatabaseId.parse(item["database"]["S"])
+        return HandoverRecord(epoch, database, item["position"]["S"], item["drainedAt"]["S"])
 
-    def record(self, handover: Handover, *, withdrawn: bool = False) -> None:
-        """Write where a leader stopped, or that this no longer holds because it goes on.
+    def write(self, handover: HandoverRecord, *, withdrawn: bool = False) -> None:
+        """Write a handover record, or mark it withdrawn because the leader resumes.
 
         Raises:
-            LedgerUnreadable: if the ledger does not answer.
+            LedgerUnreadableError: if the ledger does not answer.
         """
         item = {
             LEDGER_KEY: {"S": handover_key(handover.epoch)},
@@ -111,11 +112,11 @@ class JobLedger:
         try:
             self._client.put_item(TableName=self._table, Item=cast("Any", item))
         except (BotoCoreError, ClientError) as error:
-            raise LedgerUnreadable(str(error)) from error
+            raise LedgerUnreadableError(str(error)) from error
 
     def _get(self, key: str) -> dict[str, Any] | None:
         try:
             answer = self._client.get_item(TableName=self._table, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True)
         except (BotoCoreError, ClientError) as error:
-            raise LedgerUnreadable(str(error)) from error
+            raise LedgerUnreadableError(str(error)) from error
         return cast("dict[str, Any] | None", answer.get("Item"))

@@ -1,4 +1,4 @@
-"""One line of JSON a step, on standard output, where the cluster's log collection reads it."""
+"""Log lines: one line of JSON per event on standard output, where the cluster collects logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 
 def say(step: str, **facts: object) -> None:
-    """Write one line. Facts must be free of secrets and of what people wrote."""
+    """Write one line. Facts must contain no secret and nothing that a person wrote."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     sys.stdout.write(json.dumps({"at": now, "step": step, **facts}, default=str) + "\n")
     sys.stdout.flush()

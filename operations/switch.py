@@ -1,4 +1,4 @@
-"""The site's own takeover object, which holds web traffic at the site while it exists."""
+"""The site's takeover object. While it exists, web traffic goes to the site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 
 
-class SwitchUnreachable(ConnectionError):  # noqa: N818 - reads as what is the case
+class SwitchUnreachableError(ConnectionError):
     """The switch's bucket did not answer."""
 
 
@@ -33,10 +33,10 @@ class OwnSwitch:
         return cls(boto3.client("s3", region_name=region, config=PATIENCE), bucket)
 
     def release(self) -> bool:
-        """Delete the takeover object; whether there was one.
+        """Delete the takeover object. Returns whether it existed.
 
         Raises:
-            SwitchUnreachable: if the bucket does not answer.
+            SwitchUnreachableError: if the bucket does not answer.
         """
         try:
             self._client.head_object(Bucket=self._bucket, Key=TAKEOVER_KEY)
@@ -44,7 +44,7 @@ class OwnSwitch:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _ABSENT:
                 return False
-            raise SwitchUnreachable(str(error)) from error
+            raise SwitchUnreachableError(str(error)) from error
         except BotoCoreError as error:
-            raise SwitchUnreachable(str(error)) from error
+            raise SwitchUnreachableError(str(error)) from error
         return True

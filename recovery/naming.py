@@ -86,9 +86,9 @@ def site_host(site: str, domain: str) -> str:
     return f"{site}.{domain}"
 
 
-def image(component: str, digest: str, *, account: str, region: str) -> str:
+def image(repository: str, digest: str, *, account: str, region: str) -> str:
     """An image in the registry of the site's own region: a recovery pulls no image from another region."""
-    return f"{account}.dkr.ecr.{region}.amazonaws.com/{component}@{digest}"
+    return f"{account}.dkr.ecr.{region}.amazonaws.com/{repository}@{digest}"
 
 
 def ledger_arn(*, account: str, region: str) -> str:

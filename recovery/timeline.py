@@ -153,9 +153,9 @@ def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> 
                 None, f"has {len(timeline)} entries, at most {MAX_EPOCHS} are allowed", "was a line pasted twice?"
             )
         ]
-    found = [problem for index in range(len(timeline)) for problem in _entry_problems(index, timeline, discards)]
+    reasons = [problem for index in range(len(timeline)) for problem in _entry_problems(index, timeline, discards)]
     thrown = {number for index in range(len(timeline)) for number in discarded_epochs(index, timeline)}
-    found.extend(
+    reasons.extend(
         TimelineProblem(
             None,
             f"throws no epoch {number} away, yet lifeline:discards names it",
@@ -163,7 +163,7 @@ def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> 
         )
         for number in sorted(set(discards) - thrown)
     )
-    return found
+    return reasons
 
 
 def _entry_problems(index: int, timeline: Sequence[DatabaseId], discards: Collection[int]) -> list[TimelineProblem]:

@@ -1,9 +1,6 @@
-"""The offline world in which recoveries are rehearsed: stand-in providers, an engine, faults and a black-box client.
-
-It imports the program; the program never imports it, and nobody deploys with it.
-"""
+"""The offline world in which recoveries are rehearsed: stand-in providers, faults, DNS, databases and clients."""
 
 import os
 
-# gRPC's handlers for forks crash a child now and then while servers run; no child of a rehearsal goes on with gRPC.
+# gRPC's fork handlers sometimes crash a child process while servers run. No child process here uses gRPC.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")

@@ -1,4 +1,4 @@
-"""Times that no offline rehearsal can measure: assumed, generously, each with the reason for its size. Seconds."""
+"""Times that an offline rehearsal cannot measure, in seconds. Each is a cautious assumption with its reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recovery.objectives import MINUTE
 
 @dataclass(frozen=True)
 class Assumption:
-    """One term of an outage that was not measured."""
+    """One part of an outage that is assumed."""
 
     name: str
     seconds: int
@@ -52,14 +52,14 @@ BY_TIER: dict[str, tuple[Assumption, ...]] = {
     "full": FLIP,
     "data": FLIP,
 }
-"""Crisis services answer in both sites at all times: their recovery waits for nobody."""
+"""Crisis services always answer in both sites, so their recovery waits for no decision."""
 
 PLANNED: dict[str, tuple[Assumption, ...]] = {
     tier: tuple(term for term in terms if term is not DECISION) for tier, terms in BY_TIER.items()
 }
-"""Nobody has to be woken for what was planned."""
+"""A planned switchover needs no time to page an engineer."""
 
 RESTORED: dict[str, tuple[Assumption, ...]] = {
     tier: tuple(RESTORE if term is PROMOTION else term for term in terms) for tier, terms in BY_TIER.items()
 }
-"""A restore in place of a promotion."""
+"""A restore instead of a promotion."""

@@ -1,6 +1,6 @@
-"""Figures, as ratios within one run: `python -m rehearsal.bench`. Writes bench.json.
+"""Performance figures, as ratios within one run: `python -m rehearsal.bench`. Writes bench.json.
 
-(a) Rendering a site, against a bare program that registers as many plain resources in the same process.
+(a) Rendering a site, compared with a program that registers the same number of plain resources in the same process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RUNS = 9
 
 
 def median_seconds(run: Callable[[], object]) -> float:
-    """The median time of several runs, after one that loads everything."""
+    """The median time of several runs, after one run that fills the caches."""
     run()
     times: list[float] = []
     for _ in range(RUNS):
@@ -41,7 +41,7 @@ def bare(count: int) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and write the figures."""
     config = checked_config(PROGRAM_ROOT, "primary")
     count = len(recorded(PROGRAM_ROOT, "primary", config))
     site = median_seconds(lambda: recorded(PROGRAM_ROOT, "primary", config))

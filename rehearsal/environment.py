@@ -1,4 +1,4 @@
-"""The stage of a rehearsal: the offline account, with databases, DNS, services and people brought to life behind it."""
+"""The environment of a rehearsal: the offline account, with real databases, DNS, services and clients behind it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
@@ -28,7 +28,7 @@ from rehearsal.world.server import Server
 from rehearsal.world.zone import load_zone
 
 SPEED = 5.0
-"""Simulated seconds in a real one. What this machine does by itself is counted that many times over."""
+"""Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
 
 INSTANCE = "aws:rds/instance:Instance"
 
@@ -39,10 +39,10 @@ class DatabaseEffects:
     def __init__(self, servers: PostgresServers) -> None:
         self._servers = servers
         self.by_address: dict[str, str] = {}
-        """Server by the host name that RDS gives its instance."""
+        """The server's name by the host name that RDS gives its instance."""
 
     def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        """Start a server, or a copy that follows its source."""
+        """Start an empty server, a replica of the source, or a restored server."""
         if type_ != INSTANCE:
             return
         name = str(inputs["identifier"])
@@ -65,29 +65,29 @@ class DatabaseEffects:
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
     ) -> None:
-        """Promote a server whose source was taken away."""
+        """Promote a server whose replication source was removed."""
         if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
             self._servers.promote(str(inputs["identifier"]))
 
     def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
-        """End a server."""
+        """Stop a server."""
         if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
             self._servers.kill(str(outputs["identifier"]))
 
 
 class Environment:
-    """Everything but the plot. Leaves nothing behind when it is closed, whatever happened on it.
+    """Everything that a scenario needs. Closing it removes everything, even after an error.
 
     Args:
-        folder: for stack files, states and logs; an empty one.
+        folder: an empty folder for stack files, states and logs.
         engine: `in-process` or `pulumi`.
-        speed: simulated seconds in a real one.
+        speed: simulated seconds per real second.
     """
 
     def __init__(self, folder: Path, *, engine: str, speed: float = SPEED) -> None:
         self._exit = contextlib.ExitStack()
         self.engine = engine
-        self.faults = FaultSwitch()
+        self.faults = Faults()
         self.clock = ScaledClock(speed)
         with contextlib.ExitStack() as guard:
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
@@ -114,7 +114,7 @@ class Environment:
         self._exit.close()
 
     def open_doors(self, balancers: Mapping[str, str], zone_id: str) -> None:
-        """Start the services of every site, the health checks and DNS, by what has been declared.
+        """Start the services of every site, the health checks and DNS, according to the declared resources.
 
         Args:
             balancers: each site's load balancer, by DNS name.
@@ -138,13 +138,13 @@ class Environment:
         self.checks = self._exit.enter_context(checks)
 
     def client(self, site: SiteWorld) -> BlackBoxClient:
-        """People near one site, who begin to ask at once."""
+        """Start clients near one site."""
         resolver = ClientResolver(self.resolver, self.clock, site.region)
         people = BlackBoxClient(site.config.domain, network=self, resolver=resolver, clock=self.clock, interval=3.0)
         return self._exit.enter_context(people)
 
     def lose_region(self, site: SiteWorld) -> None:
-        """A region dies: its services vanish, its database is killed rather than stopped, and no call is answered."""
+        """Lose a region: its services disappear, its database is killed without a shutdown, and no call is answered."""
         self.faults.lose(site.region)
         self.platforms[site.name].cut()
         self.pods[site.name].lose()
@@ -152,7 +152,7 @@ class Environment:
             self.postgres.kill(database)
 
     def restore_region(self, site: SiteWorld) -> None:
-        """A lost region is back as it was, believing what it believed: databases, services, pods."""
+        """Bring a lost region back as it was, with its old configuration: databases, services and pods."""
         self.faults.restore(site.region)
         for database in self.databases(site):
             self.postgres.start(database)
@@ -160,14 +160,14 @@ class Environment:
         self.pods[site.name].restore()
 
     def databases(self, site: SiteWorld) -> list[str]:
-        """The servers of a site."""
+        """The names of a site's servers."""
         return [name for name in self.effects.by_address.values() if f"-{site.name}-" in name]
 
     def dial(self, target: str) -> tuple[str, int]:
-        """See `rehearsal.world.client.Network`.
+        """Implements `rehearsal.world.client.Network`.
 
         Raises:
-            TimeoutError: if the load balancer's region is lost: nothing answers, not even with a refusal.
+            TimeoutError: if the load balancer's region is lost. Then nothing answers, not even with a refusal.
         """
         site = self.account.sites[self._balancers[target]]
         if not self.faults.reachable(site.region):
@@ -199,7 +199,7 @@ class Environment:
         return server.conninfo() if server else None
 
     def _probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
-        """What a health checker sees: an object in a bucket, or an answer of the site that the name leads to."""
+        """The result of a health check: of an object in a bucket, or of a path at the site that the name leads to."""
         if ".s3." in fqdn:
             return self._object_exists(fqdn, path)
         try:
@@ -219,12 +219,12 @@ class Environment:
 
 
 def _config_map(site: SiteWorld) -> Mapping[str, str]:
-    found = site.cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
-    return found["data"] if found else {}
+    config_map = site.cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
+    return config_map["data"] if config_map else {}
 
 
 def _status(address: tuple[str, int], path: str) -> int:
-    connection = http.client.HTTPConnection(*address, timeout=4)  # the checkers' own limit for a connection
+    connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
     try:
         connection.request("GET", path)
         return connection.getresponse().status

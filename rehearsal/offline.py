@@ -1,4 +1,4 @@
-"""The offline world: one account on this machine, with both sites' stacks, stand-in providers and real databases."""
+"""The offline world: one account on this machine, with both sites' stacks, stand-in providers and clusters."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.random import RandomBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 from rehearsal.world.ledger import GlobalTable
 from stacks.config import SiteConfig, parse
 from stacks.stackfile import StackFile
 
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
-"""What the stand-ins say they are: the versions that the program's own packages ask for."""
+"""The versions that the stand-ins report: those that the program's packages ask for."""
 
 _MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
-"""AWS's own policies exist, and a certificate is issued as soon as it is proved. moto reads these when it is asked."""
+"""moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
 
 
 class Engine(Protocol):
-    """One stack's engine."""
+    """The engine of one stack."""
 
     def up(
         self, stack: str, config: Mapping[str, Any], *, on_step: Callable[[Step], None] = lambda step: None
@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 
 class InProcessEngine:
-    """The rehearsal's own engine."""
+    """The in-process engine."""
 
     def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
         self._folder, self._ports = folder, ports
@@ -102,15 +102,16 @@ class SiteWorld:
 
 
 class OfflineAccount:
-    """The AWS account: a moto server, the ledger's three regions, what can be lost of them. One at a time in a process.
+    """The AWS account: a moto server, the ledger in three regions, and the faults. One at a time per process.
 
     Args:
         folder: for stack files, states and logs.
         engine: `in-process` or `pulumi`.
-        effects: told of each change after it was made.
+        effects: called after each change.
+        faults: the regions and control planes that are lost.
     """
 
-    def __init__(self, folder: Path, *, engine: str, effects: Effects, faults: FaultSwitch) -> None:
+    def __init__(self, folder: Path, *, engine: str, effects: Effects, faults: Faults) -> None:
         self._folder = folder
         self._engine = ENGINES[engine]
         self._effects = effects
@@ -121,7 +122,7 @@ class OfflineAccount:
         self.ledger: GlobalTable | None = None
         self.sites: dict[str, SiteWorld] = {}
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
-        """Runs a site's Job to its end; without it, Jobs are refused."""
+        """Runs a site's Job until it ends. Without it, Jobs are refused."""
         os.environ.update(_MOTO)
         self.endpoint_url = self._stack.enter_context(empty_account())
 
@@ -134,7 +135,7 @@ class OfflineAccount:
         self._stack.close()
 
     def add_site(self, source: Path) -> SiteWorld:
-        """Take a committed stack file: a copy of it is this site's configuration from now on."""
+        """Copy a committed stack file. The copy is the site's configuration from now on."""
         file = StackFile(source)
         file.path = self._folder / source.name
         file.save()
@@ -151,7 +152,7 @@ class OfflineAccount:
         return site
 
     def up(self, site: SiteWorld, *, on_step: Callable[[Step], None] = lambda step: None) -> UpResult:
-        """`pulumi up` of a site by its stack file as it stands now.
+        """Run `pulumi up` for a site with its current stack file.
 
         Raises:
             ConfigError: if the file has mistakes.

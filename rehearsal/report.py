@@ -15,21 +15,21 @@ from rehearsal.assumptions import Assumption
 
 @dataclass(frozen=True)
 class TierOutcome:
-    """What users of one tier went through."""
+    """The outage of one tier."""
 
     tier: Tier
     measured_seconds: float
-    """From the disaster to the first answer after which none failed; infinite if it never came."""
+    """From the disaster to the first answer after which no request failed; infinite if there was none."""
     assumptions: tuple[Assumption, ...]
 
     @property
     def assumed_seconds(self) -> int:
-        """The terms that were not measured."""
+        """The sum of the assumed parts."""
         return sum(term.seconds for term in self.assumptions)
 
     @property
     def outage_seconds(self) -> float:
-        """Measured and assumed together. No overlap is deducted."""
+        """The measured and the assumed part together. No overlap is deducted."""
         return self.measured_seconds + self.assumed_seconds
 
     @property
@@ -40,20 +40,20 @@ class TierOutcome:
 
 @dataclass(frozen=True)
 class Loss:
-    """What was acknowledged to a client, and what of it was found afterwards."""
+    """The number of acknowledged items, and of those still present afterwards."""
 
     acknowledged: int
     found: int
 
     @property
     def lost(self) -> int:
-        """Acknowledged and not found."""
+        """The number of acknowledged items that are missing."""
         return self.acknowledged - self.found
 
 
 @dataclass(frozen=True)
 class Check:
-    """One of the plan's own verification calls."""
+    """One check of a scenario, or one of the plan's own verification calls."""
 
     name: str
     passed: bool
@@ -62,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StackStep:
-    """One step that the flip took."""
+    """One step of one stack."""
 
     stack: str
     op: str
@@ -72,7 +72,7 @@ class StackStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Everything that a rehearsal measured."""
+    """The result of a rehearsal."""
 
     scenario: str
     engine: str
@@ -80,7 +80,7 @@ class Outcome:
     crisis_events: Loss
     user_rows: Loss
     user_data_loss_seconds: float
-    """The age, at the disaster, of the oldest acknowledged row that was lost; 0 if none was."""
+    """The age, when writes ended, of the oldest lost user row; 0 if none was lost."""
     user_data_rpo_seconds: int
     steps: tuple[StackStep, ...]
     checks: tuple[Check, ...]
@@ -89,7 +89,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Literal["kept", "broken"]:
-        """Kept only if every promise was kept and every verification passed."""
+        """`kept` only if every promise was kept and every check passed."""
         kept = (
             all(tier.kept for tier in self.tiers)
             and self.crisis_events.acknowledged > 0
@@ -108,15 +108,15 @@ def as_json(outcome: Outcome) -> str:
         "engine": outcome.engine,
         "tiers": [
             {
-                "name": found.tier.name,
-                "target_seconds": found.tier.rto_seconds,
-                "outage_seconds": _number(found.outage_seconds),
-                "measured_seconds": _number(found.measured_seconds),
-                "assumed_seconds": found.assumed_seconds,
-                "assumptions": [asdict(term) for term in found.assumptions],
-                "kept": found.kept,
+                "name": tier_outcome.tier.name,
+                "target_seconds": tier_outcome.tier.rto_seconds,
+                "outage_seconds": _number(tier_outcome.outage_seconds),
+                "measured_seconds": _number(tier_outcome.measured_seconds),
+                "assumed_seconds": tier_outcome.assumed_seconds,
+                "assumptions": [asdict(term) for term in tier_outcome.assumptions],
+                "kept": tier_outcome.kept,
             }
-            for found in outcome.tiers
+            for tier_outcome in outcome.tiers
         ],
         "loss": {"crisis_events": asdict(outcome.crisis_events), "user_rows": asdict(outcome.user_rows)},
         "user_data_loss_seconds": _number(outcome.user_data_loss_seconds),
@@ -133,25 +133,25 @@ def _number(seconds: float) -> float | None:
 
 
 def tier_table(outcomes: Sequence[TierOutcome]) -> Table:
-    """Promise against outage, tier by tier."""
+    """A table of promises and outages, by tier."""
     table = Table(
         "tier", "promise", "outage", "measured", "assumed", "", title="What users went through", title_justify="left"
     )
-    for found in outcomes:
-        verdict = "[green]kept[/]" if found.kept else "[bold red]broken[/]"
+    for outcome in outcomes:
+        verdict = "[green]kept[/]" if outcome.kept else "[bold red]broken[/]"
         table.add_row(
-            found.tier.title,
-            f"< {duration(found.tier.rto_seconds)}",
-            duration(found.outage_seconds),
-            duration(found.measured_seconds),
-            duration(found.assumed_seconds) if found.assumptions else "nothing",
+            outcome.tier.title,
+            f"< {duration(outcome.tier.rto_seconds)}",
+            duration(outcome.outage_seconds),
+            duration(outcome.measured_seconds),
+            duration(outcome.assumed_seconds) if outcome.assumptions else "nothing",
             verdict,
         )
     return table
 
 
 def loss_table(outcome: Outcome) -> Table:
-    """What was acknowledged and what was found."""
+    """A table of acknowledged and lost data."""
     table = Table("data", "promise", "acknowledged", "found", "lost", title="What was lost", title_justify="left")
     for name, promise, loss in (
         ("crisis events", "none", outcome.crisis_events),
@@ -162,7 +162,7 @@ def loss_table(outcome: Outcome) -> Table:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
+    """Seconds in the unit that suits a reader."""
     if seconds == float("inf"):
         return "never back"
     if seconds < 120:

@@ -1,4 +1,4 @@
-"""Running a scenario by name: the display, the report, and the exit code."""
+"""Running a scenario by name: its display, its report and its exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINES = ("auto", "pulumi", "in-process")
 
 
 class Display:
-    """Phases and steps on a terminal; one line a phase where there is none."""
+    """Shows phases and steps on a terminal; without one, prints a line per phase."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -47,19 +47,19 @@ class Display:
         self._progress.stop()
 
     def phase(self, text: str) -> None:
-        """A new phase begins."""
+        """Show that a phase begins."""
         self._console.print(f"[bold]{text}[/]")
         self._steps.clear()
         self._progress.reset(self._task, description=text, last="")
 
     def step(self, step: Step) -> None:
-        """An engine took a step."""
+        """Show a step of an engine."""
         self._steps[step.op] += 1
         counts = ", ".join(f"{number} {op}" for op, number in self._steps.items())
         self._progress.update(self._task, last=f"{counts} · {step.name}")
 
     def say(self, text: str) -> None:
-        """Something worth a line happened."""
+        """Print one line about an event."""
         self._console.print(f"  {text}")
 
 
@@ -67,7 +67,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
     """Play a scenario and print its outcome.
 
     Returns:
-        0 if every promise was kept, 1 if one was broken or the rehearsal could not be played to its end.
+        0 if every promise was kept; 1 if one was broken or the rehearsal could not finish.
     """
     console = Console()
     chosen = ("pulumi" if pulumi_cli.available() else "in-process") if engine == "auto" else engine
@@ -99,7 +99,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Stop, once: an impatient second Ctrl-C must not cut the cleaning up short."""
+    """Stop, and ignore further signals, so that a second Ctrl-C does not interrupt the clean-up."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

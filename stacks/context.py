@@ -48,9 +48,9 @@ class Context:
         """
         return self.keys.secrets_arn if self.is_first else pulumi.Output.from_input(None)
 
-    def image(self, component: str, digest: str) -> str:
+    def image(self, repository: str, digest: str) -> str:
         """An image in the registry of the site's own region."""
-        return naming.image(component, digest, account=self.site.account, region=self.site.region)
+        return naming.image(repository, digest, account=self.site.account, region=self.site.region)
 
     @property
     def operations_image(self) -> str:

@@ -78,8 +78,8 @@ def workloads(context: Context, front: LoadBalancer, databases: Databases) -> Wo
         "platform",
         WorkloadsArgs(
             config=settings(config, databases[config.own_database].address),
-            replicas=by_component(config.replicas),
-            active_replicas=by_component(config.capacity.active),
+            replicas=by_service(config.replicas),
+            active_replicas=by_service(config.capacity.active),
             images=_images(context),
             placeholder_image=pause_image(site.region),
             target_group_arns=front.target_group_arns,
@@ -130,8 +130,8 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
     }
 
 
-def by_component(sizes: Replicas) -> dict[str, int]:
-    """Sizes by the component label of the deployment."""
+def by_service(sizes: Replicas) -> dict[str, int]:
+    """The sizes by the short name of the service."""
     return {
         "backend": sizes.backend,
         "frontend": sizes.frontend,
@@ -148,7 +148,7 @@ def _images(context: Context) -> dict[str, str]:
         "crisis-detector": images.crisis_detector,
         "hotline-gateway": images.hotline_gateway,
     }
-    return {component: context.image(component, digest) for component, digest in digests.items()}
+    return {short_name: context.image(short_name, digest) for short_name, digest in digests.items()}
 
 
 def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Resource]:
@@ -163,7 +163,7 @@ def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Re
         lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))
     )
     identities: list[pulumi.Resource] = [
-        _identity(context, f"{service.component}-identity", service.name, policy, tier=service.tier.name)
+        _identity(context, f"{service.short_name}-identity", service.name, policy, tier=service.tier.name)
         for service, policy in policies
     ]
     return [

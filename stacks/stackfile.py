@@ -31,7 +31,7 @@ class StackFile:
         try:
             self._document: Any = self._yaml.load(path.read_text())
         except FileNotFoundError:
-            stacks = ", ".join(sorted(found.name.split(".")[1] for found in path.parent.glob("Pulumi.*.yaml")))
+            stacks = ", ".join(sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml")))
             raise StackFileError(
                 f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}"
             ) from None

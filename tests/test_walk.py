@@ -17,11 +17,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Place
 from operations.fence import Fence, Standing
-from operations.handover import WELL, Gate
-from operations.ledger import Claim, Handover, JobLedger, LedgerUnreadable
+from operations.handover import SUCCESS, Gate
+from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.switch import OwnSwitch
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
@@ -54,7 +54,7 @@ class Cloud:
     lost: set[str] = field(default_factory=set[str])
     databases: dict[DatabaseId, Database] = field(default_factory=dict[DatabaseId, Database])
     claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
-    handovers: dict[int, Handover] = field(default_factory=dict[int, Handover])
+    handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
     files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     """The stack file by which an epoch was claimed: version control has it."""
     events: set[int] = field(default_factory=set[int])
@@ -82,11 +82,11 @@ class View:
         self._reach()
         return Claim(max(self.cloud.claims), self.cloud.claims[max(self.cloud.claims)]) if self.cloud.claims else None
 
-    def handover(self, epoch: int) -> Handover | None:
+    def handover_record(self, epoch: int) -> HandoverRecord | None:
         self._reach()
         return self.cloud.handovers.get(epoch)
 
-    def record(self, handover: Handover, *, withdrawn: bool = False) -> None:
+    def write(self, handover: HandoverRecord, *, withdrawn: bool = False) -> None:
         self._reach()
         if withdrawn:
             del self.cloud.handovers[handover.epoch]
@@ -101,7 +101,7 @@ class View:
     @contextmanager
     def session(self) -> Generator[View]:
         if self.own.site in self.cloud.lost or self.own not in self.cloud.databases:
-            raise DatabaseUnreachable(str(self.own))
+            raise DatabaseUnreachableError(str(self.own))
         yield self
 
     def follows(self) -> bool:
@@ -128,10 +128,10 @@ class View:
 
     def _reach(self) -> None:
         if self.own.site in self.cloud.lost:
-            raise LedgerUnreadable("the region is lost")
+            raise LedgerUnreadableError("the region is lost")
 
 
-class Died(Exception):  # noqa: N818
+class KilledError(Exception):
     """The run of `up` is killed here."""
 
 
@@ -160,7 +160,7 @@ class Site:
         self.lives = lives
         try:
             return self._apply(config)
-        except Died:
+        except KilledError:
             return False
 
     def _apply(self, config: SiteConfig) -> bool:
@@ -184,7 +184,7 @@ class Site:
             return True
         view = View(self.cloud, config.own_database)
         gate = Gate(cast("JobLedger", view), cast("OwnDatabase", view), take - 1, 0.0)
-        return gate.wait() == WELL
+        return gate.wait() == SUCCESS
 
     def _claim(self, config: SiteConfig) -> bool:
         for epoch, leader in rules.led_epochs(self.name, config.history).items():
@@ -220,7 +220,7 @@ class Site:
     def _effect(self) -> None:
         self.lives -= 1
         if self.lives <= 0:
-            raise Died
+            raise KilledError
 
 
 class Walk(RuleBasedStateMachine):

@@ -25,7 +25,7 @@ _NOT_PUBLIC = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",
 
 
 def service(of: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """The Service of one component. It has the same name as the Deployment."""
+    """The Kubernetes Service of one of the platform's services. It has the same name as the Deployment."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -44,7 +44,7 @@ def target_group_binding(
     """Registers the Service's pods in a target group that Pulumi owns.
 
     Args:
-        of: the component.
+        of: the service.
         arn: the target group's ARN.
         security_group_id: the load balancer's group, which the controller allows at the nodes; None if other rules do.
         labels: the labels of the object.
@@ -87,18 +87,18 @@ def _policies(vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest
         egress=[{"to": [_block(cidr) for cidr in database_cidrs], "ports": [_tcp(DATABASE_PORT)]}],
     )
     yield _policy("allow-aws", {USES_AWS: "true"}, egress=_aws(vpc_cidr))
-    for each in SERVICES:
-        yield from _service_policies(each, vpc_cidr)
+    for service in SERVICES:
+        yield from _service_policies(service, vpc_cidr)
 
 
 def _service_policies(of: Service, vpc_cidr: str) -> Iterator[Manifest]:
-    callers = [_pods(other.labels) for other in SERVICES if of.component in other.reaches]
+    callers = [_pods(other.labels) for other in SERVICES if of.short_name in other.reaches]
     sources = [_block(vpc_cidr), *callers]
-    yield _policy(f"allow-to-{of.component}", of.labels, ingress=[{"from": sources, "ports": [_tcp(of.port)]}])
-    called = [other for other in SERVICES if other.component in of.reaches]
+    yield _policy(f"allow-to-{of.short_name}", of.labels, ingress=[{"from": sources, "ports": [_tcp(of.port)]}])
+    called = [other for other in SERVICES if other.short_name in of.reaches]
     if called:
         rules = [{"to": [_pods(other.labels)], "ports": [_tcp(other.port)]} for other in called]
-        yield _policy(f"allow-from-{of.component}", of.labels, egress=rules)
+        yield _policy(f"allow-from-{of.short_name}", of.labels, egress=rules)
 
 
 def _aws(vpc_cidr: str) -> list[Manifest]:
@@ -127,15 +127,15 @@ def _policy(
     egress: list[Manifest] | None = None,
 ) -> Manifest:
     rules = {"ingress": ingress, "egress": egress}
-    given = {key: value for key, value in rules.items() if value is not None}
+    directions = {key: value for key, value in rules.items() if value is not None}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "podSelector": {"matchLabels": dict(selector)} if selector else {},
-            "policyTypes": list(types) or [key.capitalize() for key in given],
-            **given,
+            "policyTypes": list(types) or [key.capitalize() for key in directions],
+            **directions,
         },
     }
 

@@ -38,7 +38,7 @@ def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
 def checksum(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
     """A digest of settings for a pod annotation: changed settings replace the pods."""
     text = pulumi.Output.json_dumps(dict(values), sort_keys=True)
-    return text.apply(lambda found: hashlib.sha256(found.encode()).hexdigest())
+    return text.apply(lambda settings: hashlib.sha256(settings.encode()).hexdigest())
 
 
 def _snake(key: str) -> str:

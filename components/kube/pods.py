@@ -98,7 +98,7 @@ def placeholders(*, replicas: int, image: str, labels: Mapping[str, str]) -> Man
 
 def _pod_labels(service: Service) -> dict[str, str]:
     marks = {USES_DATABASE: service.uses_database, USES_AWS: service.uses_aws}
-    return {**service.labels, **{label: "true" for label, wanted in marks.items() if wanted}}
+    return {**service.labels, **{label: "true" for label, applies in marks.items() if applies}}
 
 
 def _pod_spec(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
@@ -145,7 +145,7 @@ def _spread(topology: str, when_unsatisfiable: str, selector: Mapping[str, str])
 
 def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
     return {
-        "name": service.component,
+        "name": service.short_name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": service.port, "protocol": "TCP"}],

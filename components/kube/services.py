@@ -12,12 +12,12 @@ APP = "mental-health-platform"
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One deployment of the platform, with the Service and the target group of the same component."""
+    """One deployment of the platform, with its Service and its target group."""
 
     name: str
     """The Deployment's name. The recovery plan's commands use it, so it never changes."""
-    component: str
-    """The label `component`, the image repository and the key of replicas, images and target groups."""
+    short_name: str
+    """The value of the label `component`, the image repository, and the key of replicas, images and target groups."""
     tier: Tier
     port: int
     health_path: str
@@ -30,7 +30,7 @@ class Service:
     startup_seconds: int
     cpu_target_percent: int
     reaches: tuple[str, ...] = ()
-    """The components that it calls inside the cluster."""
+    """The services that it calls inside the cluster, by short name."""
     uses_database: bool = False
     uses_aws: bool = True
     """Whether it calls AWS (the ledger) or the hotline's providers, over TLS."""
@@ -38,7 +38,7 @@ class Service:
     @property
     def labels(self) -> dict[str, str]:
         """The labels that select its pods. They are immutable in a Deployment."""
-        return {"app": APP, "component": self.component}
+        return {"app": APP, "component": self.short_name}
 
     @property
     def priority_class(self) -> str:
@@ -53,7 +53,7 @@ def priority_class(tier: Tier) -> str:
 
 BACKEND = Service(
     name="mental-health-backend",
-    component="backend",
+    short_name="backend",
     tier=objectives.CORE,
     port=3001,
     health_path="/health",
@@ -68,7 +68,7 @@ BACKEND = Service(
 
 FRONTEND = Service(
     name="mental-health-frontend",
-    component="frontend",
+    short_name="frontend",
     tier=objectives.CORE,
     port=8080,
     health_path="/health",
@@ -83,7 +83,7 @@ FRONTEND = Service(
 
 CRISIS_DETECTOR = Service(
     name="crisis-detector",
-    component="crisis-detector",
+    short_name="crisis-detector",
     tier=objectives.CRISIS,
     port=8080,
     health_path="/api/crisis/health",
@@ -97,7 +97,7 @@ CRISIS_DETECTOR = Service(
 
 HOTLINE_GATEWAY = Service(
     name="hotline-gateway",
-    component="hotline-gateway",
+    short_name="hotline-gateway",
     tier=objectives.HOTLINE,
     port=8080,
     health_path="/health",
@@ -112,7 +112,7 @@ SERVICES: tuple[Service, ...] = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRON
 """In the plan's order of importance. The crisis services read no setting that a flip changes, so a flip restarts
 neither."""
 
-COMPONENTS: frozenset[str] = frozenset(service.component for service in SERVICES)
+SHORT_NAMES: frozenset[str] = frozenset(service.short_name for service in SERVICES)
 
 
 def largest_pod() -> tuple[int, int]:

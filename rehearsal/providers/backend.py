@@ -1,6 +1,6 @@
-"""What a stand-in needs from the world, and what it offers to the provider protocol.
+"""The interface between a stand-in and the provider protocol, and between a stand-in and the offline world.
 
-A `Backend` is plain Python; `rehearsal.providers.server` puts it behind Pulumi's gRPC service.
+A `Backend` is plain Python. `rehearsal.providers.server` serves it over Pulumi's gRPC protocol.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import hashlib
 from typing import Any, Protocol
 
 Plain = dict[str, Any]
-"""Property values after unwrapping: what JSON can hold."""
+"""Plain property values, as JSON has them."""
 
 
-class Unsupported(Exception):  # noqa: N818 - reads as what is the case
-    """A change that the stand-in does not make, or that AWS refuses."""
+class UnsupportedError(Exception):
+    """A change that the stand-in does not implement, or that AWS refuses."""
 
 
 class Backend(Protocol):
-    """One provider, without the wire."""
+    """One provider, independent of the wire protocol."""
 
     def configure(self, settings: Plain) -> None:
-        """Take the provider's own settings, before any other call."""
+        """Set the provider's own settings, before any other call."""
         ...
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
@@ -32,24 +32,27 @@ class Backend(Protocol):
         ...
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
-        """Make the resource; its id and outputs."""
+        """Create the resource; its id and outputs."""
         ...
 
     def update(self, type_: str, urn: str, id_: str, old_inputs: Plain, inputs: Plain, outputs: Plain) -> Plain:
-        """Change the resource in place; its new outputs."""
+        """Update the resource in place; its new outputs."""
         ...
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
-        """Remove the resource; one that is gone already is no error."""
+        """Delete the resource. A missing resource is no error."""
         ...
 
     def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
-        """The resource as it is now, or None if it is gone."""
+        """The current resource, or None if it does not exist."""
         ...
 
 
 class Effects(Protocol):
-    """Told of each change after it succeeded: the world starts a server for a database, promotes it, and so on."""
+    """Called after each successful change.
+
+    The world reacts: it starts a server for a database, promotes it, and so on.
+    """
 
     def created(self, type_: str, region: str, id_: str, inputs: Plain, outputs: Plain) -> None: ...
 
@@ -59,7 +62,7 @@ class Effects(Protocol):
 
 
 class NoEffects:
-    """A world in which nothing follows."""
+    """A world that does not react."""
 
     def created(self, type_: str, region: str, id_: str, inputs: Plain, outputs: Plain) -> None: ...
 
@@ -68,24 +71,24 @@ class NoEffects:
     def deleted(self, type_: str, region: str, id_: str, outputs: Plain) -> None: ...
 
 
-class FaultSwitch(Protocol):
-    """Decides whether a call of a service in a region is answered; raises if it is not."""
+class Faults(Protocol):
+    """Decides whether a call of a service in a region is answered, and raises an error if it is not."""
 
     def check(self, service: str, region: str, operation: str = "") -> None: ...
 
 
 class NoFaults:
-    """A world in which everything answers."""
+    """A world without faults."""
 
     def check(self, service: str, region: str, operation: str = "") -> None: ...
 
 
 def digest(text: str, length: int) -> str:
-    """The first hexadecimal digits of a SHA-256: stable where AWS would draw at random."""
+    """The first hexadecimal digits of a SHA-256: deterministic where AWS generates random text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def auto_name(urn: str, prefix: str | None = None) -> str:
-    """The physical name of a resource that was given none: logical name (or prefix) and seven digits of its URN."""
+    """The physical name of an unnamed resource: its logical name (or prefix) and seven digits of its URN."""
     stem = f"{urn.rsplit('::', 1)[-1]}-" if prefix is None else prefix
     return stem + digest(urn, 7)

@@ -1,9 +1,10 @@
 """A stand-in for pulumi-eks' remote component `eks:index:Cluster`: `python -m rehearsal.providers.eks` prints its port.
 
-It registers the children that matter to a recovery (role, EKS cluster) by pulumi-eks' own names, with the AWS stand-in
-behind them. It runs in a process of its own because the SDK keeps its settings in one global bag.
+It registers the children that matter to a recovery (role, EKS cluster) under pulumi-eks' own names, with the AWS
+stand-in
+behind them. It runs in a process of its own because the SDK keeps its settings in global variables.
 
-What the component's children are called is read from pulumi-eks 4, `nodejs/eks/cluster/cluster.ts`.
+The names of the component's children are those of pulumi-eks 4, `nodejs/eks/cluster/cluster.ts`.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ _INPUTS = {
     "version",
     "vpcId",
 }
-"""The component's inputs that this stand-in understands; another one is an error, never ignored."""
+"""The component's inputs that this stand-in knows. Any other input is an error and never ignored."""
 
 
 class Cluster(pulumi.ComponentResource):
-    """The component, with the children that the program's other resources stand on."""
+    """The component, with the children that the program's other resources need."""
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
@@ -106,7 +107,7 @@ def _outputs(component: Cluster, inputs: dict[str, Any]) -> dict[str, Any]:
     kubeconfig = pulumi.Output.all(name, endpoint).apply(
         lambda known: {"clusters": [{"name": known[0], "cluster": {"server": known[1]}}]}
     )
-    group = component.cluster.vpc_config.apply(lambda found: found.cluster_security_group_id or "")
+    group = component.cluster.vpc_config.apply(lambda vpc_config: vpc_config.cluster_security_group_id or "")
     issuer = component.cluster.identities.apply(_issuer)
     return {
         "kubeconfig": kubeconfig,
@@ -120,7 +121,7 @@ def _outputs(component: Cluster, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 class EksProvider(Provider):
-    """Builds the one component."""
+    """Builds the component."""
 
     def __init__(self) -> None:
         super().__init__(VERSION, "{}")

@@ -1,4 +1,4 @@
-"""The random stand-in: values that depend on the URN and a seed alone, so that a rehearsal can be run again."""
+"""The random stand-in. Its values depend on the URN and a seed only, so a rehearsal is repeatable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORDS = (
 
 
 def _text(source: random.Random, inputs: Plain) -> str:
-    """A text of the length asked for, with at least as many of each kind of character as asked for."""
+    """Text of the requested length, with at least the requested number of each kind of character."""
     special = inputs.get("overrideSpecial") or _SPECIAL
     numeric = inputs.get("numeric", inputs.get("number", True))
     kinds = (
@@ -42,7 +42,7 @@ def _text(source: random.Random, inputs: Plain) -> str:
         (special, inputs.get("special", True), inputs.get("minSpecial", 0)),
     )
     chosen = [source.choice(letters) for letters, _, least in kinds for _ in range(int(least))]
-    everything = "".join(letters for letters, wanted, _ in kinds if wanted)
+    everything = "".join(letters for letters, allowed, _ in kinds if allowed)
     chosen += [source.choice(everything) for _ in range(int(inputs["length"]) - len(chosen))]
     source.shuffle(chosen)
     return "".join(chosen)
@@ -54,7 +54,7 @@ def _string(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
 
 
 def _password(source: random.Random, inputs: Plain) -> tuple[str, Plain]:
-    """The id of a password is `none`: ids are not secret."""
+    """A password. Its id is `none`, because ids are not secret."""
     text = _text(source, inputs)
     return "none", {"result": text, "bcryptHash": f"$2a$10$rehearsal{digest(text, 44)}"}
 
@@ -100,16 +100,16 @@ _MAKERS: dict[str, _Make] = {
 
 
 class RandomBackend:
-    """The random provider. Every input is part of the value, so any change replaces it, as its documentation says."""
+    """The random provider. Every input is part of the value, so any change replaces it (provider documentation)."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
 
     def configure(self, settings: Plain) -> None:
-        """The provider has no settings."""
+        """Ignore the settings: the provider has none."""
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
-        """Inputs that the type does not have, and a text too short for what it has to hold."""
+        """Inputs that the type does not have, and a length too short for the required characters."""
         known = self.replaces(type_)
         failures = [(key, f"{type_} has no such input") for key in inputs if key not in known]
         least = sum(int(value or 0) for key, value in inputs.items() if key.startswith("min") and key != "min")
@@ -122,14 +122,14 @@ class RandomBackend:
         return replacing_inputs(type_)
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
-        """A value that the URN and the seed decide."""
+        """A value that depends on the URN and the seed only."""
         make = _maker(type_)
         source = random.Random(f"{self._seed}/{urn}/{sorted((inputs.get('keepers') or {}).items())}")
         id_, computed = make(source, {key: value for key, value in inputs.items() if value is not None})
         return id_, {**inputs, **computed, "id": id_}
 
     def update(self, type_: str, urn: str, id_: str, old_inputs: Plain, inputs: Plain, outputs: Plain) -> Plain:
-        """Nothing can change in place.
+        """Refuse: a random value cannot change in place.
 
         Raises:
             ValueError: always; the engine asks for a replacement instead.
@@ -137,11 +137,11 @@ class RandomBackend:
         raise ValueError(f"{type_}: a random value is replaced, never changed")
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
-        """Nothing is left behind."""
+        """Do nothing: a random value exists in the state only."""
         _maker(type_)
 
     def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
-        """The state is all there is."""
+        """The value in the state."""
         _maker(type_)
         return outputs
 

@@ -1,6 +1,6 @@
-"""Serving a stand-in over Pulumi's provider protocol, so that either engine can attach to it.
+"""Serving a stand-in over Pulumi's provider protocol, for both engines.
 
-The real engine attaches by `PULUMI_DEBUG_PROVIDERS=name:port`; the in-process engine dials the same port.
+The real engine attaches by `PULUMI_DEBUG_PROVIDERS=name:port`; the in-process engine connects to the same port.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ WORKERS = 16
 
 
 class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """Pulumi's provider service before one backend. A backend's error is the engine's error, with the URN."""
+    """Pulumi's provider service for one backend.
+
+    A backend's error becomes the engine's error, with the resource's name.
+    """
 
     def __init__(self, backend: Backend, *, version: str) -> None:
         self._backend = backend
@@ -128,7 +131,7 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def refreshed(inputs: dict[str, Any], before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The inputs that would have made a resource as it was read, with what changed or vanished behind Pulumi's back."""
+    """The inputs that match a resource as it was read, including changes made outside Pulumi."""
     kept = {key: value for key, value in inputs.items() if key in now or key not in before}
     return {key: now[key] if key in now and now[key] != before.get(key) else value for key, value in kept.items()}
 
@@ -148,5 +151,5 @@ class ProviderServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Stop at once."""
+        """Stop immediately."""
         self._server.stop(grace=None).wait()

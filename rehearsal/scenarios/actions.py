@@ -1,4 +1,4 @@
-"""What the scenarios are made of: provisioning, recovering, waiting and counting."""
+"""The actions that scenarios share: provisioning, recovering, waiting, and counting losses."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome
 from rehearsal.world.client import BlackBoxClient
 
 WARM_UP_SECONDS = 45
-"""Simulated. A new check counts only after its first results: threshold times interval, and some."""
+"""Simulated. A new health check counts after its first results: threshold times interval, and a margin."""
 LOAD_SECONDS = 30
-"""Simulated seconds of ordinary days before the disaster."""
+"""Simulated seconds of normal use before the disaster."""
 SETTLE_SECONDS = 30
-"""Simulated seconds for which nothing may fail before a tier counts as back."""
+"""Simulated seconds without a failure after which a tier counts as recovered."""
 PATIENCE_SECONDS = 600.0
-"""Simulated seconds after which what has not come is reported as missing."""
+"""Simulated seconds to wait for an event before it is reported as missing."""
 
 
 class Reporter(Protocol):
-    """Who shows what is going on."""
+    """Shows the progress of a scenario."""
 
     def phase(self, text: str) -> None:
-        """A new phase begins."""
+        """Show that a phase begins."""
         ...
 
     def step(self, step: Step) -> None:
-        """An engine took a step."""
+        """Show a step of an engine."""
         ...
 
     def say(self, text: str) -> None:
-        """Something worth a line happened."""
+        """Print one line about an event."""
         ...
 
 
@@ -49,7 +49,7 @@ Scenario = Callable[[Environment, Reporter], Outcome]
 
 
 class Phases:
-    """Wall-clock seconds by phase."""
+    """The wall-clock seconds of each phase."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -57,7 +57,7 @@ class Phases:
 
     @contextmanager
     def __call__(self, name: str) -> Generator[None]:
-        """Time a phase and announce it."""
+        """Announce a phase and measure it."""
         self._reporter.phase(name)
         began = time.perf_counter()
         yield
@@ -65,7 +65,7 @@ class Phases:
 
 
 def build_both(environment: Environment, reporter: Reporter) -> tuple[SiteWorld, SiteWorld]:
-    """Provision both sites from their committed stack files; the second needs the first one's zone."""
+    """Provision both sites from their committed stack files. The second site needs the first site's zone."""
     first = environment.account.add_site(PROGRAM_ROOT / "Pulumi.primary.yaml")
     made = environment.account.up(first, on_step=reporter.step)
     reporter.say(f"primary in {first.region}: {len(made.steps)} steps")
@@ -80,7 +80,7 @@ def build_both(environment: Environment, reporter: Reporter) -> tuple[SiteWorld,
 
 
 def people_near(environment: Environment, site: SiteWorld) -> BlackBoxClient:
-    """People who begin to use the platform, once the health checks have made up their minds."""
+    """Start clients near one site, after the first results of the health checks."""
     environment.clock.sleep(WARM_UP_SECONDS)
     client = environment.client(site)
     environment.clock.sleep(LOAD_SECONDS)
@@ -88,7 +88,7 @@ def people_near(environment: Environment, site: SiteWorld) -> BlackBoxClient:
 
 
 def apply(environment: Environment, reporter: Reporter, site: SiteWorld, **changes: Any) -> tuple[StackStep, ...]:
-    """Edit a site's stack file and run `up`: what an engineer does, and all that one does."""
+    """Edit a site's stack file and run `up`, which is all that an engineer does."""
     for key, value in changes.items():
         site.file.set(f"lifeline:{key}", value)
     site.file.save()
@@ -101,7 +101,7 @@ def apply(environment: Environment, reporter: Reporter, site: SiteWorld, **chang
 def flip(
     environment: Environment, reporter: Reporter, survivor: SiteWorld
 ) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
-    """The recovery itself: one appended line and `up`, then `up` again, which must find nothing to do."""
+    """Perform the flip: append one entry and run `up`. Then run `up` again, which must change nothing."""
     reporter.say(f"Pulumi.{survivor.name}.yaml: lifeline:timeline gets one more entry, {survivor.config.own_database}")
     survivor.file.append_to_timeline(str(survivor.config.own_database))
     survivor.file.save()
@@ -123,7 +123,7 @@ def flip(
 
 
 def handover_record(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
-    """Wait for the token that a draining site leaves in the ledger; None if it does not come."""
+    """Wait for the handover record of a draining site. Returns None if it is not written in time."""
     ledger = environment.account.ledger
     assert ledger is not None, "a site was added, and the ledger with it"
     until(environment, lambda: ledger.get(region, handover_key(epoch)) is not None)
@@ -133,7 +133,7 @@ def handover_record(environment: Environment, epoch: int, region: str) -> Mappin
 def switchover(
     environment: Environment, reporter: Reporter, leader: SiteWorld, taker: SiteWorld
 ) -> tuple[StackStep, ...]:
-    """A planned change of leader: drain the one, let the other take over, tell the first one.
+    """Perform a planned switchover: drain the leader, let the other site take over, and update the leader's timeline.
 
     Raises:
         DeploymentError: if the gate refuses.
@@ -141,19 +141,19 @@ def switchover(
     timeline = [str(entry) for entry in leader.config.history]
     ending, beginning = len(timeline), [*timeline, str(taker.config.own_database)]
     steps = apply(environment, reporter, leader, switchover={"drain": ending})
-    token = handover_record(environment, ending, taker.region)
-    reporter.say(f"drained: {token['position'] if token else 'no position was recorded'}")
+    record = handover_record(environment, ending, taker.region)
+    reporter.say(f"drained: {record['position'] if record else 'no handover record was written'}")
     steps += apply(environment, reporter, taker, timeline=beginning, switchover={"take": ending + 1})
     return steps + apply(environment, reporter, leader, timeline=beginning)
 
 
 def seeded_at(site: SiteWorld, epoch: int) -> dict[str, Any]:
-    """The database section of a site's stack file, with another epoch to be seeded at."""
+    """The database section of a site's stack file, with another epoch in `seeded`."""
     return {**site.file.config["lifeline:database"], "seeded": epoch}
 
 
 def until(environment: Environment, holds: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> float:
-    """Wait until something holds; the simulated seconds that it took, infinite if it did not come to hold."""
+    """Wait until a condition holds. Returns the simulated seconds that it took, infinite if it did not hold in time."""
     began = environment.clock.now()
     while not holds():
         if environment.clock.now() - began > patience:
@@ -165,7 +165,7 @@ def until(environment: Environment, holds: Callable[[], bool], patience: float =
 def wait_until_back(
     environment: Environment, client: BlackBoxClient, disaster: float, patience: float = PATIENCE_SECONDS
 ) -> None:
-    """Wait until every tier answered for a while without a failure, or until patience (simulated seconds) is over."""
+    """Wait until every tier answers without failures for a while, or for at most `patience` simulated seconds."""
 
     def back(tier: str) -> bool:
         outage = client.outage(tier, disaster)
@@ -232,9 +232,9 @@ def outcome(
 
     Args:
         scenario: its name.
-        environment: where it was played.
+        environment: the environment in which it was played.
         tiers: the outage of each tier.
-        losses: what was lost of the acknowledged data.
+        losses: the acknowledged data that was lost.
         writes_ended: the moment from which the age of lost user rows is counted. Simulated seconds.
         steps: every step of every stack.
         checks: the scenario's own checks and the plan's.

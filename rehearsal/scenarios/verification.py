@@ -1,4 +1,4 @@
-"""The plan's own calls, made after a recovery as its "System Health Validation" says."""
+"""The plan's own verification calls, made after a recovery ("System Health Validation")."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from recovery.objectives import CRISIS_RESPONSE_SECONDS
 from rehearsal.report import Check
-from rehearsal.world.client import BlackBoxClient, Refused
-from rehearsal.world.dns import NoAnswer
+from rehearsal.world.client import BlackBoxClient, RefusedError
+from rehearsal.world.dns import NoAnswerError
 
 Answer = Mapping[str, Any]
 
 
 def verify(client: BlackBoxClient, domain: str) -> tuple[Check, ...]:
-    """Every call that the plan lists, with the answer that it expects."""
+    """Every call that the plan lists, compared with the expected answer."""
     api = f"api.{domain}"
     hurting = {"message": "I am thinking about hurting myself", "test": True}
     self_harm = {"message": "I am having thoughts of self-harm", "test": True}
@@ -62,13 +62,13 @@ def _check(
     name = f"{method} {host}{path}"
     try:
         answer = client.send(host, method, path, body)
-    except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswer, Refused) as error:
+    except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
         return Check(name, passed=False, detail=str(error) or type(error).__name__)
     return Check(name, passed=expected(answer), detail=json.dumps(answer))
 
 
 def _responds_in_time(client: BlackBoxClient) -> Check:
-    """The checklist's "responding < 2 s", over every answered request of the run."""
+    """The checklist's "responding < 2 s", over every answered request of the rehearsal."""
     slowest = max((sample.latency for sample in client.samples("crisis") if sample.ok), default=float("inf"))
     return Check(
         "crisis detection responds in time",

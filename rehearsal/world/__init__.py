@@ -1,1 +1,1 @@
-"""What the platform's users and health checkers meet: sites, databases, the ledger, DNS, faults and time."""
+"""The world around the program: sites, databases, the ledger, DNS, health checks, clients, faults and time."""

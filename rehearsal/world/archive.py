@@ -1,4 +1,4 @@
-"""What a server can be restored from: a whole copy, and the log of everything since, both kept beside it."""
+"""Backups of servers: a base backup, and the archived log since then."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PATIENCE_SECONDS = 20.0
 
 
 class Archive:
-    """Copies and logs of a rehearsal's servers, by the server's name.
+    """Base backups and logs of a rehearsal's servers, by the server's name.
 
     Args:
-        home: where they are kept.
-        programs: PostgreSQL's own.
-        account: whom they belong to.
+        home: the folder for them.
+        programs: the folder of PostgreSQL's programs.
+        account: the user that owns the files.
     """
 
     def __init__(self, home: Path, programs: Path, account: Account) -> None:
@@ -31,7 +31,7 @@ class Archive:
         self._recoveries: dict[str, dict[str, str]] = {}
 
     def settings(self, name: str) -> dict[str, str]:
-        """What a server is started with: to archive its log, and to begin from another one's, if it was restored."""
+        """Settings that make a server archive its log and, if it was restored, recover from its source's log."""
         log = self._log(name)
         if not log.exists():
             log.mkdir()
@@ -39,7 +39,7 @@ class Archive:
         return {"archive_mode": "on", "archive_command": f"cp %p {log}/%f", **self._recoveries.get(name, {})}
 
     def back_up(self, server: Server) -> None:
-        """Keep a whole copy of a running server.
+        """Take a base backup of a running server.
 
         Raises:
             PostgresError: if it does not run.
@@ -52,16 +52,16 @@ class Archive:
         binaries.run(command, self._account, {"PGPASSWORD": server.password})
 
     def unpack(self, name: str, data: Path, source: str, moment: str) -> None:
-        """Lay out a server's data so that it starts as another one was at a moment, in UTC, or at the latest one.
+        """Prepare a data folder so that its server starts as another server was at a time in UTC, or at the latest.
 
         Raises:
-            PostgresError: if there is no copy.
+            PostgresError: if there is no base backup.
         """
         if not self._copy(source).exists():
             raise PostgresError(f"{source} has no backup to restore")
         binaries.run(["cp", "-a", self._copy(source), data], self._account)
         binaries.run(["touch", data / "recovery.signal"], self._account)
-        # PostgreSQL knows no names of time zones yet when it reads this setting.
+        # PostgreSQL does not know names of time zones when it reads this setting.
         target = {} if moment == LATEST else {"recovery_target_time": moment.replace("Z", "+00")}
         self._recoveries[name] = {
             "restore_command": f"cp {self._log(source)}/%f %p",
@@ -70,12 +70,12 @@ class Archive:
         }
 
     def complete(self, server: Server) -> None:
-        """Have everything that a running server has written archived, as RDS does every five minutes.
+        """Wait until a running server has archived its whole log, which RDS does every five minutes.
 
         Raises:
-            PostgresError: if it is not.
+            PostgresError: if it does not in time.
         """
-        server.text("SELECT pg_create_restore_point('complete')")  # an empty segment would not be switched
+        server.text("SELECT pg_create_restore_point('complete')")  # PostgreSQL does not switch an empty segment
         segment = server.text("SELECT pg_walfile_name(pg_switch_wal())")
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not (self._log(server.name) / segment).exists():

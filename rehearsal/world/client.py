@@ -1,4 +1,4 @@
-"""People who use the platform, as a black box: each tier is asked at an interval, and every answer is kept."""
+"""Black-box clients: they ask each tier at an interval and keep every answer."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from typing import Any, Protocol, Self, cast
 
 from recovery import objectives
 from rehearsal.world.clock import Clock
-from rehearsal.world.dns import ClientResolver, NoAnswer
+from rehearsal.world.dns import ClientResolver, NoAnswerError
 
 SHORTEST_TIMEOUT_SECONDS = 1.0
-"""The least real time that a request gets, however fast the clock: the machine does not run faster with it."""
+"""The minimum real time that a request gets, whatever the speed of the clock: a fast clock makes no machine faster."""
 
 
 class Network(Protocol):
-    """The way from a name that DNS answered to a socket."""
+    """The network between a DNS answer and a socket."""
 
     def dial(self, target: str) -> tuple[str, int]:
-        """Where a load balancer's name is reached on this machine.
+        """The address of a load balancer on this machine.
 
         Raises:
-            TimeoutError: if nothing would answer there; the client lets its own time limit pass.
+            TimeoutError: if nothing answers there.
             ConnectionError: if the connection is refused at once.
         """
         ...
@@ -37,38 +37,38 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """One request. `at` is the simulated second when it was over; `latency` is real seconds."""
+    """One request. `at` is the simulated second of its end; `latency` is in real seconds."""
 
     tier: str
     at: float
     ok: bool
     latency: float
     reason: str = ""
-    """Why it failed."""
+    """The reason of its failure."""
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """Something that the platform said it keeps, at a simulated second."""
+    """An item that the platform acknowledged as saved, at a simulated second."""
 
     id: str
     at: float
 
 
-class Refused(Exception):  # noqa: N818 - an answer rather than a mistake
-    """An answer that is not what was asked for."""
+class RefusedError(Exception):
+    """An answer other than the expected one."""
 
 
 class BlackBoxClient:
-    """Asks each tier from a thread of its own between `start` and `stop`, knowing nothing but the domain.
+    """Asks each tier in a thread of its own between `start` and `stop`. It knows only the domain.
 
     Args:
-        domain: the platform's.
-        network: the way to a load balancer.
-        resolver: the client's own, with its cache.
+        domain: the platform's domain.
+        network: the network to the load balancers.
+        resolver: the client's own resolver, with its cache.
         clock: simulated time.
         interval: simulated seconds between two requests of a tier.
-        timeout: simulated seconds that a request may take, but see SHORTEST_TIMEOUT_SECONDS.
+        timeout: simulated seconds for a request, but at least SHORTEST_TIMEOUT_SECONDS.
     """
 
     def __init__(
@@ -106,18 +106,18 @@ class BlackBoxClient:
 
     @property
     def events(self) -> tuple[Acknowledged, ...]:
-        """Crisis events that were acknowledged; the ledger keeps each under `event#<id>`."""
+        """Acknowledged crisis events. The ledger has each under `event#<id>`."""
         with self._lock:
             return tuple(self._events)
 
     @property
     def users(self) -> tuple[Acknowledged, ...]:
-        """User rows that were acknowledged."""
+        """Acknowledged user rows."""
         with self._lock:
             return tuple(self._users)
 
     def samples(self, tier: str) -> tuple[Sample, ...]:
-        """All requests of a tier so far, in order."""
+        """All requests of a tier until now, in order."""
         with self._lock:
             return tuple(self._samples[tier])
 
@@ -129,11 +129,11 @@ class BlackBoxClient:
         return outage([sample for sample in self.samples(tier) if since <= sample.at < until], since)
 
     def ask(self, tier: str) -> Sample:
-        """Send one request now and keep its sample."""
+        """Send one request now and store its sample."""
         began, reason = time.perf_counter(), ""
         try:
             self._probes[tier]()
-        except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswer, Refused) as error:
+        except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
             reason = str(error) or type(error).__name__
         sample = Sample(tier, self._clock.now(), not reason, time.perf_counter() - began, reason)
         with self._lock:
@@ -141,17 +141,17 @@ class BlackBoxClient:
         return sample
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start asking."""
         for tier in self._probes:
             thread = threading.Thread(target=self._run, args=(tier,), name=f"client-{tier}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def stop(self) -> None:
-        """Ask no more; every thread has ended when this returns.
+        """Stop asking. When this returns, every thread has ended.
 
         Raises:
-            RuntimeError: if one ended before, of a fault of the rehearsal's own.
+            RuntimeError: if a thread failed because of an error in the rehearsal itself.
         """
         self._stopping.set()
         while self._threads:
@@ -181,23 +181,23 @@ class BlackBoxClient:
         body = {"id": self._new_id("event"), "message": "I am having thoughts of self-harm", "test": False}
         answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
         if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
-            raise Refused(f"the crisis was not noted: {answer}")
+            raise RefusedError(f"the crisis was not noted: {answer}")
         self._keep(self._events, str(body["id"]))
 
     def _ask_for_hotline(self) -> None:
         body = {"emergency": True, "test": True}
         answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
         if answer.get("connection_status") != "connected":
-            raise Refused(f"the hotline is not connected: {answer}")
+            raise RefusedError(f"the hotline is not connected: {answer}")
 
     def _write_user(self) -> None:
         self._new_user()
 
     def _look_at_everything(self) -> None:
         answer = self.send(self._domain, "GET", "/health/complete")
-        # A standby is whole for what it is; people are served in full only by a site that takes their writes.
+        # A standby is healthy, but only a site that takes writes serves people in full.
         if answer.get("role") != "active":
-            raise Refused(f"the site that answers is not active: {answer}")
+            raise RefusedError(f"the site that answers is not active: {answer}")
 
     def _write_and_read_back(self) -> None:
         self.send(self._domain, "GET", f"/api/users?id={self._new_user()}")
@@ -216,7 +216,7 @@ class BlackBoxClient:
             kept.append(Acknowledged(id_, self._clock.now()))
 
     def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """Send a request as a browser does: resolve, connect, ask. Anything but a 2xx answer is refused."""
+        """Send a request as a browser does: resolve, connect, ask. Any answer other than 2xx is an error."""
         connection = http.client.HTTPConnection(*self._dial(host), timeout=self._real_timeout())
         try:
             payload = None if body is None else json.dumps(body)
@@ -226,7 +226,7 @@ class BlackBoxClient:
         finally:
             connection.close()
         if not 200 <= response.status < 300:
-            raise Refused(f"{response.status}: {text.decode(errors='replace')[:200]}")
+            raise RefusedError(f"{response.status}: {text.decode(errors='replace')[:200]}")
         return cast("dict[str, Any]", json.loads(text))
 
     def _dial(self, host: str) -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """Time in the rehearsal: simulated seconds, which pass faster than real ones.
 
-Everything that waits as AWS waits (health checks, times to live, intervals between requests) reads a `Clock`. What the
-machine itself does (a commit, an HTTP request, a promotion) takes as long as it takes.
+Everything that waits as AWS waits (health checks, TTLs, intervals between requests) reads a `Clock`. Work of this
+machine
+(a commit, an HTTP request, a promotion) takes its real time.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait for simulated seconds; none for zero or less."""
+        """Sleep for simulated seconds; not at all for zero or less."""
         ...
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set or the simulated seconds are over; whether it was set."""
+        """Wait until the event is set or the simulated seconds are over. Returns whether it was set."""
         ...
 
     def real(self, seconds: float) -> float:
-        """How many real seconds the simulated seconds last, for time limits of real calls."""
+        """The real seconds for a number of simulated seconds, for time limits of real calls."""
         ...
 
 
@@ -41,46 +42,46 @@ class ScaledClock:
         self._start = time.monotonic()
 
     def now(self) -> float:
-        """Simulated seconds since the clock was made."""
+        """Simulated seconds since the clock was created."""
         return (time.monotonic() - self._start) * self.speed
 
     def sleep(self, seconds: float) -> None:
-        """Wait for simulated seconds."""
+        """Sleep for simulated seconds."""
         time.sleep(max(0.0, self.real(seconds)))
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set or the simulated seconds are over; whether it was set."""
+        """Wait until the event is set or the simulated seconds are over. Returns whether it was set."""
         return event.wait(max(0.0, self.real(seconds)))
 
     def real(self, seconds: float) -> float:
-        """How many real seconds the simulated seconds last."""
+        """The real seconds for a number of simulated seconds."""
         return seconds / self.speed
 
 
 class ManualClock:
-    """A clock that only moves when it is told to or slept on: the same run gives the same times, however slow it is."""
+    """A clock that moves only when it is told to or slept on, so a slow run has the same times as a fast one."""
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def now(self) -> float:
-        """The simulated seconds it was moved by so far."""
+        """The simulated seconds that it has moved."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move on."""
+        """Advance the time."""
         self._now += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Move on at once."""
+        """Advance the time at once."""
         self.advance(max(0.0, seconds))
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Move on at once, unless the event is set already; whether it was."""
+        """Advance the time at once, unless the event is already set. Returns whether it was set."""
         if not event.is_set():
             self.sleep(seconds)
         return event.is_set()
 
     def real(self, seconds: float) -> float:
-        """One real second a simulated one."""
+        """One real second per simulated second."""
         return seconds

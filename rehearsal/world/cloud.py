@@ -1,4 +1,4 @@
-"""The stand-in for AWS itself: a moto server on loopback that begins empty."""
+"""The stand-in for AWS: an empty moto server on loopback."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _MODELS = moto.core.loaders.create_loader()
 
 @contextmanager
 def empty_account() -> Generator[str]:
-    """The endpoint of an account with nothing in it.
+    """The endpoint of an empty account.
 
-    moto keeps one account for the whole process: what an earlier one left is taken away first, and two at a time would
-    be the same one.
+    moto keeps one account per process: what an earlier test left is deleted first, and two accounts at a time would be
+    the
+    same one.
     """
     _spare_repeated_work()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every call otherwise
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""A stand-in for the platform's own crisis detection. It exists to be reached or not; nobody's life hangs on it."""
+"""A stand-in for the platform's crisis detection. A rehearsal only needs something that can be reached or not."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _THRESHOLD = 0.6
 
 
 def detect(message: str, mode: str) -> bool:
-    """Whether a message speaks of a crisis.
+    """Whether a message is about a crisis.
 
     Args:
-        message: what somebody wrote.
-        mode: the ConfigMap's CRISIS_FALLBACK_MODE; `hybrid` adds a score of single words to the keywords, in place of
-            the platform's models. Every other mode is the keywords alone, which need no model.
+        message: the message of a person.
+        mode: the ConfigMap's CRISIS_FALLBACK_MODE. `hybrid` adds a score of single words to the keywords, instead of
+            the platform's models. Every other mode uses only the keywords, which need no model.
     """
     if _KEYWORDS.search(message):
         return True

@@ -15,37 +15,37 @@ from rehearsal.world.clock import Clock
 from rehearsal.world.zone import Record, Zone, canonical
 
 LOAD_BALANCER_TTL = 60
-"""Seconds that Route 53 answers for an alias to a load balancer; it cannot be set."""
+"""The TTL in seconds of an alias record to a load balancer, which Route 53 sets itself."""
 
 _LONGEST_CHAIN = 8
 
 
-class NoAnswer(LookupError):  # noqa: N818 - reads as what is the case
-    """A name that the zone does not know, or a chain of names that never ends."""
+class NoAnswerError(LookupError):
+    """The zone does not have the name, or a chain of names does not end."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Where a name leads: an address, or a name outside of the zone such as a load balancer's. `ttl` in seconds."""
+    """The target of a name: an address, or a name outside the zone such as a load balancer's. `ttl` is in seconds."""
 
     target: str
     ttl: int
 
 
 def same_region_first(client: str, region: str) -> float:
-    """The latency between two regions as far as two sites need it: none within one, one unit otherwise."""
+    """The latency between two regions in a simple model for two sites: 0 within a region, otherwise 1."""
     return 0.0 if client == region else 1.0
 
 
 class Resolver:
-    """The authoritative answers, by the last published copy of the zone.
+    """Authoritative answers from the last published copy of the zone.
 
     Args:
         zone: the records.
         healthy: the status of a health check by id.
-        target_healthy: whether a load balancer, by name, has healthy targets; asked only where an alias record says
+        target_healthy: whether a load balancer, by name, has healthy targets. Called only for alias records with
             EvaluateTargetHealth.
-        latency: between a client's region and a record's; the smaller wins, then the region's name.
+        latency: between a client's region and a record's region. The smallest wins, then the region's name.
         chance: draws among weighted records.
     """
 
@@ -65,16 +65,16 @@ class Resolver:
         self._chance = chance or random.Random(0)
 
     def replace(self, zone: Zone) -> None:
-        """Publish a newly loaded copy."""
+        """Publish a newly loaded copy of the zone."""
         self._zone = zone
 
     def answer(self, name: str, region: str = "") -> Answer:
-        """Where a name leads for a client in a region.
+        """The target of a name for a client in a region.
 
-        Names of the zone are followed to their end; the time to live is the shortest on the way.
+        Names inside the zone are followed to their end. The answer's TTL is the shortest on the way.
 
         Raises:
-            NoAnswer: if the zone does not know the name.
+            NoAnswerError: if the zone does not have the name.
         """
         name, ttls = canonical(name), list[int]()
         for _ in range(_LONGEST_CHAIN):
@@ -89,11 +89,11 @@ class Resolver:
             elif not self._records(record.alias.target):
                 ttls.append(LOAD_BALANCER_TTL)
             name = canonical(record.alias.target if record.alias else record.values[0])
-        raise NoAnswer(f"{name} leads back to itself")
+        raise NoAnswerError(f"{name} leads back to itself")
 
     def _outside(self, name: str, ttls: Sequence[int]) -> Answer:
         if not ttls:
-            raise NoAnswer(f"the zone has no record {name}")
+            raise NoAnswerError(f"the zone has no record {name}")
         return Answer(name, min(ttls))
 
     def _records(self, name: str) -> tuple[Record, ...]:
@@ -102,7 +102,7 @@ class Resolver:
     def _choose(self, records: Sequence[Record], region: str) -> Record:
         if records[0].failover:
             return self._failover(records)
-        # Where none is healthy, Route 53 answers as if all were.
+        # If no record is healthy, Route 53 answers as if all were.
         candidates = [record for record in records if self._is_healthy(record)] or list(records)
         if records[0].region:
             return min(candidates, key=lambda record: (self._latency(region, record.region), record.region))
@@ -133,7 +133,7 @@ class Resolver:
 
 
 class ClientResolver:
-    """A client's resolver: asks again only when the time to live is over. Safe to share between threads."""
+    """A client's resolver, which caches each answer for its TTL. Safe to share between threads."""
 
     def __init__(self, resolver: Resolver, clock: Clock, region: str = "") -> None:
         self._resolver = resolver
@@ -143,10 +143,10 @@ class ClientResolver:
         self._cache: dict[str, tuple[str, float]] = {}
 
     def resolve(self, name: str) -> str:
-        """Where a name leads, as far as this client knows.
+        """The target of a name, as this client knows it.
 
         Raises:
-            NoAnswer: if the zone does not know the name; that is not cached.
+            NoAnswerError: if the zone does not have the name. This is not cached.
         """
         with self._lock:
             now = self._clock.now()

@@ -1,4 +1,4 @@
-"""What can be lost, and what goes with it: AWS's own isolation boundaries as data."""
+"""Lost regions and control planes, with AWS's fault isolation boundaries as data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ US_EAST_1 = "us-east-1"
 
 @dataclass(frozen=True)
 class Boundary:
-    """A service whose control plane lives in one region, whatever region its resources serve."""
+    """A service whose control plane is in one region, whatever region its resources serve."""
 
     service: str
     home: str
     operations: tuple[str, ...]
-    """Prefixes of the API operations meant, as botocore spells them; empty: every one of them."""
+    """The API operations that need the control plane, as prefixes in botocore's spelling. Empty means all
+    operations."""
     source: str
 
     def covers(self, service: str, operation: str) -> bool:
@@ -39,12 +40,12 @@ BOUNDARIES: tuple[Boundary, ...] = (
     Boundary("s3", US_EAST_1, ("CreateBucket", "DeleteBucket", "PutBucket", "PutPublicAccessBlock"), _S3),
 )
 """Services whose changes need one region. Their data planes (DNS answers, health checks, sign-in, cached pages, objects
-in buckets) go on without it. ACM and WAF for CloudFront live in us-east-1 too and are called there as any regional
-service is. The S3 operations are the family of the list in the source: creating, deleting and configuring buckets."""
+in buckets) work without it. ACM and WAF for CloudFront are in us-east-1 too, and are called there like regional
+services. The S3 operations are those of the list in the source: creating, deleting and configuring buckets."""
 
 
-class RegionUnavailable(ConnectionError):  # noqa: N818 - reads as what is the case, as ConnectionError does
-    """A call that never got an answer."""
+class RegionUnavailableError(ConnectionError):
+    """A call that got no answer."""
 
     def __init__(self, service: str, region: str, reason: str) -> None:
         super().__init__(f"{service} in {region} does not answer: {reason}")
@@ -52,8 +53,8 @@ class RegionUnavailable(ConnectionError):  # noqa: N818 - reads as what is the c
         self.region = region
 
 
-class FaultSwitch:
-    """Which regions and control planes are lost now. Safe to share between threads."""
+class Faults:
+    """The regions and control planes that are lost now. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,17 +62,17 @@ class FaultSwitch:
         self._control_planes: set[str] = set()
 
     def lose(self, region: str) -> None:
-        """Lose a whole region, the control planes of global services that live there included."""
+        """Lose a whole region, including the control planes of global services in it."""
         with self._lock:
             self._regions.add(region)
 
     def lose_control_planes(self, region: str = US_EAST_1) -> None:
-        """Lose only the control planes of global services that live in a region; the region's own services go on."""
+        """Lose only the control planes of global services in a region. The region's own services keep working."""
         with self._lock:
             self._control_planes.add(region)
 
     def restore(self, region: str) -> None:
-        """Bring back everything that was lost in a region."""
+        """Restore everything that was lost in a region."""
         with self._lock:
             self._regions.discard(region)
             self._control_planes.discard(region)
@@ -87,22 +88,22 @@ class FaultSwitch:
         return region not in self.lost
 
     def check(self, service: str, region: str, operation: str = "") -> None:
-        """Let an AWS call pass or refuse it.
+        """Permit or refuse an AWS call.
 
         Args:
             service: botocore's service name, such as `route53`.
-            region: where the call goes; of no importance to global services.
-            operation: botocore's operation name, such as `PutBucketPolicy`. A service of which only some operations
-                depend on another region (S3) is let pass without one.
+            region: the region of the call; ignored for global services.
+            operation: botocore's operation name, such as `PutBucketPolicy`. Without it, a call of a service that
+                depends on another region only for some operations (S3) is permitted.
 
         Raises:
-            RegionUnavailable: if the region, or the control plane that the call depends on, is lost.
+            RegionUnavailableError: if the region, or the control plane that the call needs, is lost.
         """
         homes = [boundary.home for boundary in BOUNDARIES if boundary.covers(service, operation)]
         wholly_global = any(b.service == service and not b.operations for b in BOUNDARIES)
         with self._lock:
             if region in self._regions and not wholly_global:
-                raise RegionUnavailable(service, region, "the region is lost")
+                raise RegionUnavailableError(service, region, "the region is lost")
             for home in homes:
                 if home in self._regions | self._control_planes:
-                    raise RegionUnavailable(service, region, f"its control plane in {home} is lost")
+                    raise RegionUnavailableError(service, region, f"its control plane in {home} is lost")

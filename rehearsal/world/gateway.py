@@ -1,4 +1,4 @@
-"""AWS as a pod finds it: the stand-in's answers, none from what is lost, and one ledger in all regions."""
+"""AWS as a pod sees it: moto's answers, no answer from lost regions, and one ledger in all regions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from recovery.naming import LEDGER_KEY
-from rehearsal.world.faults import FaultSwitch, RegionUnavailable
+from rehearsal.world.faults import Faults, RegionUnavailableError
 from rehearsal.world.ledger import GlobalTable
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
@@ -20,15 +20,15 @@ _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "ser
 
 
 class AwsGateway:
-    """An endpoint for AWS clients, from `start` to `close`. A call is told by its signature's scope.
+    """An endpoint for AWS clients, from `start` to `close`. A call's signature names its service and region.
 
     Args:
-        upstream: the stand-in's address.
-        faults: which regions and control planes are lost: what they would answer is a broken connection.
-        ledger: the global table; what a call writes to one region's table is carried over before it is acknowledged.
+        upstream: moto's address.
+        faults: the lost regions and control planes. Calls to them end in a broken connection.
+        ledger: the global table. A write to one region's table is replicated before it is acknowledged.
     """
 
-    def __init__(self, upstream: str, *, faults: FaultSwitch, ledger: GlobalTable) -> None:
+    def __init__(self, upstream: str, *, faults: Faults, ledger: GlobalTable) -> None:
         self._server = _Server(upstream, faults, ledger)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="aws-gateway", daemon=True
@@ -36,7 +36,7 @@ class AwsGateway:
 
     @property
     def url(self) -> str:
-        """What clients take as their endpoint."""
+        """The address of the endpoint."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -55,7 +55,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, upstream: str, faults: FaultSwitch, ledger: GlobalTable) -> None:
+    def __init__(self, upstream: str, faults: Faults, ledger: GlobalTable) -> None:
         self.upstream = urlsplit(upstream)
         self.faults = faults
         self.ledger = ledger
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
-        """Say nothing: the callers' own logs tell."""
+        """Log nothing: the callers have logs of their own."""
 
     def _pass_on(self) -> None:
         server = cast("_Server", self.server)
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, answer = self._ask(server, body)
             if operation == "PutItem" and status == http.HTTPStatus.OK:
                 server.ledger.mirror(region, json.loads(body)["Item"][LEDGER_KEY]["S"])
-        except RegionUnavailable:
+        except RegionUnavailableError:
             self.close_connection = True
             return  # nothing answers, not even with a refusal
         self._answer(status, headers, answer)

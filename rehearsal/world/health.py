@@ -19,24 +19,24 @@ from rehearsal.world.clock import Clock
 from rehearsal.world.zone import CALCULATED, HealthCheck
 
 Probe = Callable[[str, int, str, str], bool]
-"""One check of an endpoint: name, port, path and type (HTTP, HTTPS, TCP); whether it passed. It does not raise."""
+"""One check of an endpoint: name, port, path and type (HTTP, HTTPS, TCP). Returns whether it passed; never raises."""
 
 CHECKERS = 8
-"""Locations that check each endpoint. Route 53 uses a dozen or so; eight spread evenly give the same times."""
+"""The number of locations that check each endpoint. Route 53 uses about a dozen; eight give the same times."""
 HEALTHY_SHARE = 0.18
-"""An endpoint is healthy while more than this share of its checkers say so."""
+"""The share of checkers above which an endpoint is healthy."""
 
 
 @dataclass
 class Checker:
-    """One location's opinion of one endpoint."""
+    """One location's status of one endpoint."""
 
     healthy: bool = True
     against: int = 0
-    """Consecutive results that contradict the opinion."""
+    """The number of consecutive results that contradict the status."""
 
     def hear(self, *, passed: bool, threshold: int) -> None:
-        """Take a result in; `threshold` contradictions in a row change the opinion."""
+        """Add a result. `threshold` contradicting results in a row change the status."""
         self.against = 0 if passed == self.healthy else self.against + 1
         if self.against >= threshold:
             self.healthy, self.against = passed, 0
@@ -52,9 +52,9 @@ class Transition:
 
 
 class HealthChecks:
-    """All health checks of an account, evaluated in one thread between `start` and `stop` (or by `run_due`).
+    """All health checks of an account, evaluated in one thread between `start` and `stop`, or by `run_due`.
 
-    A checker that falls behind on a busy machine leaves checks out rather than sending them in a burst.
+    A checker that is late on a busy machine skips checks and does not send them in a burst.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class HealthChecks:
         self.replace(checks)
 
     def replace(self, checks: Mapping[str, HealthCheck]) -> None:
-        """Take a newly loaded set of checks; those that did not change keep what is known of them."""
+        """Use a newly loaded set of checks. Unchanged checks keep their status."""
         with self._lock:
             now = self._clock.now()
             kept = {id_ for id_, check in checks.items() if self._checks.get(id_) == check}
@@ -91,8 +91,8 @@ class HealthChecks:
         """Whether Route 53 considers a health check healthy now.
 
         Raises:
-            KeyError: if there is no such check.
-            RuntimeError: if the checkers died of a fault of the rehearsal's own.
+            KeyError: if the check does not exist.
+            RuntimeError: if the checkers failed because of an error in the rehearsal itself.
         """
         self._refuse_dead()
         with self._lock:
@@ -104,7 +104,7 @@ class HealthChecks:
             return self._due[0][0] if self._due else math.inf
 
     def run_due(self) -> None:
-        """Send every check whose time has come, in order."""
+        """Send every check that is due, in order."""
         while not self._stopping.is_set() and (entry := self._take()) is not None:
             check, index = entry
             passed = self._probe(check.fqdn, check.port, check.path, check.type)
@@ -114,15 +114,15 @@ class HealthChecks:
                     self._note_transitions()
 
     def start(self) -> None:
-        """Begin to check, in a thread of its own."""
+        """Start checking, in a thread."""
         self._thread = threading.Thread(target=self._run, name="health-checks", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread. May be called again.
+        """Stop the thread. May be called again.
 
         Raises:
-            RuntimeError: if the checkers died of a fault of the rehearsal's own.
+            RuntimeError: if the checkers failed because of an error in the rehearsal itself.
         """
         self._stopping.set()
         if self._thread is not None:
@@ -141,7 +141,7 @@ class HealthChecks:
 
     def _run(self) -> None:
         try:
-            # At most a second at a time: a check that is loaded later may be due earlier.
+            # Sleep for a second at most: a check that is loaded later may be due earlier.
             while not self._clock.wait(self._stopping, min(1.0, self.next_due() - self._clock.now())):
                 self.run_due()
         except Exception as error:  # noqa: BLE001 - told by `status` and `stop`, in the thread that asks

@@ -1,7 +1,8 @@
-"""The crisis ledger: one DynamoDB table with multi-Region strong consistency, over a stand-in that has regions apart.
+"""The crisis ledger: one DynamoDB table with multi-Region strong consistency, built on separate tables in moto.
 
-moto keeps each region's table for itself. Here every write reaches all replicas before it is acknowledged, needs two of
-the three regions, and a region that comes back gets what it missed before it answers.
+moto keeps the tables of the regions apart. Here every write reaches all replicas before it is acknowledged and needs
+two
+of the three regions; a region that returns gets the missed writes before it answers.
 Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", multi-Region strong consistency.
 """
 
@@ -18,27 +19,27 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
-from rehearsal.world.faults import FaultSwitch, RegionUnavailable
+from rehearsal.world.faults import Faults, RegionUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = Mapping[str, str | int | bool]
-"""What the ledger holds: flat values, among them its key."""
+"""An item of the ledger: flat values, including its key."""
 
 _SERVICE: Final = "dynamodb"
 _CONFIG = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
 
 
 class GlobalTable:
-    """The ledger as a caller in one of its regions finds it. One lock stands for its strong consistency.
+    """The ledger, for callers in each of its regions. One lock provides the strong consistency.
 
     Args:
-        endpoint_url: the stand-in for AWS. The table exists there in both replica regions before the first call.
+        endpoint_url: moto's address. The table must exist in both replica regions before the first call.
         replicas: the two regions that hold a copy and answer.
-        witness: the region that only makes a majority possible; it answers nobody.
-        faults: which regions are lost.
-        credentials: access key and secret, for a stand-in that tells accounts apart by them.
+        witness: the region that only counts for the majority. It answers no call.
+        faults: the lost regions.
+        credentials: access key and secret. moto separates accounts by them.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class GlobalTable:
         *,
         replicas: tuple[str, str],
         witness: str,
-        faults: FaultSwitch,
+        faults: Faults,
         credentials: tuple[str, str] = ("rehearsal", "rehearsal"),
     ) -> None:
         self._faults = faults
         self._regions = (*replicas, witness)
-        # A session of its own: boto3's default one is not safe to share between threads.
+        # boto3's default session is not safe to share between threads.
         session = boto3.session.Session(*credentials)
         self._clients: dict[str, DynamoDBClient] = {
             region: session.client(_SERVICE, region, endpoint_url=endpoint_url, config=_CONFIG) for region in replicas
@@ -61,10 +62,10 @@ class GlobalTable:
         self._lock = threading.Lock()
 
     def put_if_absent(self, region: str, item: Item) -> bool:
-        """Write an item unless there is one of its key; whether it was written.
+        """Write an item if its key does not exist. Returns whether it was written.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
         """
         with self._lock:
             self._enter(region, "PutItem")
@@ -83,10 +84,10 @@ class GlobalTable:
             return True
 
     def put(self, region: str, item: Item) -> None:
-        """Write an item over what there was.
+        """Write an item, replacing an existing one.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
         """
         with self._lock:
             self._enter(region, "PutItem")
@@ -94,20 +95,20 @@ class GlobalTable:
             self._spread(region, item)
 
     def get(self, region: str, key: str) -> Item | None:
-        """The item of a key, or None.
+        """The item with a key, or None.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
         """
         with self._lock:
             self._enter(region, "GetItem")
             return self._read(region, key)
 
     def scan(self, region: str) -> list[Item]:
-        """Every item, in no order.
+        """Every item, in no particular order.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
         """
         with self._lock:
             self._enter(region, "Scan")
@@ -115,11 +116,11 @@ class GlobalTable:
             return [_decode(item) for page in pages for item in page["Items"]]
 
     def mirror(self, region: str, key: str) -> None:
-        """Carry an item over that was written to one region's table past this object, as a Pulumi program does.
+        """Replicate an item that was written directly to one region's table, as a Pulumi program does.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
-            KeyError: if there is no such item.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
+            KeyError: if the item does not exist.
         """
         with self._lock:
             self._enter(region, "GetItem")
@@ -129,10 +130,10 @@ class GlobalTable:
             self._spread(region, item)
 
     def enter(self, region: str, operation: str) -> None:
-        """Let a call pass that goes to a region's table past this object; the table there is up to date then.
+        """Permit a call that goes directly to a region's table, which is up to date when this returns.
 
         Raises:
-            RegionUnavailable: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region, or the majority, is lost.
         """
         with self._lock:
             self._enter(region, operation)
@@ -142,7 +143,7 @@ class GlobalTable:
             raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._clients)}")
         self._faults.check(_SERVICE, region, operation)
         if sum(map(self._faults.reachable, self._regions)) < 2:
-            raise RegionUnavailable(_SERVICE, region, "fewer than two of the ledger's three regions answer")
+            raise RegionUnavailableError(_SERVICE, region, "fewer than two of the ledger's three regions answer")
         self._catch_up()
 
     def _catch_up(self) -> None:

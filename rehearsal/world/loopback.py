@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that can vanish and come back at the same port, as a lost region does."""
+"""An HTTP server on loopback that can disappear and return at the same port, as a lost region does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER for no seconds: closing sends a reset instead of a farewell."""
+"""SO_LINGER with zero seconds: closing a connection resets it."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Reply:
 
 
 class LoopbackServer:
-    """Serves `answer`, a thread a request, from `start` to `close`.
+    """Serves `answer`, one thread per request, from `start` to `close`.
 
-    An exception in `answer` is a 500 that names it: a fault of the rehearsal's own must show in its figures.
+    An exception in `answer` becomes a 500 that names it, so that an error in the rehearsal itself shows in its figures.
     """
 
     def __init__(self, name: str, answer: Callable[[Request], Reply]) -> None:
@@ -48,16 +48,16 @@ class LoopbackServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, the same for life."""
+        """Host and port, which never change."""
         host, port = self._server.server_address[:2]
         return str(host), int(port)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start answering."""
         self._thread.start()
 
     def cut(self) -> None:
-        """Vanish: open connections break, with their requests unanswered, and new ones are reset."""
+        """Disappear: open connections break without an answer, and new ones are reset."""
         self._server.vanish()
 
     def restore(self) -> None:
@@ -65,7 +65,7 @@ class LoopbackServer:
         self._server.gone.clear()
 
     def close(self) -> None:
-        """Vanish for good; every thread has ended when this returns."""
+        """Disappear for good. When this returns, every thread has ended."""
         self._server.vanish()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
-        """Say nothing: the client's record is the log."""
+        """Log nothing: the client records each answer."""
 
     def _serve(self) -> None:
         server = cast("_Server", self.server)

@@ -1,7 +1,7 @@
-"""One site's services behind its load balancer: what people reach, as far as a recovery is about it.
+"""One site's services behind its load balancer, as far as a recovery concerns them.
 
-Real HTTP on loopback, real commits and real ledger writes. The detection, the escalation and the hotline behind it
-stand in for the platform's own services.
+HTTP on loopback, commits and ledger writes are real. Detection, escalation and hotline are stand-ins for the platform's
+own services.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from recovery.naming import LEDGER_KEY
 from rehearsal.world.detector import KEYWORD_ONLY, detect
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
-from rehearsal.world.users import DatabaseUnavailable, Users
+from rehearsal.world.users import DatabaseUnavailableError, Users
 
 BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"
@@ -32,7 +32,7 @@ ROUTES = (
     ("/ws*", BACKEND),
     ("*", FRONTEND),
 )
-"""The load balancer's rules, the first that matches wins; a test holds them against the declared ones."""
+"""The load balancer's rules; the first match wins. A test compares them with the declared rules."""
 
 _SAMPLE = "I am thinking about hurting myself"
 
@@ -42,11 +42,11 @@ class SitePlatform:
 
     Args:
         site: the site's name.
-        region: where it is; its crisis events go into the ledger there.
-        read_config: the ConfigMap's data as pods see it now.
-        replicas: how many pods of each deployment are ready now, by the deployment's name.
+        region: the site's region. Its crisis events are written to the ledger there.
+        read_config: returns the ConfigMap's current data.
+        replicas: returns the number of ready pods by the deployment's name.
         ledger: the crisis ledger.
-        conninfo: what psycopg connects by, for the ConfigMap's DB_HOST; None if there is no such database.
+        conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
     """
 
     def __init__(
@@ -85,15 +85,15 @@ class SitePlatform:
         return self._server.address
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start answering."""
         self._server.start()
 
     def cut(self) -> None:
-        """Vanish with the region: open connections break, new ones are reset."""
+        """Disappear with the region: open connections break, and new ones are reset."""
         self._server.cut()
 
     def restore(self) -> None:
-        """Come back with the region."""
+        """Return with the region."""
         self._server.restore()
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class SitePlatform:
         self.close()
 
     def answer(self, request: Request) -> Reply:
-        """What the site's services say, whoever reaches them and however."""
+        """The answer of the site's services to a request, however it reached them."""
         deployment = next(name for pattern, name in ROUTES if fnmatchcase(request.path, pattern))
         if self._replicas().get(deployment, 0) < 1:
             return Reply(503, {"error": f"{deployment} has no pod that is ready"})
@@ -132,7 +132,10 @@ class SitePlatform:
         return self._read_config().get("DB_HOST", "")
 
     def _crisis_health(self, _: Request) -> Reply:
-        """Detection works. Says nothing of the ledger: a check that fails in all sites at once would move nobody."""
+        """The health of detection.
+
+        It ignores the ledger: a check that fails in all sites at once would move no traffic.
+        """
         works = detect(_SAMPLE, self._mode)
         return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
 
@@ -141,10 +144,10 @@ class SitePlatform:
         if not isinstance(message, str):
             return Reply(400, {"error": "message is missing"})
         mode = self._mode
-        found: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
-        if found["crisis_detected"] and not request.body.get("test"):
-            found["event_id"] = self._record("event", request, mode=mode)
-        return Reply(200, found)
+        answer: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
+        if answer["crisis_detected"] and not request.body.get("test"):
+            answer["event_id"] = self._record("event", request, mode=mode)
+        return Reply(200, answer)
 
     def _escalate(self, request: Request) -> Reply:
         if request.body.get("test"):
@@ -153,9 +156,9 @@ class SitePlatform:
         return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
 
     def _record(self, kind: str, request: Request, **facts: str) -> str:
-        """Put an event into the ledger before anybody is told that it was noted. What was said is not kept."""
-        given = request.body.get("id")
-        id_ = given if isinstance(given, str) else str(uuid.uuid4())
+        """Write an event to the ledger before it is acknowledged. The text of the message is not stored."""
+        requested = request.body.get("id")
+        id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
         self._ledger.put(self._region, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
         return id_
 
@@ -174,8 +177,8 @@ class SitePlatform:
 
     def _get_user(self, request: Request) -> Reply:
         user = request.query.get("id", "")
-        found = self._users.has(self._database_host, user)
-        return Reply(200, {"id": user}) if found else Reply(404, {"error": "no such user"})
+        exists = self._users.has(self._database_host, user)
+        return Reply(200, {"id": user}) if exists else Reply(404, {"error": "no such user"})
 
     def _complete_health(self, _: Request) -> Reply:
         ready = self._replicas()
@@ -188,11 +191,11 @@ class SitePlatform:
         return Reply(200 if healthy else 503, body)
 
     def _database_serves(self) -> bool:
-        """The active site's database takes writes and the site lets them; a standby's answers."""
+        """Whether the site serves its role: an active site's database takes writes, a standby's database answers."""
         config = self._read_config()
         try:
             writable = self._users.takes_writes(self._database_host)
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             return False
         return config.get("SITE_ROLE") != "active" or (writable and config.get("EMERGENCY_READ_ONLY") != "true")
 

@@ -1,7 +1,8 @@
-"""The jobs of a cluster as real processes: what a rendered pod says is run on this machine.
+"""The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
-Command and environment are the manifest's own. What a laptop has not got is put in its place: the image's interpreter
-by this one, the database's host name by its server on loopback, the mounted password by a file, AWS by a gateway.
+The command and the environment are the manifest's own. Four things are replaced: the image's interpreter by this one,
+the
+database's host name by its server on loopback, the mounted password by a file, and AWS by a gateway.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from rehearsal.world.server import Server
 Manifest = dict[str, Any]
 
 SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS")
-"""Durations in a pod's environment are simulated seconds; a process is told real ones."""
+"""Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _GRACE_SECONDS = 10.0
 
 
@@ -39,13 +40,13 @@ class _Running:
 
 @dataclass
 class Pods:
-    """The pods of one site that are more than a number: its fence, and the Jobs that its stack waits for.
+    """The pods of one site that run as processes: its fence, and the Jobs that its stack waits for.
 
     Args:
-        cluster: where the manifests are.
-        endpoint: AWS.
-        server: the PostgreSQL server behind a host name of the ConfigMap; None if nobody has it.
-        speed: simulated seconds in a real one.
+        cluster: the cluster with the manifests.
+        endpoint: the address of AWS.
+        server: returns the PostgreSQL server behind a host name of the ConfigMap; None if there is none.
+        speed: simulated seconds per real second.
         folder: for logs, as `<job>.log`.
     """
 
@@ -80,16 +81,16 @@ class Pods:
         self._secrets.cleanup()
 
     def lose(self) -> None:
-        """Lose every pod with the region, without a word."""
+        """Kill every pod, as the loss of the region does."""
         self._lost.set()
         self._end_all(signal.SIGKILL)
 
     def restore(self) -> None:
-        """Start them again, as the cluster does when its region is back."""
+        """Start the pods again, as the cluster does when its region returns."""
         self._lost.clear()
 
     def run(self, manifest: Manifest) -> None:
-        """Run a Job to its end, as Pulumi waits for one.
+        """Run a Job until it ends, as Pulumi's provider waits for it.
 
         Raises:
             ApiError: if it fails.
@@ -107,24 +108,24 @@ class Pods:
             raise ApiError(f'Job "{name}" failed with exit code {process.returncode}: {said[-1] if said else "silent"}')
 
     def _keep(self) -> None:
-        """Keep one process running for each Deployment, and replace it when its pods would be."""
+        """Run one process per Deployment, and replace it when its pods would be replaced."""
         while not self._stop.wait(0.1):
             if not self._lost.is_set():
                 for name in self.deployments:
-                    with contextlib.suppress(ApiError):  # what its pods need is missing: they are tried again
+                    with contextlib.suppress(ApiError):  # something that its pods need is missing: try again later
                         self._settle(name)
 
     def _settle(self, name: str) -> None:
-        found = self.cluster.get("apps/v1", "Deployment", name, self.namespace)
-        wanted = json.dumps(found["spec"]["template"], sort_keys=True) if found else None
+        deployment = self.cluster.get("apps/v1", "Deployment", name, self.namespace)
+        template = json.dumps(deployment["spec"]["template"], sort_keys=True) if deployment else None
         with self._lock:
             running = self._running.get(name)
-            if running is not None and (running.pod != wanted or running.process.poll() is not None):
+            if running is not None and (running.pod != template or running.process.poll() is not None):
                 _end(self._running.pop(name).process, signal.SIGTERM)
                 running = None
-            if running is None and found is not None and wanted is not None and not self._lost.is_set():
-                process = self._start(name, found["spec"]["template"]["spec"])
-                self._running[name] = _Running(wanted, process)
+            if running is None and deployment is not None and template is not None and not self._lost.is_set():
+                process = self._start(name, deployment["spec"]["template"]["spec"])
+                self._running[name] = _Running(template, process)
 
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
@@ -147,14 +148,14 @@ class Pods:
             )
 
     def _environment(self, name: str, container: Manifest) -> dict[str, str]:
-        found = dict(self._variable(entry) for entry in container["env"])
-        found |= {key: str(float(found[key]) / self.speed) for key in SECONDS_KEYS if key in found}
-        server = self.server(found.get("DB_HOST", ""))
+        variables = dict(self._variable(entry) for entry in container["env"])
+        variables |= {key: str(float(variables[key]) / self.speed) for key in SECONDS_KEYS if key in variables}
+        server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
-            found |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
-            found["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
-        found |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
-        return found | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in found}
+            variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
+            variables["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
+        variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
+        return variables | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in variables}
 
     def _variable(self, entry: Mapping[str, Any]) -> tuple[str, str]:
         if "value" in entry:
@@ -172,7 +173,7 @@ class Pods:
 
 
 def _machine() -> dict[str, str]:
-    """What a process needs of this machine, and nothing of its owner's credentials."""
+    """The part of this machine's environment that a process needs. It contains no credentials of the user."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
     return {**kept, "AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
 

@@ -1,7 +1,7 @@
-"""Real PostgreSQL servers on loopback, one a database of the timeline, with real streaming replication.
+"""Real PostgreSQL servers on loopback, one per database of the timeline, with real streaming replication.
 
-Commits are durable (fsync) and do not wait for the replica: between regions RDS replicates asynchronously, so that what
-an abrupt loss costs is measured, not assumed.
+Commits are durable (fsync) and do not wait for the replica, because RDS replicates asynchronously between regions.
+Therefore the loss in a disaster is measured and not assumed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rehearsal.world.binaries import Account, PostgresError
 from rehearsal.world.server import Server, free_port, load_schema, slot, wal_position
 
 PATIENCE_SECONDS = 20.0
-"""How long a server may take to start, stop or catch up before that is an error. Real seconds."""
+"""The limit in real seconds for a server to start, stop or catch up."""
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -46,11 +46,11 @@ _SETTINGS = {
 
 
 class PostgresServers:
-    """The servers of a rehearsal, by name. Safe to share between threads; everything is gone when it is closed.
+    """The servers of a rehearsal, by name. Safe to share between threads. Closing it removes everything.
 
     Args:
-        root: where each server's log is kept, as `<name>.log`. Data and sockets live in a temporary folder, because a
-            socket's path must be short and the folder reachable by the user that PostgreSQL runs as.
+        root: the folder for each server's log, `<name>.log`. Data and sockets are in a temporary folder, because a
+            socket's path must be short and the folder accessible to the user that PostgreSQL runs as.
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,7 +75,7 @@ class PostgresServers:
         self.stop_all()
 
     def __getitem__(self, name: str) -> Server:
-        # Reads take no lock: a request must not wait for a copy that is being made.
+        # Reads take no lock, because a request must not wait while a replica is created.
         server = self._servers.get(name)
         if server is None:
             raise PostgresError(f"there is no server {name}, only {', '.join(self._servers) or 'none'}")
@@ -85,7 +85,7 @@ class PostgresServers:
         return name in self._servers
 
     def create(self, name: str, password: str) -> Server:
-        """Make and start a new, writable server with the platform's tables.
+        """Create and start a new, writable server with the platform's tables.
 
         Raises:
             PostgresError: if the name is taken or the server does not start.
@@ -103,10 +103,10 @@ class PostgresServers:
             return server
 
     def replicate(self, name: str, source_name: str) -> Server:
-        """Make and start a read-only copy that follows a running server.
+        """Create and start a replica of a running server.
 
         Raises:
-            PostgresError: if the name is taken, the source does not run or the copy does not start.
+            PostgresError: if the name is taken, the source does not run or the replica does not start.
         """
         with self._lock:
             source = self[source_name]
@@ -121,23 +121,23 @@ class PostgresServers:
             return server
 
     def back_up(self, name: str) -> None:
-        """Keep a whole copy of a running server, from which and from its log any later moment can be restored."""
+        """Take a base backup of a running server. With its archived log, any later moment can be restored."""
         self._archive.back_up(self[name])
 
     def archive(self, name: str) -> None:
-        """Have all of a running server's log archived, as RDS does every five minutes."""
+        """Archive the whole log of a running server, which RDS does every five minutes."""
         self._archive.complete(self[name])
 
     def restore(self, name: str, source_name: str, moment: str) -> Server:
-        """Make and start a writable server as another one, alive or dead, was at a moment.
+        """Create and start a writable server with the data of another server, alive or dead, at a moment.
 
         Args:
             name: of the new server.
-            source_name: whose backup it is.
+            source_name: the server whose backup is restored.
             moment: in UTC, such as `2026-11-24T03:00:00Z`; or `latest`.
 
         Raises:
-            PostgresError: if there is no backup, or its log does not reach to the moment.
+            PostgresError: if there is no backup, or its log ends before the moment.
         """
         with self._lock:
             source = self[source_name]
@@ -151,7 +151,7 @@ class PostgresServers:
             return server
 
     def start(self, name: str) -> None:
-        """Start a server that was killed, as it comes back with its region; nothing if it runs.
+        """Start a killed server again. Does nothing if it runs.
 
         Raises:
             PostgresError: if it does not accept connections in time.
@@ -165,13 +165,13 @@ class PostgresServers:
                     return
                 if time.monotonic() > deadline:
                     raise PostgresError(f"{name} did not start: {self._last_words(name)}")
-                time.sleep(0.1)  # the processes of a killed server may still be leaving
+                time.sleep(0.1)  # the processes of a killed server may not have ended yet
 
     def promote(self, name: str) -> None:
-        """Make a replica writable, for good.
+        """Promote a replica.
 
         Raises:
-            PostgresError: if it is no replica, as RDS has it, or does not answer.
+            PostgresError: if it is not a replica, or does not answer.
         """
         server = self[name]
         if not server.truth("SELECT pg_is_in_recovery()"):
@@ -180,7 +180,7 @@ class PostgresServers:
             raise PostgresError(f"{name} was not promoted in time")
 
     def kill(self, name: str) -> None:
-        """Lose a server without a word (SIGKILL): nothing is flushed, sent or said. Nothing if it is dead already."""
+        """Kill a server (SIGKILL), so that nothing is flushed or sent. Does nothing if it is dead already."""
         with self._lock:
             process = self._processes.pop(self[name].name, None)
             if process is not None:
@@ -188,7 +188,7 @@ class PostgresServers:
                 process.wait(PATIENCE_SECONDS)
 
     def is_running(self, name: str) -> bool:
-        """Whether the server's process lives."""
+        """Whether the server's process runs."""
         process = self._processes.get(name)
         return process is not None and process.poll() is None
 
@@ -203,14 +203,14 @@ class PostgresServers:
             return False
 
     def wait_caught_up(self, name: str, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until a replica has replayed all that its source had written when this was called.
+        """Wait until a replica has replayed everything that its source had written at the time of the call.
 
         Args:
             name: the replica.
             timeout: real seconds.
 
         Raises:
-            PostgresError: if it does not, or is no replica, or has no source that answers.
+            PostgresError: if it does not in time, is no replica, or its source does not answer.
         """
         replica = self[name]
         target = self._source_of(replica).text("SELECT pg_current_wal_lsn()::text")
@@ -224,7 +224,7 @@ class PostgresServers:
             time.sleep(0.02)
 
     def stop_all(self) -> None:
-        """Stop every server and remove its data; logs stay. May be called again."""
+        """Stop every server and delete its data. Logs are kept. May be called again."""
         with self._lock:
             for process in self._processes.values():
                 with contextlib.suppress(ProcessLookupError):

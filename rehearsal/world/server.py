@@ -1,4 +1,4 @@
-"""One PostgreSQL server's address, and questions to it."""
+"""One PostgreSQL server: its address, and queries to it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAINTENANCE = "postgres"
 
 @dataclass(frozen=True)
 class Server:
-    """One server's address, whether it runs or not: a port outlives a crash."""
+    """One server's address, whether it runs or not. A server keeps its port after a crash."""
 
     name: str
     port: int
     password: str = field(repr=False)
 
     def conninfo(self, database: str = DATABASE_NAME) -> str:
-        """What psycopg connects by."""
+        """The connection string for psycopg."""
         return make_conninfo(
             host="127.0.0.1",
             port=self.port,
@@ -47,7 +47,7 @@ class Server:
         return psycopg.connect(self.conninfo(database), autocommit=True)
 
     def truth(self, question: LiteralString, database: str = _MAINTENANCE) -> bool:
-        """Ask a query for one truth value; no row or NULL is false.
+        """The result of a query for one boolean. No row, or NULL, is false.
 
         Raises:
             PostgresError: if the server does not answer.
@@ -55,7 +55,7 @@ class Server:
         return bool(self._ask(question, database))
 
     def text(self, question: LiteralString) -> str:
-        """Ask a query for one text; no row or NULL is the empty one.
+        """The result of a query for one text. No row, or NULL, is the empty text.
 
         Raises:
             PostgresError: if the server does not answer.
@@ -72,25 +72,25 @@ class Server:
 
 
 def wal_position(lsn: str) -> int:
-    """Turn `1/2A0` into a number that can be compared; the empty text is before everything."""
+    """A position such as `1/2A0` as a number. The empty text is before every position."""
     high, _, low = lsn.partition("/")
     return (int(high, 16) << 32) + int(low, 16) if lsn else 0
 
 
 def slot(name: str) -> str:
-    """The replication slot of a copy, at its source."""
+    """The name of a replica's replication slot at its source."""
     return f"replica_{name.replace('-', '_')}"
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def load_schema(server: Server) -> None:
-    """Make the platform's database and its tables."""
+    """Create the platform's database and its tables."""
     with server.connect("postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
     with server.connect() as connection:

@@ -1,4 +1,4 @@
-"""User rows in a site's own PostgreSQL, through a small pool of connections that survives the server's loss."""
+"""User rows in a site's own PostgreSQL, through a small connection pool that survives the loss of the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-class DatabaseUnavailable(ConnectionError):  # noqa: N818 - reads as what is the case
+class DatabaseUnavailableError(ConnectionError):
     """The database does not answer, or takes no writes."""
 
 
@@ -19,7 +19,7 @@ class Users:
     """The rows of `users`. A write returns when it is committed.
 
     Args:
-        conninfo: what psycopg connects by, for a host as the ConfigMap names it; None for a host that nobody has.
+        conninfo: returns the connection string for a host of the ConfigMap; None for an unknown host.
     """
 
     def __init__(self, conninfo: Callable[[str], str | None]) -> None:
@@ -27,19 +27,19 @@ class Users:
         self._idle: queue.LifoQueue[tuple[str, Connection]] = queue.LifoQueue()
 
     def add(self, host: str, user: str) -> None:
-        """Add a user; adding one twice is adding it once.
+        """Add a user. Adding the same user again has no effect.
 
         Raises:
-            DatabaseUnavailable: if it is not sure that the row was committed.
+            DatabaseUnavailableError: if it is not certain that the row was committed.
         """
         with self._connection(host) as connection:
             connection.execute("INSERT INTO users (id) VALUES (%s) ON CONFLICT DO NOTHING", [user])
 
     def has(self, host: str, user: str) -> bool:
-        """Whether there is a user.
+        """Whether a user exists.
 
         Raises:
-            DatabaseUnavailable: if the database does not answer.
+            DatabaseUnavailableError: if the database does not answer.
         """
         with self._connection(host) as connection:
             return connection.execute("SELECT 1 FROM users WHERE id = %s", [user]).fetchone() is not None
@@ -48,7 +48,7 @@ class Users:
         """Whether the database is no replica and not set read-only.
 
         Raises:
-            DatabaseUnavailable: if the database does not answer.
+            DatabaseUnavailableError: if the database does not answer.
         """
         with self._connection(host) as connection:
             return connection.execute("SHOW transaction_read_only").fetchone() == ("off",)
@@ -66,8 +66,8 @@ class Users:
             yield connection
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.OperationalError, psycopg.InterfaceError) as error:
             connection.close()
-            self.close()  # the others are as old: one lost server must not cost a request each
-            raise DatabaseUnavailable(f"{host}: {error}") from error
+            self.close()  # the others are as old: otherwise each of them would fail one request
+            raise DatabaseUnavailableError(f"{host}: {error}") from error
         except BaseException:
             connection.close()
             raise
@@ -82,8 +82,8 @@ class Users:
                 connection.close()
         conninfo = self._conninfo(host)
         if conninfo is None:
-            raise DatabaseUnavailable(f"no database answers at '{host}'")
+            raise DatabaseUnavailableError(f"no database answers at '{host}'")
         try:
             return psycopg.connect(conninfo, autocommit=True, options="-c statement_timeout=5000")
         except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(f"{host}: {error}") from error
+            raise DatabaseUnavailableError(f"{host}: {error}") from error

@@ -1,6 +1,6 @@
-"""A hosted zone and its health checks as plain data, by hand or read once from Route 53's API.
+"""A hosted zone and its health checks as plain data, written by hand or read once from Route 53's API.
 
-What is loaded stays: Route 53 goes on answering by the last published copy when its control plane is lost.
+The loaded data stays: Route 53 answers from the last published copy while its control plane is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """A health check in Route 53's own words. `interval` in seconds."""
+    """A health check in Route 53's own terms. `interval` is in seconds."""
 
     id: str
     type: str
@@ -34,7 +34,7 @@ class HealthCheck:
     disabled: bool = False
     children: tuple[str, ...] = ()
     child_threshold: int = 0
-    """How many children must be healthy; 0 is always healthy."""
+    """The number of children that must be healthy. With 0 the check is always healthy."""
 
     def __post_init__(self) -> None:
         if self.type not in ENDPOINT_TYPES | {CALCULATED}:
@@ -43,7 +43,7 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Alias:
-    """What an alias record points to: a name of the zone or of a load balancer."""
+    """The target of an alias record: a name of the zone or of a load balancer."""
 
     target: str
     evaluate_target_health: bool
@@ -51,7 +51,7 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One record set. Names are lower case, without the last dot."""
+    """One record set. Names are in lower case, without the last dot."""
 
     name: str
     type: str
@@ -86,7 +86,7 @@ class Zone:
 
 
 def canonical(name: str) -> str:
-    """A name as it is compared."""
+    """A name in the form that is compared."""
     return name.rstrip(".").lower()
 
 
@@ -94,7 +94,7 @@ def load_zone(client: Route53Client, zone_id: str) -> Zone:
     """Read a zone's records and all health checks of the account.
 
     Raises:
-        ValueError: if a health check is of a kind that is not rehearsed.
+        ValueError: if the rehearsal does not support the type of a health check.
     """
     record_pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
     check_pages = client.get_paginator("list_health_checks").paginate()

@@ -127,7 +127,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(found):
         if entry.type == "aws:lb/targetGroup:TargetGroup"
     }
     assert {name: (each["port"], each["healthCheck"]["path"]) for name, each in groups.items()} == {
-        service.component: (service.port, service.health_path) for service in SERVICES
+        service.short_name: (service.port, service.health_path) for service in SERVICES
     }
     assert {each["targetType"] for each in groups.values()} == {"ip"}
     assert groups["crisis-detector"]["tags"]["lifeline:tier"] == "crisis"

@@ -163,7 +163,7 @@ def test_the_autoscalers_own_the_replicas_of_the_services_and_start_at_the_roles
         autoscalers, deployments = of_kind("HorizontalPodAutoscaler", args), of_kind("Deployment", args)
         for service in SERVICES:
             assert "replicas" not in deployments[service.name]["spec"]
-            assert autoscalers[service.name]["spec"]["minReplicas"] == sizes[service.component]
+            assert autoscalers[service.name]["spec"]["minReplicas"] == sizes[service.short_name]
             assert autoscalers[service.name]["spec"]["scaleTargetRef"]["name"] == service.name
             assert autoscalers[service.name]["spec"]["maxReplicas"] >= objectives.CRISIS_SURGE_REPLICAS
 
@@ -268,7 +268,7 @@ def test_a_policys_selector_finds_the_pods_it_is_meant_for() -> None:
 def test_target_groups_are_bound_to_the_services_of_their_components() -> None:
     for service in SERVICES:
         binding = of_kind("TargetGroupBinding")[service.name]["spec"]
-        assert binding["targetGroupARN"] == f"arn:aws:elasticloadbalancing:::{service.component}"
+        assert binding["targetGroupARN"] == f"arn:aws:elasticloadbalancing:::{service.short_name}"
         assert binding["serviceRef"] == {"name": service.name, "port": service.port}
         assert "networking" not in binding
 

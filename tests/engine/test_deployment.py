@@ -47,7 +47,7 @@ class Dictionary:
         self._call("delete", urn)
         del self.made[resource.id]
 
-    def construct(self, wanted: Registration, monitor: str) -> Registered:
+    def construct(self, registration: Registration, monitor: str) -> Registered:
         raise NotImplementedError
 
     def _call(self, operation: str, urn: str) -> None:

@@ -18,7 +18,7 @@ from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 from tests.engine.digests import digests
 from tests.harness import ROOT
 
@@ -52,7 +52,7 @@ class Run:
 
 def play(folder: Path, engine: str) -> Run:
     """Build both sites, lose the first region, flip twice, and fence the old leader when its region is back."""
-    faults, run = FaultSwitch(), Run()
+    faults, run = Faults(), Run()
     with OfflineAccount(folder, engine=engine, effects=NoEffects(), faults=faults) as account:
         primary = account.add_site(ROOT / "Pulumi.primary.yaml")
         built = account.up(primary)
@@ -149,7 +149,7 @@ class TestRealEngine:
         assert_order(real.steps["flip"])
 
     def test_it_previews_a_site_and_destroys_an_unprotected_copy(self, tmp_path: Path) -> None:
-        with OfflineAccount(tmp_path, engine="pulumi", effects=NoEffects(), faults=FaultSwitch()) as account:
+        with OfflineAccount(tmp_path, engine="pulumi", effects=NoEffects(), faults=Faults()) as account:
             primary = account.add_site(ROOT / "Pulumi.primary.yaml")
             primary.file.set("lifeline:protect", False)
             primary.file.save()

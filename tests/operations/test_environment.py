@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from operations import fence, handover
-from operations.database import DatabaseUnreachable, OwnDatabase
+from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import DatabaseAddress, Reader, SettingError
 from operations.ledger import JobLedger
 from recovery.timeline import DatabaseId
@@ -126,7 +126,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
     done = run(*words)
     line = only_line(done)
     assert done.returncode == 2
-    assert (line["step"], line["expected"], line["given"]) == ("usage", ["fence", "handover"], list(words))
+    assert (line["step"], line["expected"], line["received"]) == ("usage", ["fence", "handover"], list(words))
 
 
 @pytest.mark.parametrize("job", ["fence", "handover"])
@@ -165,7 +165,7 @@ def test_a_fence_that_reaches_nothing_looks_on_until_it_is_told_to_stop(tmp_path
 def test_a_refused_password_is_not_said(leader: Server, tmp_path: Path) -> None:
     wrong = replace(leader, password="not-for-anybody' host=elsewhere")
     own = database(wrong, tmp_path)
-    with pytest.raises(DatabaseUnreachable, match="password authentication failed") as refused, own.session():
+    with pytest.raises(DatabaseUnreachableError, match="password authentication failed") as refused, own.session():
         pass
     assert "not-for-anybody" not in str(refused.value)
 
@@ -174,7 +174,7 @@ def test_an_address_shows_where_the_password_lies_and_not_what_it_is(tmp_path: P
     file = tmp_path / "password"
     file.write_text("not-for-logs\n")
     address = DatabaseAddress("127.0.0.1", 1, "mental_health_platform", "lifeline", file)
-    with pytest.raises(DatabaseUnreachable) as refused, OwnDatabase(address).session():
+    with pytest.raises(DatabaseUnreachableError) as refused, OwnDatabase(address).session():
         pass
     assert "not-for-logs" not in repr(address) + str(refused.value)
 
@@ -182,7 +182,7 @@ def test_an_address_shows_where_the_password_lies_and_not_what_it_is(tmp_path: P
 def test_a_password_is_read_at_every_connection(leader: Server, tmp_path: Path) -> None:
     """A rotation needs no restart."""
     own = database(replace(leader, password="of yesterday"), tmp_path)
-    with pytest.raises(DatabaseUnreachable), own.session():
+    with pytest.raises(DatabaseUnreachableError), own.session():
         pass
     database(leader, tmp_path)
     with own.session() as session:

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from operations.database import OwnDatabase, Session
 from operations.environment import Place
 from operations.fence import Fence, Standing
-from operations.ledger import Handover
-from operations.switch import SwitchUnreachable
+from operations.ledger import HandoverRecord
+from operations.switch import SwitchUnreachableError
 from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
@@ -257,7 +257,7 @@ def test_a_takeover_object_that_is_not_there_is_no_mistake(code: str) -> None:
 
 @pytest.mark.parametrize("failure", [ClientError({"Error": {"Code": "403"}}, "HeadObject"), SILENT])
 def test_any_other_answer_of_the_switch_is_told(failure: Exception) -> None:
-    with pytest.raises(SwitchUnreachable):
+    with pytest.raises(SwitchUnreachableError):
         switch(Bucket(failure=failure)).release()
 
 
@@ -267,9 +267,9 @@ def test_a_drained_leader_is_read_only_and_its_position_is_in_the_ledger(fence_o
         assert fence_of(table, drain=True).look() is Standing.DRAINED
         assert is_ended(session)
     assert not is_writable(leader)
-    token = ledger(table).handover(1)
-    assert token is not None
-    assert (token.epoch, token.database) == (1, DatabaseId("primary", 1))
+    record = ledger(table).handover_record(1)
+    assert record is not None
+    assert (record.epoch, record.database) == (1, DatabaseId("primary", 1))
 
 
 def test_a_replica_that_replayed_the_position_has_every_committed_row(
@@ -294,10 +294,10 @@ def test_a_replica_that_replayed_the_position_has_every_committed_row(
     with in_background(write_on, times=4):
         begun.wait()
         assert fence_of(table, drain=True).look() is Standing.DRAINED
-    token = ledger(table).handover(1)
-    assert token is not None
+    record = ledger(table).handover_record(1)
+    assert record is not None
     follower = database(replica, tmp_path)
-    wait_until(lambda: has_replayed(follower, token.position))
+    wait_until(lambda: has_replayed(follower, record.position))
     assert committed <= users(replica) == users(leader)
 
 
@@ -332,7 +332,7 @@ def test_a_commit_that_is_not_yet_written_lies_before_the_position(leader: Serve
         assert wal_position(session.written_to()) >= wal_position(row[0])
 
 
-def test_looking_again_at_a_drained_leader_leaves_token_and_readers(fence_of: FenceOf, leader: Server) -> None:
+def test_looking_again_at_a_drained_leader_leaves_record_and_readers(fence_of: FenceOf, leader: Server) -> None:
     table = Table("primary-1")
     fence_of(table, drain=True).look()
     before = table.items["handover#1"]
@@ -342,13 +342,13 @@ def test_looking_again_at_a_drained_leader_leaves_token_and_readers(fence_of: Fe
     assert table.items["handover#1"] is before
 
 
-def test_a_token_that_could_not_be_written_is_written_at_the_next_look(fence_of: FenceOf, leader: Server) -> None:
+def test_a_record_that_could_not_be_written_is_written_at_the_next_look(fence_of: FenceOf, leader: Server) -> None:
     table = Table("primary-1")
     table.before_write = fail
     assert fence_of(table, drain=True).look() is Standing.UNKNOWN
     table.before_write = nothing
     assert fence_of(table, drain=True).look() is Standing.DRAINED
-    assert ledger(table).handover(1) is not None
+    assert ledger(table).handover_record(1) is not None
 
 
 def test_a_drained_leader_that_was_opened_by_hand_is_drained_anew(fence_of: FenceOf, leader: Server) -> None:
@@ -362,7 +362,7 @@ def test_a_drained_leader_that_was_opened_by_hand_is_drained_anew(fence_of: Fenc
     assert not is_writable(leader)
 
 
-def test_a_drain_that_is_taken_back_withdraws_the_token_before_it_opens_the_database(
+def test_a_drain_that_is_taken_back_withdraws_the_record_before_it_opens_the_database(
     fence_of: FenceOf, leader: Server
 ) -> None:
     table = Table("primary-1")
@@ -371,7 +371,7 @@ def test_a_drain_that_is_taken_back_withdraws_the_token_before_it_opens_the_data
     table.before_write = lambda: open_at_withdrawal.append(is_writable(leader))
     assert fence_of(table).look() is Standing.LEADS
     assert open_at_withdrawal == [False]
-    assert ledger(table).handover(1) is None
+    assert ledger(table).handover_record(1) is None
     assert is_writable(leader)
 
 
@@ -383,7 +383,7 @@ def test_sessions_that_began_read_only_end_when_writes_resume(fence_of: FenceOf,
         assert is_ended(session)
 
 
-def test_a_token_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of: FenceOf, leader: Server) -> None:
+def test_a_record_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of: FenceOf, leader: Server) -> None:
     table = Table("primary-1")
     fence_of(table, drain=True).look()
     table.before_write = fail
@@ -391,13 +391,13 @@ def test_a_token_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of:
     assert not is_writable(leader)
 
 
-def test_a_token_says_what_was_recorded() -> None:
-    told = ledger(Table("primary-1"))
-    token = Handover(1, DatabaseId("primary", 1), "0/3000148", "2026-01-01T00:00:00+00:00")
-    told.record(token)
-    assert told.handover(1) == token
-    told.record(token, withdrawn=True)
-    assert told.handover(1) is None
+def test_a_handover_record_is_read_as_it_was_written() -> None:
+    written = ledger(Table("primary-1"))
+    record = HandoverRecord(1, DatabaseId("primary", 1), "0/3000148", "2026-01-01T00:00:00+00:00")
+    written.write(record)
+    assert written.handover_record(1) == record
+    written.write(record, withdrawn=True)
+    assert written.handover_record(1) is None
 
 
 @pytest.mark.parametrize("drain", [True, False])

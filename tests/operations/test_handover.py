@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from operations.handover import NOT_WELL, REFUSED, WELL, Gate
-from operations.ledger import Handover
+from operations.handover import FAILURE, REFUSED, SUCCESS, Gate
+from operations.ledger import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.operations import world
@@ -36,8 +36,8 @@ def drained(position: str, *, withdrawn: bool = False) -> Table:
 
 
 def drain(table: Table, position: str, *, withdrawn: bool = False) -> None:
-    token = Handover(1, DatabaseId("primary", 1), position, "2026-01-01T00:00:00+00:00")
-    ledger(table).record(token, withdrawn=withdrawn)
+    record = HandoverRecord(1, DatabaseId("primary", 1), position, "2026-01-01T00:00:00+00:00")
+    ledger(table).write(record, withdrawn=withdrawn)
 
 
 def written(leader: Server) -> str:
@@ -57,8 +57,8 @@ def reason(capsys: pytest.CaptureFixture[str], step: str) -> str:
 def test_a_replica_that_has_all_of_it_may_be_promoted(
     gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert gate_of(drained(written(leader)), patience=LONG).wait() == WELL
-    assert reason(capsys, "may promote") == "the replica has all of it"
+    assert gate_of(drained(written(leader)), patience=LONG).wait() == SUCCESS
+    assert reason(capsys, "may promote") == "the replica has everything"
 
 
 def test_nobody_is_promoted_before_the_leader_is_drained(gate_of: GateOf, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,13 +66,13 @@ def test_nobody_is_promoted_before_the_leader_is_drained(gate_of: GateOf, capsys
     assert "set lifeline:switchover.drain in its stack first" in reason(capsys, "must not promote")
 
 
-def test_a_token_of_another_epoch_opens_nothing(gate_of: GateOf) -> None:
+def test_a_record_of_another_epoch_opens_nothing(gate_of: GateOf) -> None:
     table = Table("primary-1")
-    ledger(table).record(Handover(2, DatabaseId("primary", 1), "0/0", "2026-01-01T00:00:00+00:00"))
+    ledger(table).write(HandoverRecord(2, DatabaseId("primary", 1), "0/0", "2026-01-01T00:00:00+00:00"))
     assert gate_of(table).wait() == REFUSED
 
 
-def test_a_withdrawn_token_is_none(gate_of: GateOf) -> None:
+def test_a_withdrawn_record_is_none(gate_of: GateOf) -> None:
     assert gate_of(drained("0/0", withdrawn=True)).wait() == REFUSED
 
 
@@ -93,14 +93,14 @@ def test_a_replica_that_is_behind_is_not_promoted(gate_of: GateOf, capsys: pytes
 def test_an_accepted_loss_is_promoted_and_said(
     gate_of: GateOf, table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert gate_of(table, accept_loss=True).wait() == WELL
+    assert gate_of(table, accept_loss=True).wait() == SUCCESS
     assert reason(capsys, "loss accepted")
 
 
 def test_no_loss_is_said_to_be_accepted_where_there_is_none(
     gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert gate_of(drained(written(leader)), patience=LONG, accept_loss=True).wait() == WELL
+    assert gate_of(drained(written(leader)), patience=LONG, accept_loss=True).wait() == SUCCESS
     assert reason(capsys, "may promote")
 
 
@@ -108,7 +108,7 @@ def test_what_is_promoted_already_is_not_held_up(
     gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As when an update is run again after it was interrupted."""
-    assert gate_of(Table("primary-1"), at=leader).wait() == WELL
+    assert gate_of(Table("primary-1"), at=leader).wait() == SUCCESS
     assert reason(capsys, "may promote") == "promoted already"
 
 
@@ -116,20 +116,20 @@ def test_what_is_promoted_already_is_not_held_up(
 def test_an_unreachable_ledger_is_no_evidence(gate_of: GateOf, accept_loss: bool) -> None:
     table = drained("0/0")
     table.failure = SILENT
-    assert gate_of(table, accept_loss=accept_loss).wait() == NOT_WELL
+    assert gate_of(table, accept_loss=accept_loss).wait() == FAILURE
 
 
 @pytest.mark.parametrize("accept_loss", [True, False])
 def test_an_unreachable_database_is_no_evidence(gate_of: GateOf, accept_loss: bool) -> None:
     nobody = Server("nobody", 1, "not-for-logs")
-    assert gate_of(drained("0/0"), at=nobody, accept_loss=accept_loss).wait() == NOT_WELL
+    assert gate_of(drained("0/0"), at=nobody, accept_loss=accept_loss).wait() == FAILURE
 
 
 def test_a_position_that_is_none_is_no_evidence(gate_of: GateOf) -> None:
-    assert gate_of(drained("nowhere")).wait() == NOT_WELL
+    assert gate_of(drained("nowhere")).wait() == FAILURE
 
 
-def test_it_waits_for_the_token(gate_of: GateOf) -> None:
+def test_it_waits_for_the_record(gate_of: GateOf) -> None:
     table, reads = Table("primary-1"), [1, 2, 3]
 
     def drain_late() -> None:
@@ -140,7 +140,7 @@ def test_it_waits_for_the_token(gate_of: GateOf) -> None:
             drain(table, "0/0")
 
     table.before_read = drain_late
-    assert gate_of(table, patience=LONG / 30).wait() == WELL
+    assert gate_of(table, patience=LONG / 30).wait() == SUCCESS
     assert reads == []
 
 
@@ -152,5 +152,5 @@ def test_it_waits_for_a_ledger_that_comes_back(gate_of: GateOf) -> None:
         table.failure = failures.pop() if failures else None
 
     table.before_read = answer_late
-    assert gate_of(table, patience=LONG / 30).wait() == WELL
+    assert gate_of(table, patience=LONG / 30).wait() == SUCCESS
     assert failures == []

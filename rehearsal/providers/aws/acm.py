@@ -1,13 +1,14 @@
-"""Certificates proven by DNS.
+"""Certificates validated by DNS.
 
-The proof records are made here rather than taken from moto: on AWS they depend on account and domain alone, are the
-same in every region, and a wildcard shares its parent's. Source: AWS Certificate Manager User Guide, "DNS validation".
+The validation records are computed here and not taken from moto. On AWS they depend on the account and the domain only,
+are equal in every region, and a wildcard shares its parent's record.
+Source: AWS Certificate Manager User Guide, "DNS validation".
 """
 
 from __future__ import annotations
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
-from rehearsal.providers.backend import Plain, Unsupported, digest
+from rehearsal.providers.backend import Plain, UnsupportedError, digest
 
 
 def _proof(call: Call, domain: str) -> Plain:
@@ -28,20 +29,20 @@ def _request(call: Call) -> Created:
         [call.inputs["domainName"], *(call.inputs.get("subjectAlternativeNames") or [])]
     )
     proofs = [_proof(call, name) for name in names]
-    wanted = sorted({proof["resourceRecordName"].rstrip(".") for proof in proofs})
-    call.table("acm-proofs")[arn] = wanted
+    record_names = sorted({proof["resourceRecordName"].rstrip(".") for proof in proofs})
+    call.table("acm-proofs")[arn] = record_names
     return arn, {"arn": arn, "domainValidationOptions": proofs, "status": "PENDING_VALIDATION"}
 
 
 def _validate(call: Call) -> Created:
-    """The provider's own check: every proof of the certificate has its record."""
+    """The provider's own check: each validation record of the certificate exists."""
     arn: str = call.inputs["certificateArn"]
     call.clients.ask("acm", call.region, "DescribeCertificate")
-    given = {name.rstrip(".") for name in call.inputs.get("validationRecordFqdns") or []}
-    missing = [name for name in call.table("acm-proofs").get(arn, []) if given and name not in given]
+    passed = {name.rstrip(".") for name in call.inputs.get("validationRecordFqdns") or []}
+    missing = [name for name in call.table("acm-proofs").get(arn, []) if passed and name not in passed]
     if missing:
-        raise Unsupported(
-            f"{arn}: certificate needs {', '.join(missing)} to be set but only {sorted(given)} was passed"
+        raise UnsupportedError(
+            f"{arn}: certificate needs {', '.join(missing)} to be set but only {sorted(passed)} was passed"
         )
     return arn, {}
 

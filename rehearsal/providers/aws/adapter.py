@@ -1,4 +1,4 @@
-"""One adapter a resource type: which inputs it understands, and the calls that make, change and remove it."""
+"""Adapters, one per resource type: the inputs that a type has, and the calls that create, update and delete it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rehearsal.providers.aws.translate import parameters
 from rehearsal.providers.backend import Plain
 
 Tables = dict[str, dict[str, Any]]
-"""What AWS knows and moto does not, by kind and then by key. One for the whole world: stacks share it."""
+"""State that AWS keeps and moto does not, by kind and key. All stacks of one world share it."""
 
 TABLES_LOCK = threading.RLock()
-"""Held while a rule reads and writes `Tables`; never across a call."""
+"""Held while a rule reads and writes `Tables`, and never during a call."""
 
 
 class Ledger(Protocol):
-    """The strongly consistent table, as the world plays it."""
+    """The strongly consistent table of the offline world."""
 
     def put_if_absent(self, region: str, item: Plain) -> bool:
-        """Write an item of flat values through a region unless its key is there; whether it was written."""
+        """Write an item of flat values through a region if its key does not exist. Returns whether it was written."""
         ...
 
 
@@ -47,24 +47,24 @@ class Call:
     changed: frozenset[str] = frozenset()
 
     def do(self, operation: str, /, *, service: str | None = None, region: str | None = None, **params: Any) -> Plain:
-        """Call AWS. The operation is AWS's name: `CreateVpc`."""
+        """Call AWS. The operation has AWS's name, such as `CreateVpc`."""
         client = self.clients.get(service or self.service, region or self.region)
         return getattr(client, xform_name(operation))(**params)
 
     def send(
         self, operation: str, /, keys: Iterable[str], *, renames: Mapping[str, str] | None = None, **params: Any
     ) -> Plain:
-        """Call AWS with the inputs named in `keys`, translated, and `params` as they are."""
+        """Call AWS with the inputs named in `keys`, translated, and with `params` unchanged."""
         return self.do(operation, **self.translate(operation, keys, renames), **params)
 
     def translate(self, operation: str, keys: Iterable[str], renames: Mapping[str, str] | None = None) -> Plain:
         """The inputs named in `keys` as parameters of an operation."""
         shape: Any = self.clients.model(self.service, operation).input_shape
-        given = {key: self.inputs[key] for key in keys if self.inputs.get(key) is not None}
-        return parameters(shape, given, renames)
+        values = {key: self.inputs[key] for key in keys if self.inputs.get(key) is not None}
+        return parameters(shape, values, renames)
 
     def pretend(self, operation: str, /, **params: Any) -> None:
-        """A call that moto lacks: everything but the sending."""
+        """A call that moto lacks: everything except sending it."""
         self.clients.pretend(self.service, operation, self.region, params)
 
     def table(self, kind: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Call:
         return [{"Key": key, "Value": value} for key, value in (self.inputs.get("tags") or {}).items()]
 
     def tag_specifications(self, resource_type: str) -> Plain:
-        """EC2's way to tag while creating."""
+        """The tags in the form in which EC2 takes them at creation."""
         return {"TagSpecifications": [{"ResourceType": resource_type, "Tags": self.tag_list}]} if self.tag_list else {}
 
 
@@ -92,41 +92,41 @@ Created = tuple[str, Plain]
 
 
 def nothing(call: Call) -> None:
-    """Deleting what AWS keeps, or what goes with its parent."""
+    """A delete that does nothing, because AWS keeps the object or deletes it with its parent."""
 
 
 def unchanged(call: Call) -> Plain:
-    """An update that has nothing to send."""
+    """An update that sends nothing."""
     return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """How a resource type is applied to AWS."""
+    """The way a resource type is applied to AWS."""
 
     type: str
     service: str
     inputs: frozenset[str]
-    """Every input understood, besides `region` and `tags`; another one is refused."""
+    """Every known input besides `region` and `tags`. Unknown inputs are refused."""
     create: Callable[[Call], Created]
     delete: Callable[[Call], None] = nothing
     update: Callable[[Call], Plain] = unchanged
     updates: frozenset[str] = frozenset()
-    """The inputs that `update` changes in place; tags are always kept, and never sent."""
+    """The inputs that `update` changes in place. Changed tags are stored and never sent."""
     name: str | None = None
-    """The input that takes a generated name if it is absent."""
+    """The input that gets a generated name if it is absent."""
     read: Callable[[Call], Plain | None] | None = None
-    """The changing outputs as they are now; without it, a read believes the state."""
+    """Reads the current values of outputs that can change. Without it, a read returns the state."""
     check: Callable[[Plain], list[tuple[str, str]]] | None = None
 
 
 def words(text: str) -> frozenset[str]:
-    """A set written as one line."""
+    """A set of words, written as one string."""
     return frozenset(text.split())
 
 
 def remover(operation: str, **params: str) -> Callable[[Call], None]:
-    """A delete by one call; each parameter is `id` or the name of an output."""
+    """A delete by one call. Each parameter is `id` or the name of an output."""
 
     def delete(call: Call) -> None:
         call.do(operation, **{key: call.id if name == "id" else call.outputs[name] for key, name in params.items()})
@@ -135,5 +135,5 @@ def remover(operation: str, **params: str) -> Callable[[Call], None]:
 
 
 def gives(source: Mapping[str, Any], **names: str) -> Plain:
-    """Outputs from a response: `vpcId="VpcId"`; what the response lacks is left out."""
+    """Outputs from a response, as in `vpcId="VpcId"`. Members that the response lacks are left out."""
     return {output: source[name] for output, name in names.items() if name in source}

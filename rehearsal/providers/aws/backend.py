@@ -1,6 +1,6 @@
-"""The AWS stand-in: resource types applied to a moto server by boto3, through one adapter each.
+"""The AWS stand-in: it applies resource types to a moto server by boto3, through one adapter per type.
 
-Two limits: changed tags are kept in the outputs and not sent, and a type without a `read` of its own is believed.
+Two limits: changed tags are stored in the outputs and not sent, and a type without `read` is assumed to be unchanged.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from rehearsal.providers.aws.clients import Clients
 from rehearsal.providers.aws.registry import ADAPTERS
 from rehearsal.providers.backend import (
     Effects,
-    FaultSwitch,
+    Faults,
     NoEffects,
     NoFaults,
     Plain,
-    Unsupported,
+    UnsupportedError,
     auto_name,
 )
 
@@ -25,14 +25,14 @@ _ALWAYS = frozenset({"region", "tags"})
 
 
 class AwsBackend:
-    """One stack's AWS provider. Backends of one world share `tables`; methods may be called from many threads."""
+    """One stack's AWS provider. Backends of one world share `tables`. Methods may be called from many threads."""
 
     def __init__(
         self,
         endpoint_url: str,
         region: str,
         account: str,
-        faults: FaultSwitch | None = None,
+        faults: Faults | None = None,
         effects: Effects | None = None,
         *,
         tables: Tables | None = None,
@@ -46,23 +46,23 @@ class AwsBackend:
         self._ledger = ledger
 
     def configure(self, settings: Plain) -> None:
-        """Nothing to take: the region was given."""
+        """Ignore the settings: the region is an argument of the constructor."""
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
-        """Inputs that the stand-in does not understand, and the type's own rules."""
+        """The inputs that the stand-in does not know, and violations of the type's own rules."""
         adapter = _adapter(type_)
         known = adapter.inputs | _ALWAYS
-        given = {key: value for key, value in inputs.items() if value is not None}
-        failures = [(key, f"the stand-in for {type_} does not know this input") for key in given if key not in known]
-        return failures + (adapter.check(given) if adapter.check else [])
+        present = {key: value for key, value in inputs.items() if value is not None}
+        failures = [(key, f"the stand-in for {type_} does not know this input") for key in present if key not in known]
+        return failures + (adapter.check(present) if adapter.check else [])
 
     def replaces(self, type_: str) -> frozenset[str]:
-        """The inputs whose change replaces the resource; `region` always does."""
+        """The inputs whose change replaces the resource. `region` always does."""
         _adapter(type_)
         return replacing_inputs(type_)
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
-        """Make the resource; its id and outputs."""
+        """Create the resource; its id and outputs."""
         adapter = _adapter(type_)
         call = self._call(adapter, urn, _named(adapter, urn, inputs))
         id_, computed = adapter.create(call)
@@ -71,10 +71,10 @@ class AwsBackend:
         return id_, outputs
 
     def update(self, type_: str, urn: str, id_: str, old_inputs: Plain, inputs: Plain, outputs: Plain) -> Plain:
-        """Change the resource in place.
+        """Update the resource in place.
 
         Raises:
-            Unsupported: for a change that the adapter does not make.
+            UnsupportedError: for a change that the adapter does not implement.
         """
         adapter = _adapter(type_)
         name = {} if adapter.name is None else {adapter.name: outputs.get(adapter.name)}
@@ -82,7 +82,7 @@ class AwsBackend:
         call = self._call(adapter, urn, new, id_=id_, old=old, outputs=outputs)
         beyond = sorted(call.changed - adapter.updates - _ALWAYS)
         if beyond:
-            raise Unsupported(f"{type_}: the stand-in cannot change {', '.join(beyond)} in place")
+            raise UnsupportedError(f"{type_}: the stand-in cannot change {', '.join(beyond)} in place")
         self.clients.ask(adapter.service, call.region)
         kept = {key: value for key, value in outputs.items() if key not in old or key in new}
         result = kept | self._outputs(call, adapter.update(call))
@@ -90,7 +90,7 @@ class AwsBackend:
         return result
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Plain) -> None:
-        """Remove the resource; one that is gone already is no error."""
+        """Delete the resource. A missing resource is no error."""
         adapter = _adapter(type_)
         call = self._call(adapter, urn, outputs, id_=id_, outputs=outputs)
         try:
@@ -101,21 +101,21 @@ class AwsBackend:
         self._effects.deleted(type_, call.region, id_, outputs)
 
     def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain | None:
-        """The resource as it is now, or None if it is gone. Refused where the region is lost."""
+        """The current resource, or None if it does not exist. Refused if the region is lost."""
         adapter = _adapter(type_)
         call = self._call(adapter, urn, outputs, id_=id_, outputs=outputs)
         if adapter.read is None:
             self.clients.ask(adapter.service, call.region)
             return outputs
         try:
-            found = adapter.read(call)
+            current = adapter.read(call)
         except ClientError as error:
             if not _is_gone(error):
                 raise
             return None
-        if found is None:
+        if current is None:
             return None
-        return {key: value for key, value in (outputs | found).items() if value is not None}
+        return {key: value for key, value in (outputs | current).items() if value is not None}
 
     def _call(
         self,
@@ -146,8 +146,8 @@ class AwsBackend:
         )
 
     def _outputs(self, call: Call, computed: Plain) -> Plain:
-        given = {key: value for key, value in call.inputs.items() if value is not None}
-        return {**given, "region": call.region, "tagsAll": given.get("tags", {}), **computed}
+        present = {key: value for key, value in call.inputs.items() if value is not None}
+        return {**present, "region": call.region, "tagsAll": present.get("tags", {}), **computed}
 
 
 def _adapter(type_: str) -> Adapter:

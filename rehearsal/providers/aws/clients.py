@@ -1,4 +1,4 @@
-"""Clients of AWS's services whose every call first asks the fault switch, and is counted."""
+"""Clients of AWS services. Every call is first checked against the faults, and counted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from botocore.loaders import create_loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 
-from rehearsal.providers.backend import FaultSwitch, Plain
+from rehearsal.providers.backend import Faults, Plain
 
 GLOBAL_SERVICES = {"iam": "us-east-1", "route53": "us-east-1", "cloudfront": "us-east-1"}
-"""Services with one endpoint, and the region that it signs for."""
+"""Services with a single endpoint, and the region whose name signs their calls."""
 
 _CONFIG = Config(
     connect_timeout=5,
@@ -28,15 +28,15 @@ _CONFIG = Config(
 
 
 _MODELS = create_loader()
-"""AWS's descriptions of its services, read once a process: they are what a client takes its time for."""
+"""AWS's descriptions of its services, read once per process, because reading them is the slow part of a new client."""
 
 
 class Clients:
-    """Clients by service and region, made once. Safe for use by many threads."""
+    """Clients by service and region, each created once. Safe for use by many threads."""
 
-    def __init__(self, endpoint_url: str, faults: FaultSwitch) -> None:
+    def __init__(self, endpoint_url: str, faults: Faults) -> None:
         self.calls: Counter[tuple[str, str, str]] = Counter()
-        """Calls let through, by (service, operation, region)."""
+        """The number of permitted calls by (service, operation, region)."""
         self._endpoint_url = endpoint_url
         self._faults = faults
         self._session = botocore.session.Session()
@@ -55,14 +55,14 @@ class Clients:
             return self._made[key]
 
     def model(self, service: str, operation: str) -> OperationModel:
-        """An operation as AWS's own service description has it. The name is AWS's: `CreateAddon`."""
+        """An operation in AWS's own service description. The name is AWS's, such as `CreateAddon`."""
         with self._lock:
             if service not in self._models:
                 self._models[service] = self._session.get_service_model(service)
         return self._models[service].operation_model(operation)
 
     def pretend(self, service: str, operation: str, region: str, parameters: Plain) -> None:
-        """All of a call but the sending: the faults, and botocore's validation of its parameters.
+        """Everything of a call except sending it: the faults, and botocore's validation of the parameters.
 
         Raises:
             ValueError: if the parameters do not fit the operation.
@@ -74,11 +74,11 @@ class Clients:
             raise ValueError(f"{service} {operation}: {report.generate_report()}")
 
     def ask(self, service: str, region: str, operation: str = "") -> None:
-        """Ask the fault switch. Raises what it raises."""
+        """Check a service and a region against the faults. Raises the fault's error."""
         self._faults.check(service, region, operation)
 
     def pass_(self, service: str, operation: str, region: str) -> None:
-        """Ask the fault switch, and count the call."""
+        """Check a call against the faults, and count it."""
         self.ask(service, region, operation)
         with self._lock:
             self.calls[service, operation, region] += 1

@@ -1,7 +1,7 @@
-"""DynamoDB tables, global tables as tables of their own in each region, and items.
+"""DynamoDB tables, with global tables as one table per region, and items.
 
-moto knows no replicas: a table with replicas is made in each of their regions, and the table `dynamodb-global` holds
-`{"regions": [...], "strong": bool, "witness": region or None}` by name. A witness holds nothing that can be read.
+moto has no replicas: a table with replicas is created in each of their regions, and the table `dynamodb-global` holds
+`{"regions": [...], "strong": bool, "witness": region or None}` by name. A witness has no table, so it cannot be read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Adapter, Call, Created, words
-from rehearsal.providers.backend import Plain, Unsupported
+from rehearsal.providers.backend import Plain, UnsupportedError
 
 _CONDITION = "attribute_not_exists(#key)"
 
@@ -18,7 +18,7 @@ _CONDITION = "attribute_not_exists(#key)"
 def _schema(call: Call) -> Plain:
     inputs = call.inputs
     keys = [(inputs["hashKey"], "HASH"), *([(inputs["rangeKey"], "RANGE")] if inputs.get("rangeKey") else [])]
-    found: Plain = {
+    request: Plain = {
         "TableName": inputs["name"],
         "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
         "AttributeDefinitions": [
@@ -26,18 +26,18 @@ def _schema(call: Call) -> Plain:
         ],
         "BillingMode": inputs.get("billingMode") or "PROVISIONED",
     }
-    if found["BillingMode"] == "PROVISIONED":
-        found["ProvisionedThroughput"] = {
+    if request["BillingMode"] == "PROVISIONED":
+        request["ProvisionedThroughput"] = {
             "ReadCapacityUnits": int(inputs["readCapacity"]),
             "WriteCapacityUnits": int(inputs["writeCapacity"]),
         }
     if inputs.get("streamEnabled"):
-        found["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": inputs["streamViewType"]}
+        request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": inputs["streamViewType"]}
     encryption: Plain = inputs.get("serverSideEncryption") or {}
     if encryption.get("enabled"):
         key = {"KMSMasterKeyId": encryption["kmsKeyArn"]} if encryption.get("kmsKeyArn") else {}
-        found["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", **key}
-    return found
+        request["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", **key}
+    return request
 
 
 def _make(call: Call, region: str, *, protected: bool, recovery: bool) -> Plain:
@@ -93,7 +93,7 @@ def _set_ttl(call: Call) -> None:
 
 
 def _validate_replication(call: Call, replicas: list[Plain]) -> None:
-    """Strong consistency takes three regions, one of which may be a witness.
+    """The rule for strong consistency: three regions, one of which may be a witness.
 
     Source: Amazon DynamoDB Developer Guide, "Multi-Region strong consistency (MRSC)".
     """
@@ -106,13 +106,13 @@ def _validate_replication(call: Call, replicas: list[Plain]) -> None:
             *([witness["regionName"]] if witness else []),
         }
         if len(regions) != 3:
-            raise Unsupported(
+            raise UnsupportedError(
                 f"ValidationException: a strongly consistent table needs three regions, not {sorted(regions)}"
             )
         if witness:
             call.clients.ask("dynamodb", witness["regionName"], "UpdateTable")
     elif witness:
-        raise Unsupported("ValidationException: only a strongly consistent table has a witness")
+        raise UnsupportedError("ValidationException: only a strongly consistent table has a witness")
     updates = [{"Create": {"RegionName": replica["regionName"]}} for replica in replicas]
     witnesses = {"GlobalTableWitnessUpdates": [{"Create": {"RegionName": witness["regionName"]}}]} if witness else {}
     mode = {"MultiRegionConsistency": "STRONG"} if strong == {True} else {}
@@ -155,14 +155,17 @@ def _copies(call: Call, table: str) -> Plain:
 
 
 def _put_item(call: Call) -> Created:
-    """The provider puts an item only where its key is not taken: a second put of one's own item is refused as well."""
+    """Put an item only if its key does not exist, as the provider does.
+
+    A second put of one's own item is refused too.
+    """
     table: str = call.inputs["tableName"]
     item: Plain = json.loads(call.inputs["item"])
     key = item[call.inputs["hashKey"]]
     if _copies(call, table)["strong"] and call.ledger is not None:
         call.clients.ask("dynamodb", call.region, "PutItem")
         if not call.ledger.put_if_absent(call.region, _flat(item)):
-            raise Unsupported(f"ConditionalCheckFailedException: {next(iter(key.values()))} is in {table} already")
+            raise UnsupportedError(f"ConditionalCheckFailedException: {next(iter(key.values()))} is in {table} already")
     else:
         names = {"#key": call.inputs["hashKey"]}
         call.do("PutItem", TableName=table, Item=item, ConditionExpression=_CONDITION, ExpressionAttributeNames=names)
@@ -171,7 +174,7 @@ def _put_item(call: Call) -> Created:
 
 
 def _flat(item: Plain) -> Plain:
-    """Plain values of a typed item: `{"epoch": {"N": "1"}}` is `{"epoch": 1}`."""
+    """The plain values of a typed item: `{"epoch": {"N": "1"}}` becomes `{"epoch": 1}`."""
     values = {name: next(iter(typed.items())) for name, typed in item.items()}
     return {name: int(value) if kind == "N" else value for name, (kind, value) in values.items()}
 
@@ -199,19 +202,19 @@ def _delete_item(call: Call) -> None:
 
 
 def _read_item(call: Call) -> Plain | None:
-    """Also serves an import, where the id `<table>|<key>` is all there is; the key attribute is then text."""
+    """Read an item. Also serves an import, which has only the id `<table>|<key>`; the key attribute is then text."""
     table, key, *_ = call.id.split("|")
     hash_key: str = call.outputs.get("hashKey") or _hash_key(call, table)
-    wanted = _item_key(call) if call.outputs.get("item") else {hash_key: {"S": key}}
-    found = call.do("GetItem", TableName=table, Key=wanted, ConsistentRead=True).get("Item")
-    if found is None:
+    item_key = _item_key(call) if call.outputs.get("item") else {hash_key: {"S": key}}
+    item = call.do("GetItem", TableName=table, Key=item_key, ConsistentRead=True).get("Item")
+    if item is None:
         return None
-    return {"tableName": table, "hashKey": hash_key, "item": json.dumps(found, sort_keys=True), "region": call.region}
+    return {"tableName": table, "hashKey": hash_key, "item": json.dumps(item, sort_keys=True), "region": call.region}
 
 
 def _hash_key(call: Call, table: str) -> str:
     schema: list[Plain] = call.do("DescribeTable", TableName=table)["Table"]["KeySchema"]
-    return next(each["AttributeName"] for each in schema if each["KeyType"] == "HASH")
+    return next(element["AttributeName"] for element in schema if element["KeyType"] == "HASH")
 
 
 ADAPTERS = (

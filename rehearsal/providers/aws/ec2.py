@@ -12,7 +12,7 @@ from rehearsal.providers.backend import Plain
 def _set_dns(call: Call, keys: frozenset[str]) -> None:
     for key in sorted(keys & {"enableDnsHostnames", "enableDnsSupport"}):
         flag: Plain = {key[0].upper() + key[1:]: {"Value": bool(call.inputs.get(key))}}
-        call.do("ModifyVpcAttribute", VpcId=call.id, **flag)  # one attribute a call, as AWS wants it
+        call.do("ModifyVpcAttribute", VpcId=call.id, **flag)  # AWS takes one attribute per call
 
 
 def _create_vpc(call: Call) -> Created:

@@ -1,6 +1,6 @@
 """EKS clusters and node groups.
 
-moto drops what decides access, upgrades and deletion; the table `eks-clusters` keeps it, by `<region>/<name>`.
+moto drops the settings for access, upgrades and deletion. The table `eks-clusters` keeps them, by `<region>/<name>`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
-from rehearsal.providers.backend import Plain, Unsupported, digest
+from rehearsal.providers.backend import Plain, UnsupportedError, digest
 
 _NAMES = {"vpcConfig": "resourcesVpcConfig", "nodeRoleArn": "nodeRole", "subnetIds": "subnets"}
 _CLUSTER_KEYS = words(
@@ -58,11 +58,11 @@ def _cluster_outputs(call: Call, made: Plain, group: str, vpc: str) -> Plain:
 
 
 def _update_cluster(call: Call) -> Plain:
-    """Validated against AWS's operations only: moto's update loses subnets, and it has none of the version."""
+    """Validate an update without sending it: moto's update loses subnets and has no version."""
     if "version" in call.changed:
         call.pretend("UpdateClusterVersion", name=call.id, version=call.inputs["version"])
     changed = call.changed & (_CLUSTER_UPDATES - {"version", "enabledClusterLogTypes"})
-    for key in sorted(changed):  # EKS takes one kind of change a call
+    for key in sorted(changed):  # EKS takes one kind of change per call
         call.pretend(
             "UpdateClusterConfig",
             name=call.id,
@@ -76,8 +76,8 @@ def _update_cluster(call: Call) -> Plain:
 
 
 def _delete_cluster(call: Call) -> None:
-    if call.outputs.get("deletionProtection"):  # moto would delete it all the same
-        raise Unsupported(f"InvalidRequestException: cluster {call.id} has deletion protection")
+    if call.outputs.get("deletionProtection"):  # moto would delete it nevertheless
+        raise UnsupportedError(f"InvalidRequestException: cluster {call.id} has deletion protection")
     call.do("DeleteCluster", name=call.id)
     record: Plain = call.table("eks-clusters").pop(f"{call.region}/{call.id}", {})
     if record:
@@ -114,7 +114,7 @@ def _update_group(call: Call) -> Plain:
 
 
 def _check_group(inputs: Plain) -> list[tuple[str, str]]:
-    """What AWS refuses and moto takes. Values that are not known yet are not compared."""
+    """Rules that AWS enforces and moto does not. Values that are not known yet are not compared."""
     scaling: Plain = inputs.get("scalingConfig") or {}
     sizes: list[Any] = [scaling.get(key) for key in ("minSize", "desiredSize", "maxSize")]
     if all(isinstance(size, int) for size in sizes) and sizes != sorted(sizes):

@@ -1,7 +1,7 @@
-"""EKS add-ons, access entries and pod identities: moto has none of them.
+"""EKS add-ons, access entries and pod identities, all of which moto lacks.
 
-Each call is validated against AWS's own description of the operation; the object is then kept in the table
-`eks-<kind>`, by `<region>/<what tells it from others>`.
+Each call is validated against AWS's own description of the operation. The object is kept in the table `eks-<kind>`, by
+`<region>/<identifying fields>`.
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Adapter, Call, Created, words
-from rehearsal.providers.backend import Plain, Unsupported, digest
+from rehearsal.providers.backend import Plain, UnsupportedError, digest
 
 _NAMES = {"resolveConflictsOnCreate": "resolveConflicts", "resolveConflictsOnUpdate": "resolveConflicts"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """One kind of object that belongs to a cluster. The fields that name inputs are lists in one string."""
+    """One kind of object that belongs to a cluster. Each field lists inputs in one string."""
 
     token: str
     create: str
     key: str
-    """What tells one from another in a cluster."""
+    """The fields that identify an object within its cluster."""
     once: str = ""
-    """Given at creation only."""
+    """Fields that are sent at creation only."""
     changes: str = ""
     update: str | None = None
     delete: str
     delete_keys: str
     association: bool = False
-    """Whether AWS gives an id of its own, which updates and deletes name."""
+    """Whether AWS generates an id, which updates and deletes name."""
 
     @property
     def kind(self) -> str:
-        """The name of its table."""
+        """The name of the kind's table."""
         return f"eks-{self.token}"
 
     def adapter(self) -> Adapter:
-        """The adapter of its type."""
+        """The adapter of the kind's resource type."""
         return Adapter(
             type=f"aws:eks/{self.token[0].lower()}{self.token[1:]}:{self.token}",
             service="eks",
@@ -58,9 +58,9 @@ class Kept:
         name, cluster = ":".join(parts), f"{call.region}/{call.inputs['clusterName']}"
         with TABLES_LOCK:
             if cluster not in call.table("eks-clusters"):
-                raise Unsupported(f"ResourceNotFoundException: no cluster {cluster}")
+                raise UnsupportedError(f"ResourceNotFoundException: no cluster {cluster}")
             if f"{call.region}/{name}" in call.table(self.kind):
-                raise Unsupported(f"ResourceInUseException: {name} exists already in {call.region}")
+                raise UnsupportedError(f"ResourceInUseException: {name} exists already in {call.region}")
             call.table(self.kind)[f"{call.region}/{name}"] = dict(call.inputs)
         arn = call.arn(f"{self.token.lower()}/{parts[0]}/{digest(name, 16)}")
         if not self.association:

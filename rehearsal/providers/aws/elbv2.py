@@ -6,7 +6,7 @@ from typing import Any
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
 from rehearsal.providers.aws.translate import parameters
-from rehearsal.providers.backend import Plain, Unsupported
+from rehearsal.providers.backend import Plain, UnsupportedError
 
 _ACTIONS = {
     "redirect": "RedirectConfig",
@@ -86,8 +86,8 @@ def _update_balancer(call: Call) -> Plain:
 
 
 def _delete_balancer(call: Call) -> None:
-    if call.outputs.get("enableDeletionProtection"):  # moto would delete it all the same
-        raise Unsupported(f"OperationNotPermitted: load balancer {call.id} has deletion protection")
+    if call.outputs.get("enableDeletionProtection"):  # moto would delete it nevertheless
+        raise UnsupportedError(f"OperationNotPermitted: load balancer {call.id} has deletion protection")
     call.do("DeleteLoadBalancer", LoadBalancerArn=call.id)
 
 
@@ -95,8 +95,8 @@ def _health(call: Call) -> Plain:
     check: Plain = dict(call.inputs.get("healthCheck") or {})
     matcher = check.pop("matcher", None)
     shape: Any = call.clients.model("elbv2", "CreateTargetGroup").input_shape
-    found = parameters(shape, check, _HEALTH)
-    return found if matcher is None else {**found, "Matcher": {"HttpCode": str(matcher)}}
+    settings = parameters(shape, check, _HEALTH)
+    return settings if matcher is None else {**settings, "Matcher": {"HttpCode": str(matcher)}}
 
 
 def _create_group(call: Call) -> Created:
@@ -139,16 +139,16 @@ def _update_listener(call: Call) -> Plain:
 
 
 def _conditions(call: Call) -> list[Plain]:
-    found: list[Plain] = []
+    actions: list[Plain] = []
     for condition in call.inputs["conditions"]:
         for key, value in condition.items():
             if value is None:
                 continue
             if key not in _CONDITIONS:
-                raise Unsupported(f"{call.type}: the stand-in does not know conditions of {key}")
+                raise UnsupportedError(f"{call.type}: the stand-in does not know conditions of {key}")
             config = {f"{inner[0].upper()}{inner[1:]}": item for inner, item in value.items() if item is not None}
-            found.append({"Field": _CONDITIONS[key], f"{key[0].upper()}{key[1:]}Config": config})
-    return found
+            actions.append({"Field": _CONDITIONS[key], f"{key[0].upper()}{key[1:]}Config": config})
+    return actions
 
 
 def _create_rule(call: Call) -> Created:

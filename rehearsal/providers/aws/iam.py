@@ -1,4 +1,4 @@
-"""IAM. AWS's managed policies exist on moto only when it is started with MOTO_IAM_LOAD_MANAGED_POLICIES=true."""
+"""IAM. moto has AWS's managed policies only when it is started with MOTO_IAM_LOAD_MANAGED_POLICIES=true."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _create_policy(call: Call) -> Created:
 
 
 def _update_policy(call: Call) -> Plain:
-    """A new default version; the one before goes, since AWS keeps five at most."""
+    """Create a new default version and delete the previous one, since AWS keeps at most five."""
     listed = call.do("ListPolicyVersions", PolicyArn=call.id)["Versions"]
     call.do("CreatePolicyVersion", PolicyArn=call.id, PolicyDocument=call.inputs["policy"], SetAsDefault=True)
     for version in listed:

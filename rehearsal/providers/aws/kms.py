@@ -22,7 +22,7 @@ def _create_key(call: Call) -> Created:
     if call.inputs.get("enableKeyRotation"):
         call.do(
             "EnableKeyRotation", KeyId=made["KeyId"]
-        )  # moto takes no RotationPeriodInDays: the period stays in the outputs
+        )  # moto has no RotationPeriodInDays, so the period is kept in the outputs only
     return made["KeyId"], {"keyId": made["KeyId"], "arn": made["Arn"]}
 
 

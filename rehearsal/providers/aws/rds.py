@@ -1,6 +1,6 @@
-"""RDS instances, with the rules of replication that moto does not keep.
+"""RDS instances, with the rules of replication that moto lacks.
 
-Who follows whom is in the table `rds-instances` by ARN, because moto never forgets a promoted replica's source. The
+The table `rds-instances` holds each instance's source by ARN, because moto keeps the source of a promoted replica. The
 calls are those of the provider that Pulumi bridges: hashicorp/terraform-provider-aws, internal/service/rds/instance.go.
 """
 
@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Adapter, Call, Created, words
-from rehearsal.providers.aws.rds_restore import InvalidDatabaseState, instances, restored
-from rehearsal.providers.backend import Plain, Unsupported
+from rehearsal.providers.aws.rds_restore import InvalidDatabaseStateError, instances, restored
+from rehearsal.providers.backend import Plain, UnsupportedError
 
 _NAMES = {
     "identifier": "DBInstanceIdentifier",
@@ -40,7 +40,7 @@ _LEADER_ONLY = (
     " backupWindow maintenanceWindow licenseModel characterSetName timezone"
 )
 _AFTER_REPLICA = "backupRetentionPeriod backupWindow maintenanceWindow"
-"""What CreateDBInstanceReadReplica does not take, and ModifyDBInstance does."""
+"""Inputs that ModifyDBInstance takes and CreateDBInstanceReadReplica does not."""
 _MODIFIABLE = (
     "instanceClass multiAz autoMinorVersionUpgrade iops storageThroughput parameterGroupName publiclyAccessible"
     " dbSubnetGroupName vpcSecurityGroupIds storageType copyTagsToSnapshot monitoringInterval monitoringRoleArn"
@@ -92,7 +92,7 @@ def _create_replica(call: Call) -> Plain:
     _refuse_bad_source(call, source, source_region)
     keys = words(_BOTH)
     if source_region != call.region:
-        keys -= {"dbSubnetGroupName"}  # moto would look it up in the source's region
+        keys -= {"dbSubnetGroupName"}  # moto would search for it in the source's region
         _check_subnet_group(call)
     made = _send_replica(call, keys, source)
     after = call.translate("ModifyDBInstance", words(_AFTER_REPLICA), _NAMES)
@@ -108,16 +108,16 @@ def _send_replica(call: Call, keys: frozenset[str], source: str) -> Plain:
 
 
 def _refuse_bad_source(call: Call, source: str, source_region: str) -> None:
-    """The rules by which RDS takes a source. Source: Amazon RDS User Guide, "Creating a read replica"."""
+    """RDS's rules for a replication source. Source: Amazon RDS User Guide, "Creating a read replica"."""
     call.clients.ask("rds", source_region, "CreateDBInstanceReadReplica")
     with TABLES_LOCK:
         known = instances(call).get(source)
     if known is None:
-        raise InvalidDatabaseState(f"DBInstanceNotFound: {source} does not exist")
+        raise InvalidDatabaseStateError(f"DBInstanceNotFound: {source} does not exist")
     if not known["retention"]:
-        raise InvalidDatabaseState(f"InvalidDBInstanceState: automated backups are not enabled for {source}")
+        raise InvalidDatabaseStateError(f"InvalidDBInstanceState: automated backups are not enabled for {source}")
     if known["encrypted"] and source_region != call.region and not call.inputs.get("kmsKeyId"):
-        raise InvalidDatabaseState(
+        raise InvalidDatabaseStateError(
             f"KMSKeyNotAccessibleFault: a replica of encrypted {source} needs a key in {call.region}"
         )
 
@@ -169,11 +169,11 @@ def _update(call: Call) -> Plain:
 
 def _promote(call: Call) -> None:
     if call.inputs.get("replicateSourceDb"):
-        raise InvalidDatabaseState("cannot elect new source database for replication")
+        raise InvalidDatabaseStateError("cannot elect new source database for replication")
     with TABLES_LOCK:
         record = instances(call).get(_own_arn(call))
     if record is None or record["source"] is None:
-        raise InvalidDatabaseState(f"InvalidDBInstanceState: DB instance {call.id} is not a read replica")
+        raise InvalidDatabaseStateError(f"InvalidDBInstanceState: DB instance {call.id} is not a read replica")
     keys = ("backupRetentionPeriod", "backupWindow")
     call.send("PromoteReadReplica", keys, renames=_NAMES, DBInstanceIdentifier=call.id)
     with TABLES_LOCK:
@@ -198,7 +198,7 @@ def _delete(call: Call) -> None:
             "DeleteDBInstance", DBInstanceIdentifier=call.id, **_last_snapshot(call, record.get("source") is not None)
         )
     except (ClientError, ResponseParserError):
-        # moto fails after it removed a replica whose source is in another region, or gone
+        # moto fails after removing a replica whose source is deleted or in another region
         if record.get("source") is None or _exists(call):
             raise
     with TABLES_LOCK:
@@ -210,23 +210,25 @@ def _last_snapshot(call: Call, is_replica: bool) -> Plain:
         return {"SkipFinalSnapshot": True}
     name = call.outputs.get("finalSnapshotIdentifier")
     if not name:
-        raise Unsupported("final_snapshot_identifier is required when skip_final_snapshot is false")
+        raise UnsupportedError("final_snapshot_identifier is required when skip_final_snapshot is false")
     if is_replica:
-        raise InvalidDatabaseState("FinalDBSnapshotIdentifier can not be specified when deleting a replica instance")
+        raise InvalidDatabaseStateError(
+            "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance"
+        )
     return {"FinalDBSnapshotIdentifier": name, "SkipFinalSnapshot": False}
 
 
 def _exists(call: Call) -> bool:
     listed: Plain = call.do("DescribeDBInstances")
-    return any(each["DBInstanceIdentifier"] == call.id for each in listed["DBInstances"])
+    return any(instance["DBInstanceIdentifier"] == call.id for instance in listed["DBInstances"])
 
 
 def _read(call: Call) -> Plain:
-    """The instance as it is: above all, whether it still follows a source."""
-    found: Plain = call.do("DescribeDBInstances", DBInstanceIdentifier=call.id)["DBInstances"][0]
+    """The current instance, in particular whether it still has a source."""
+    instance: Plain = call.do("DescribeDBInstances", DBInstanceIdentifier=call.id)["DBInstances"][0]
     with TABLES_LOCK:
         record: Plain = instances(call).get(call.arn(f"db:{call.id}"), {})
-    return {"replicateSourceDb": record.get("source"), "status": found["DBInstanceStatus"]}
+    return {"replicateSourceDb": record.get("source"), "status": instance["DBInstanceStatus"]}
 
 
 def _check(inputs: Plain) -> list[tuple[str, str]]:

@@ -26,16 +26,16 @@ def _update_subnet_group(call: Call) -> Plain:
 
 
 def _set_parameters(call: Call) -> Plain:
-    wanted = [
+    settings = [
         {
-            "ParameterName": each["name"],
-            "ParameterValue": each["value"],
-            "ApplyMethod": each.get("applyMethod") or "immediate",
+            "ParameterName": parameter["name"],
+            "ParameterValue": parameter["value"],
+            "ApplyMethod": parameter.get("applyMethod") or "immediate",
         }
-        for each in call.inputs.get("parameters") or []
+        for parameter in call.inputs.get("parameters") or []
     ]
-    for start in range(0, len(wanted), _PARAMETERS_A_CALL):
-        chunk = wanted[start : start + _PARAMETERS_A_CALL]
+    for start in range(0, len(settings), _PARAMETERS_A_CALL):
+        chunk = settings[start : start + _PARAMETERS_A_CALL]
         call.do("ModifyDBParameterGroup", DBParameterGroupName=call.inputs["name"].lower(), Parameters=chunk)
     return {}
 

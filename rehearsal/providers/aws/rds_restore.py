@@ -1,4 +1,4 @@
-"""RDS instances that begin with a backup, and what the stand-in remembers of every instance."""
+"""RDS instances that are restored from a backup, and the stand-in's record of every instance."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Call, words
-from rehearsal.providers.backend import Plain, Unsupported
+from rehearsal.providers.backend import Plain, UnsupportedError
 
 _OF_A_RESTORE = (
     "instanceClass port multiAz autoMinorVersionUpgrade publiclyAccessible dbSubnetGroupName vpcSecurityGroupIds"
     " storageType copyTagsToSnapshot iamDatabaseAuthenticationEnabled deletionProtection parameterGroupName tags"
     " maxAllocatedStorage"
 )
-"""What both restoring calls take in moto and in AWS; the rest follows by ModifyDBInstance, as the provider does it."""
+"""Inputs that both restore calls take, in moto and in AWS. The provider applies all others by ModifyDBInstance."""
 
 
-class InvalidDatabaseState(Unsupported):
-    """What AWS answers with InvalidDBInstanceState, or the provider refuses by itself."""
+class InvalidDatabaseStateError(UnsupportedError):
+    """Errors that AWS reports as InvalidDBInstanceState, or that the provider itself raises."""
 
 
 def instances(call: Call) -> dict[str, Any]:
@@ -26,13 +26,13 @@ def instances(call: Call) -> dict[str, Any]:
 
 
 def restored(call: Call, known: frozenset[str], modifiable: frozenset[str], names: Mapping[str, str]) -> Plain:
-    """From a moment or a snapshot, then changed by what the restoring calls do not take.
+    """Restore from a time or a snapshot, then modify what the restore calls do not take.
 
     Args:
         call: the creation.
-        known: the inputs that any creating call takes.
-        modifiable: those that ModifyDBInstance takes.
-        names: what AWS calls them, where it is not their own name.
+        known: the inputs that every creating call takes.
+        modifiable: the inputs that ModifyDBInstance takes.
+        names: AWS's names of inputs, where they differ from Pulumi's.
     """
     keys = known & words(_OF_A_RESTORE)
     point = call.inputs.get("restoreToPointInTime")
@@ -64,6 +64,6 @@ def _refuse_without_backups(call: Call, source: str) -> None:
     with TABLES_LOCK:
         known = instances(call).get(call.arn(f"db:{source}"))
     if known is None:
-        raise InvalidDatabaseState(f"DBInstanceNotFound: {source} does not exist in {call.region}")
+        raise InvalidDatabaseStateError(f"DBInstanceNotFound: {source} does not exist in {call.region}")
     if not known["retention"]:
-        raise InvalidDatabaseState(f"PointInTimeRestoreNotEnabled: automated backups are not enabled for {source}")
+        raise InvalidDatabaseStateError(f"PointInTimeRestoreNotEnabled: automated backups are not enabled for {source}")

@@ -1,4 +1,4 @@
-"""Every adapter by the resource type it stands in for."""
+"""Every adapter, by resource type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Route 53 zones, records and health checks, such as a DNS evaluator can read back with boto3."""
+"""Route 53 zones, records and health checks, in a form that a DNS evaluator can read back with boto3."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ def _create_zone(call: Call) -> Created:
 
 
 def _delete_zone(call: Call) -> None:
-    """With `forceDestroy` the provider deletes the records first, but for those that every zone has."""
+    """Delete a zone. With `forceDestroy`, delete its records first, except those that every zone has."""
     if call.outputs.get("forceDestroy"):
         records = call.do("ListResourceRecordSets", HostedZoneId=call.id)["ResourceRecordSets"]
         changes = [
-            {"Action": "DELETE", "ResourceRecordSet": each} for each in records if each["Type"] not in ("NS", "SOA")
+            {"Action": "DELETE", "ResourceRecordSet": record}
+            for record in records
+            if record["Type"] not in ("NS", "SOA")
         ]
         if changes:
             call.do("ChangeResourceRecordSets", HostedZoneId=call.id, ChangeBatch={"Changes": changes})
@@ -45,7 +47,7 @@ def _update_zone(call: Call) -> Plain:
 
 
 def _fqdn(call: Call) -> str:
-    """The record's full name: a name given relative to the zone is completed, as the provider does."""
+    """The record's full name. A name relative to the zone is completed, as the provider does."""
     zones, id_ = call.table("route53-zones"), call.inputs["zoneId"]
     if id_ not in zones:
         zones[id_] = call.do("GetHostedZone", Id=id_)["HostedZone"]["Name"].rstrip(".")
@@ -56,36 +58,36 @@ def _fqdn(call: Call) -> str:
 
 
 def _record_set(inputs: Plain, fqdn: str) -> Plain:
-    found: Plain = {"Name": fqdn, "Type": inputs["type"], **_routing(inputs)}
+    record_set: Plain = {"Name": fqdn, "Type": inputs["type"], **_routing(inputs)}
     for alias in inputs.get("aliases") or []:
-        found["AliasTarget"] = {
+        record_set["AliasTarget"] = {
             "HostedZoneId": alias["zoneId"],
             "DNSName": alias["name"],
             "EvaluateTargetHealth": bool(alias["evaluateTargetHealth"]),
         }
     if inputs.get("records"):
-        found["TTL"] = int(inputs["ttl"])
-        found["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
-    return found
+        record_set["TTL"] = int(inputs["ttl"])
+        record_set["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
+    return record_set
 
 
 def _routing(inputs: Plain) -> Plain:
-    found: Plain = {}
+    routing: Plain = {}
     for key, member, inner in (
         ("failoverRoutingPolicies", "Failover", "type"),
         ("latencyRoutingPolicies", "Region", "region"),
         ("weightedRoutingPolicies", "Weight", "weight"),
     ):
         for policy in inputs.get(key) or []:
-            found[member] = policy[inner]
+            routing[member] = policy[inner]
     for key, member in (
         ("setIdentifier", "SetIdentifier"),
         ("healthCheckId", "HealthCheckId"),
         ("multivalueAnswerRoutingPolicy", "MultiValueAnswer"),
     ):
         if inputs.get(key):
-            found[member] = inputs[key]
-    return found
+            routing[member] = inputs[key]
+    return routing
 
 
 def _change(call: Call, action: str, record_set: Plain) -> None:
@@ -110,18 +112,20 @@ def _delete_record(call: Call) -> None:
 
 
 def _check_record(inputs: Plain) -> list[tuple[str, str]]:
-    """Rules of Route 53 and of the provider that moto does not keep."""
+    """Rules of Route 53 and of the provider that moto lacks."""
     policies = [key for key in inputs if "RoutingPolic" in key and inputs[key]]
-    found = [("setIdentifier", f"is needed with {policies[0]}")] if policies and not inputs.get("setIdentifier") else []
+    failures = (
+        [("setIdentifier", f"is needed with {policies[0]}")] if policies and not inputs.get("setIdentifier") else []
+    )
     if bool(inputs.get("aliases")) == bool(inputs.get("records")):
-        found.append(("records", "exactly one of aliases and records is needed"))
+        failures.append(("records", "exactly one of aliases and records is needed"))
     if inputs.get("records") and inputs.get("ttl") is None:
-        found.append(("ttl", "is needed with records"))
+        failures.append(("ttl", "is needed with records"))
     failover: list[Plain] = inputs.get("failoverRoutingPolicies") or []
     watched = inputs.get("healthCheckId") or any(a.get("evaluateTargetHealth") for a in inputs.get("aliases") or [])
     if any(policy["type"] == "PRIMARY" for policy in failover) and not watched:
-        found.append(("healthCheckId", "a PRIMARY failover record without a health check never fails over"))
-    return found
+        failures.append(("healthCheckId", "a PRIMARY failover record without a health check never fails over"))
+    return failures
 
 
 _CHECK_NAMES = {
@@ -141,8 +145,8 @@ _CHECK_FIXED = words("type requestInterval measureLatency")
 
 def _check_config(call: Call, keys: frozenset[str]) -> Plain:
     shape: Any = call.clients.model("route53", "CreateHealthCheck").input_shape
-    given = {key: call.inputs[key] for key in sorted(keys) if call.inputs.get(key) is not None}
-    return parameters(shape.members["HealthCheckConfig"], given, _CHECK_NAMES)
+    values = {key: call.inputs[key] for key in sorted(keys) if call.inputs.get(key) is not None}
+    return parameters(shape.members["HealthCheckConfig"], values, _CHECK_NAMES)
 
 
 def _create_check(call: Call) -> Created:
@@ -154,7 +158,7 @@ def _create_check(call: Call) -> Created:
 
 
 def _update_check(call: Call) -> Plain:
-    """All that can change is sent: moto drops the regions of a check that is updated without them."""
+    """Send every input that can change: moto drops the regions of a health check that is updated without them."""
     call.do("UpdateHealthCheck", HealthCheckId=call.id, **_check_config(call, _CHECK_KEYS - _CHECK_FIXED))
     return {}
 

@@ -1,7 +1,8 @@
 """S3 buckets, their configuration, and objects.
 
-moto reads a Deny statement without its Condition and would refuse every call: such statements are validated as JSON and
-kept in the table `s3-policies` with the rest of the policy, and only the other statements are put.
+moto ignores the Condition of a Deny statement and would refuse every call. Such statements are validated as JSON and
+kept
+in the table `s3-policies` with the rest of the policy; only the other statements are sent.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ def _create_bucket(call: Call) -> Created:
 def _delete_bucket(call: Call) -> None:
     if call.outputs.get("forceDestroy"):
         listed = call.do("ListObjectVersions", Bucket=call.id)
-        for found in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
-            call.do("DeleteObject", Bucket=call.id, Key=found["Key"], VersionId=found["VersionId"])
+        for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+            call.do("DeleteObject", Bucket=call.id, Key=version["Key"], VersionId=version["VersionId"])
     call.do("DeleteBucket", Bucket=call.id)
 
 
 def _setting(token: str, operation: str, member: str, keys: str, *, undo: str | None = None) -> Adapter:
-    """A resource that is one setting of a bucket: put to create and to change, and taken back by `undo`."""
+    """A resource that is one setting of a bucket: it is put to create and to update, and removed by `undo`."""
 
     def put(call: Call) -> Plain:
         shape: Any = call.clients.model("s3", operation).input_shape
-        given = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
-        value = given.get("versioningConfiguration", given)
+        values = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
+        value = values.get("versioningConfiguration", values)
         setting: Plain = {member: parameters(shape.members[member], value, _S3_NAMES)}
         call.do(operation, Bucket=call.inputs["bucket"], **setting)
         return {}
@@ -85,7 +86,9 @@ def _put_policy(call: Call) -> Created:
     bucket: str = call.inputs["bucket"]
     policy: Plain = json.loads(call.inputs["policy"])
     statements: list[Plain] = policy["Statement"]
-    felt = [each for each in statements if not (each["Effect"] == "Deny" and each.get("Condition"))]
+    felt = [
+        statement_ for statement_ in statements if not (statement_["Effect"] == "Deny" and statement_.get("Condition"))
+    ]
     if len(felt) < len(statements):
         _LOG.info("%s: %d conditional Deny statements are kept, not put on moto", bucket, len(statements) - len(felt))
     call.table("s3-policies")[bucket] = policy

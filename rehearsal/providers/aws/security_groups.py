@@ -9,14 +9,14 @@ from rehearsal.providers.aws.translate import parameters
 from rehearsal.providers.backend import Plain
 
 _ALL_EGRESS = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-"""The rule that AWS gives to each new group in a VPC; the provider takes it away."""
+"""The rule that AWS gives to each new group in a VPC. The provider removes it."""
 
 
 def _permission(rule: Plain, own_id: str) -> Plain:
     """An inline rule as an EC2 `IpPermission`."""
     groups = [*(rule.get("securityGroups") or []), *([own_id] if rule.get("self") else [])]
     text = {"Description": rule["description"]} if rule.get("description") else {}
-    found: Plain = {
+    permission: Plain = {
         "IpProtocol": rule["protocol"],
         "IpRanges": [{"CidrIp": cidr, **text} for cidr in rule.get("cidrBlocks") or []],
         "Ipv6Ranges": [{"CidrIpv6": cidr, **text} for cidr in rule.get("ipv6CidrBlocks") or []],
@@ -24,8 +24,8 @@ def _permission(rule: Plain, own_id: str) -> Plain:
         "UserIdGroupPairs": [{"GroupId": group, **text} for group in groups],
     }
     if rule["protocol"] not in ("-1", "all"):
-        found |= {"FromPort": int(rule["fromPort"]), "ToPort": int(rule["toPort"])}
-    return {key: value for key, value in found.items() if value not in ([], None)}
+        permission |= {"FromPort": int(rule["fromPort"]), "ToPort": int(rule["toPort"])}
+    return {key: value for key, value in permission.items() if value not in ([], None)}
 
 
 def _authorize(call: Call) -> None:
@@ -70,7 +70,7 @@ def _revoke_all(call: Call, group: Plain) -> None:
 
 
 def _adopt_default_group(call: Call) -> Created:
-    """The VPC's own group: taken over and emptied, then given the declared rules. A delete leaves it as it is."""
+    """Take over the VPC's default group: remove its rules and add the declared ones. A delete leaves it as it is."""
     filters = [{"Name": "vpc-id", "Values": [call.inputs["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
     group: Plain = call.do("DescribeSecurityGroups", Filters=filters)["SecurityGroups"][0]
     call.id = group["GroupId"]

@@ -1,4 +1,4 @@
-"""Pulumi's camelCase inputs to the parameters of an AWS operation, led by botocore's description of that operation."""
+"""Translation of Pulumi's camelCase inputs to the parameters of an AWS operation, guided by botocore's description."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 
-class UnknownProperty(Exception):  # noqa: N818 - reads as what is the case
-    """An input that the operation has no parameter for: an error, never dropped."""
+class UnknownPropertyError(Exception):
+    """An input without a parameter in the operation. It is an error and never dropped."""
 
 
 def parameters(
     shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Parameters of one operation.
+    """The parameters of one operation.
 
     Args:
-        renames: AWS's name by Pulumi's, where case and plural do not tell; they hold at every depth.
+        operation: botocore's description of the operation.
+        inputs: Pulumi's inputs.
+        renames: AWS's name by Pulumi's name, where they differ by more than case and plural; valid at every depth.
 
     Raises:
-        UnknownProperty: if an input, at any depth, matches no member.
+        UnknownPropertyError: if an input, at any depth, matches no member.
     """
     return _structure(shape, inputs, renames or {}, "")
 
@@ -29,15 +31,15 @@ def parameters(
 def _structure(
     shape: StructureShape, inputs: Mapping[str, Any], renames: Mapping[str, str], path: str
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in inputs.items():
         if value is None:
             continue
         member = _member(shape, key, renames)
         if member is None:
-            raise UnknownProperty(f"{path}{key} has no counterpart in {shape.name}")
-        found[member] = _value(shape.members[member], value, renames, f"{path}{key}.")
-    return found
+            raise UnknownPropertyError(f"{path}{key} has no counterpart in {shape.name}")
+        result[member] = _value(shape.members[member], value, renames, f"{path}{key}.")
+    return result
 
 
 def _member(shape: StructureShape, key: str, renames: Mapping[str, str]) -> str | None:
@@ -55,7 +57,7 @@ def _value(shape: Shape, value: Any, renames: Mapping[str, str], path: str) -> A
     if isinstance(shape, ListShape):
         if isinstance(value, Mapping) and _is_tags(shape):
             return [{"Key": key, "Value": text} for key, text in value.items()]
-        items = value if isinstance(value, list) else [value]  # Pulumi flattens a block that occurs once at most
+        items = value if isinstance(value, list) else [value]  # Pulumi flattens a block that occurs at most once
         return [_value(shape.member, item, renames, path) for item in items]
     if isinstance(shape, MapShape):
         return {key: _value(shape.value, item, renames, path) for key, item in value.items()}
@@ -67,7 +69,7 @@ def _is_tags(shape: ListShape) -> bool:
 
 
 def _scalar(kind: str, value: Any) -> Any:
-    """Pulumi keeps some numbers and flags as text, and the other way round."""
+    """A scalar in AWS's type. Pulumi has some numbers and flags as text, and some text as numbers."""
     if kind == "string" and not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
     if kind in ("integer", "long") and not isinstance(value, bool):

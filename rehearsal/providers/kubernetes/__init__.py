@@ -1,1 +1,1 @@
-"""The Kubernetes stand-in: an API server in memory that refuses what a real one would, and the backend before it."""
+"""The Kubernetes stand-in: an in-memory API server that refuses what a real one refuses, and its provider backend."""

@@ -1,7 +1,7 @@
-"""What a cluster demands of an object beyond its schema.
+"""Conditions that an object must meet beyond its schema.
 
-A real API server admits a Deployment whose pods could never run, and Pulumi then waits ten minutes for it in vain. Here
-it is refused at once, with the reason that the pods' events would show.
+A real API server admits a Deployment whose pods can never run, and Pulumi then waits ten minutes for it. Here it is
+refused at once, with the reason that the pods' events would show.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VOLUMES = frozenset(
 
 
 class Lookup(Protocol):
-    """Reading a cluster."""
+    """Read access to a cluster."""
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """An object, or None."""
@@ -27,7 +27,7 @@ class Lookup(Protocol):
 
 
 def objections(manifest: Manifest, cluster: Lookup) -> list[str]:
-    """Why the cluster would not run an object; empty if it would."""
+    """The reasons why the cluster could not run an object; empty if it could."""
     pod = pod_template(manifest)
     if pod is None:
         return []
@@ -36,7 +36,7 @@ def objections(manifest: Manifest, cluster: Lookup) -> list[str]:
 
 
 def pod_template(manifest: Manifest) -> Manifest | None:
-    """The pod that a workload makes, or None for what makes none."""
+    """The pod that a workload creates, or None for other objects."""
     spec = manifest.get("spec", {})
     match manifest["kind"]:
         case "Pod":
@@ -60,26 +60,26 @@ def _missing(pod: Manifest, namespace: str, cluster: Lookup) -> Iterator[str]:
         for entry in container.get("env", []):
             yield from _missing_key(entry, namespace, cluster)
     for volume in pod.get("volumes", []):
-        wanted = volume.get("csi", {}).get("volumeAttributes", {}).get("secretProviderClass")
+        class_name = volume.get("csi", {}).get("volumeAttributes", {}).get("secretProviderClass")
         api_version = "secrets-store.csi.x-k8s.io/v1"
-        if wanted and cluster.get(api_version, "SecretProviderClass", wanted, namespace) is None:
-            yield f'secretproviderclass "{wanted}" not found'
+        if class_name and cluster.get(api_version, "SecretProviderClass", class_name, namespace) is None:
+            yield f'secretproviderclass "{class_name}" not found'
 
 
 def _missing_key(entry: Mapping[str, Any], namespace: str, cluster: Lookup) -> Iterator[str]:
     reference = entry.get("valueFrom", {}).get("configMapKeyRef")
     if not reference or reference.get("optional"):
         return
-    found = cluster.get("v1", "ConfigMap", reference["name"], namespace)
-    if found is None:
+    config_map = cluster.get("v1", "ConfigMap", reference["name"], namespace)
+    if config_map is None:
         yield f'configmap "{reference["name"]}" not found'
-    elif reference["key"] not in found.get("data", {}):
+    elif reference["key"] not in config_map.get("data", {}):
         yield f"couldn't find key {reference['key']} in ConfigMap {namespace}/{reference['name']}"
 
 
 def _insecure(pod: Manifest, namespace: str, cluster: Lookup) -> Iterator[str]:
-    found = cluster.get("v1", "Namespace", namespace) or {"metadata": {}}
-    if found["metadata"].get("labels", {}).get(POD_SECURITY_LABEL) != "restricted":
+    namespace_object = cluster.get("v1", "Namespace", namespace) or {"metadata": {}}
+    if namespace_object["metadata"].get("labels", {}).get(POD_SECURITY_LABEL) != "restricted":
         return
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):

@@ -1,4 +1,4 @@
-"""A cluster's API server in memory: objects by kind, namespace and name, and the refusals of a real one."""
+"""An in-memory API server: objects by kind, namespace and name, and the refusals of a real API server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CLUSTER_SCOPED = frozenset(
 
 
 class ApiError(Exception):
-    """The API server refuses. The words follow kube-apiserver's."""
+    """A refusal of the API server, in kube-apiserver's words."""
 
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What names an object. `namespace` is empty for what belongs to the cluster."""
+    """The identity of an object. `namespace` is empty for cluster-wide objects."""
 
     api_version: str
     kind: str
@@ -40,7 +40,7 @@ class Key:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Key:
-        """The key of a manifest; an object without a namespace is in `default`, as kubectl has it."""
+        """The key of a manifest. An object without a namespace is in `default`, as in kubectl."""
         meta = manifest["metadata"]
         namespace = "" if manifest["kind"] in CLUSTER_SCOPED else meta.get("namespace", "default")
         return cls(manifest["apiVersion"], manifest["kind"], namespace, meta["name"])
@@ -58,10 +58,10 @@ class _Stored:
 
 
 class KubernetesApi:
-    """One cluster. Every method may be called from any thread, and every object handed out is a copy.
+    """One cluster. Methods may be called from any thread, and every returned object is a copy.
 
     Args:
-        version: of the cluster, such as 1.34; schemas are the newest bundled ones that are not newer.
+        version: of the cluster, such as 1.34. The schemas are the newest bundled ones that are not newer.
     """
 
     def __init__(self, version: str = "1.34") -> None:
@@ -80,21 +80,21 @@ class KubernetesApi:
             return copy.deepcopy(stored.manifest) if stored else None
 
     def list(self, kind: str, *, namespace: str | None = None) -> list[Manifest]:
-        """Every object of a kind by name, in one namespace or in all."""
+        """Every object of a kind by name, in one namespace or in all namespaces."""
         with self._lock:
             keys = sorted(k for k in self._objects if k.kind == kind and namespace in (None, k.namespace))
             return [copy.deepcopy(self._objects[key].manifest) for key in keys]
 
     def apply(self, manifest: Manifest, *, owner: str = "") -> Manifest:
-        """Create an object, or bring an existing one of the same owner to this state.
+        """Create an object, or update an object of the same owner.
 
         Args:
             manifest: the whole object.
-            owner: who declares it; nobody else may declare the same object.
+            owner: the declaring resource. No other resource may declare the same object.
 
         Raises:
-            ApiError: if the object is malformed, its namespace or what its pods need is missing, an immutable field
-                would change, or another owner has it.
+            ApiError: if the object is malformed, its namespace or something that its pods need is missing, an immutable
+                field would change, or another owner has it.
         """
         with self._lock:
             key = Key.of(manifest)
@@ -106,10 +106,10 @@ class KubernetesApi:
             return self._put(manifest, owner=owner, existing=existing)
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> None:
-        """Delete an object, and with a namespace everything in it.
+        """Delete an object. Deleting a namespace deletes everything in it.
 
         Raises:
-            ApiError: if there is none.
+            ApiError: if it does not exist.
         """
         with self._lock:
             if self._objects.pop(Key(api_version, kind, namespace, name), None) is None:
@@ -119,22 +119,22 @@ class KubernetesApi:
                     del self._objects[inside]
 
     def pods(self, namespace: str, deployment: str) -> int:
-        """How many pods a Deployment settles at without load: its own number, within its autoscaler's bounds.
+        """The number of pods that a Deployment has without load: its own number, within its autoscaler's bounds.
 
         Raises:
-            ApiError: if there is no such Deployment.
+            ApiError: if the Deployment does not exist.
         """
         with self._lock:
-            found = self.get("apps/v1", "Deployment", deployment, namespace)
-            if found is None:
+            existing = self.get("apps/v1", "Deployment", deployment, namespace)
+            if existing is None:
                 raise ApiError(f'Deployment "{deployment}" not found')
-            wanted = int(found["spec"].get("replicas", 1))
+            replicas = int(existing["spec"].get("replicas", 1))
             for autoscaler in self.list("HorizontalPodAutoscaler", namespace=namespace):
                 spec = autoscaler["spec"]
-                # Kubernetes scales nothing that stands at zero: that is how an autoscaler is switched off.
-                if spec["scaleTargetRef"]["name"] == deployment and wanted:
-                    wanted = min(max(wanted, int(spec.get("minReplicas", 1))), int(spec["maxReplicas"]))
-            return wanted
+                # An autoscaler is disabled while its Deployment has zero replicas.
+                if spec["scaleTargetRef"]["name"] == deployment and replicas:
+                    replicas = min(max(replicas, int(spec.get("minReplicas", 1))), int(spec["maxReplicas"]))
+            return replicas
 
     def _admit(self, key: Key, manifest: Manifest) -> None:
         if key.namespace and Key("v1", "Namespace", "", key.namespace) not in self._objects:
@@ -172,10 +172,10 @@ class KubernetesApi:
 
 def value_at(manifest: Manifest, path: str) -> Any:
     """The value at a dotted path, or None."""
-    found: Any = manifest
+    value: Any = manifest
     for part in path.split("."):
-        found = found.get(part) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType]
-    return found  # pyright: ignore[reportUnknownVariableType]
+        value = value.get(part) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType]
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _without_metadata(manifest: Manifest) -> Manifest:

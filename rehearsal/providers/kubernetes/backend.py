@@ -1,11 +1,11 @@
-"""Pulumi's Kubernetes provider before a cluster in memory."""
+"""Pulumi's Kubernetes provider for an in-memory cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from engine.replacement import UnknownTypeError, replacing_fields
-from rehearsal.providers.backend import FaultSwitch, NoFaults, auto_name
+from rehearsal.providers.backend import Faults, NoFaults, auto_name
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.api import ApiError, Key, KubernetesApi, Manifest
 
@@ -13,15 +13,17 @@ RELEASE = ("helm.sh/v3", "Release")
 
 
 class KubernetesBackend:
-    """Create, update and delete of Kubernetes objects, checked as the cluster's version would.
+    """Create, update and delete Kubernetes objects, checked against the cluster's version.
 
     Args:
-        cluster: the cluster that the provider's kubeconfig reaches, asked for at every call: it may be rebuilt.
-        faults: asked for `eks` in `region` before every call.
-        mutable_config: the provider's `enableConfigMapMutable`. Without it, as by default, a changed ConfigMap is
-            deleted and created anew.
-        run_job: runs a Job to its end, which Pulumi's provider waits for. Without it a Job is refused: one that
-            nobody runs must not pass for one that ended well.
+        cluster: returns the cluster that the provider's kubeconfig reaches. It is called each time, because the cluster
+            may be rebuilt.
+        region: the cluster's region.
+        mutable_config: the provider's `enableConfigMapMutable`. Without it, the default, a changed ConfigMap is deleted
+            and created again.
+        faults: checked for `eks` in `region` before every call.
+        run_job: runs a Job until it ends; Pulumi's provider waits for this. Without it, a Job is refused: a Job that
+            never ran must not count as successful.
     """
 
     def __init__(
@@ -30,7 +32,7 @@ class KubernetesBackend:
         *,
         region: str,
         mutable_config: bool = False,
-        faults: FaultSwitch | None = None,
+        faults: Faults | None = None,
         run_job: Callable[[Manifest], None] | None = None,
     ) -> None:
         self._cluster = cluster
@@ -40,11 +42,11 @@ class KubernetesBackend:
         self._mutable_config = mutable_config
 
     def configure(self, settings: Manifest) -> None:
-        """Take the provider's own settings; those of a provider are text."""
+        """Set the provider's own settings. Provider settings are text."""
         self._mutable_config = settings.get("enableConfigMapMutable") in (True, "true")
 
     def check(self, type_: str, inputs: Manifest) -> list[tuple[str, str]]:
-        """Where inputs break the schema of their kind. A name may still be missing: it is generated at creation.
+        """The violations of the kind's schema. A name may be missing, because it is generated at creation.
 
         Raises:
             UnknownTypeError: if there is no schema for the kind.
@@ -62,12 +64,12 @@ class KubernetesBackend:
         return replacing_fields(*self._kind(type_), mutable_config=self._mutable_config)
 
     def create(self, type_: str, urn: str, inputs: Manifest) -> tuple[str, Manifest]:
-        """Create an object; the id is `namespace/name`, or the name of what belongs to the cluster."""
-        wanted = _manifest(*self._kind(type_), inputs, urn=urn)
-        applied = self._reach().apply(wanted, owner=urn)
-        if wanted["kind"] == "Job":
-            self._complete(wanted)
-        return Key.of(wanted).id, _outputs(inputs, applied)
+        """Create an object. Its id is `namespace/name`, or the name of a cluster-wide object."""
+        manifest = _manifest(*self._kind(type_), inputs, urn=urn)
+        applied = self._reach().apply(manifest, owner=urn)
+        if manifest["kind"] == "Job":
+            self._complete(manifest)
+        return Key.of(manifest).id, _outputs(inputs, applied)
 
     def update(
         self,
@@ -78,28 +80,28 @@ class KubernetesBackend:
         inputs: Manifest,
         outputs: Manifest,
     ) -> Manifest:
-        """Bring an object to a new state.
+        """Update an object.
 
         Raises:
-            ApiError: if an immutable field changed, which the caller should have replaced.
+            ApiError: if an immutable field changed. The caller should have replaced the object.
         """
-        wanted = _manifest(*self._kind(type_), inputs, urn=urn)
-        return _outputs(inputs, self._reach().apply(wanted, owner=urn))
+        manifest = _manifest(*self._kind(type_), inputs, urn=urn)
+        return _outputs(inputs, self._reach().apply(manifest, owner=urn))
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Manifest) -> None:
-        """Delete an object; one that is gone already is no mistake."""
+        """Delete an object. A missing object is no error."""
         api = self._reach()
         api_version, kind = self._kind(type_)
         if self._find(api, type_, id_) is not None:
             api.delete(api_version, kind, *_split(id_))
 
     def read(self, type_: str, urn: str, id_: str, outputs: Manifest) -> Manifest | None:
-        """An object as the cluster has it, or None if it is gone."""
-        found = self._find(self._reach(), type_, id_)
-        return None if found is None else _outputs(outputs, found)
+        """The object in the cluster, or None if it does not exist."""
+        current = self._find(self._reach(), type_, id_)
+        return None if current is None else _outputs(outputs, current)
 
     def _complete(self, job: Manifest) -> None:
-        """Wait for a Job's end; a failed one is gone from the cluster, so that the next run tries it anew."""
+        """Wait for a Job to end. A failed Job is deleted, so that the next run tries it again."""
         key, cluster = Key.of(job), self._cluster()
         if self._run_job is None:
             cluster.delete(key.api_version, key.kind, key.name, key.namespace)
@@ -128,7 +130,7 @@ class KubernetesBackend:
 
 
 def _manifest(api_version: str, kind: str, inputs: Manifest, *, urn: str = "urn::unnamed") -> Manifest:
-    """The object that inputs describe. A Helm release has its name and namespace at the top."""
+    """The object that the inputs describe. A Helm release has its name and namespace at the top level."""
     if (api_version, kind) == RELEASE:
         meta = {"name": inputs.get("name") or auto_name(urn), "namespace": inputs.get("namespace", "default")}
         return {**inputs, "apiVersion": api_version, "kind": kind, "metadata": meta}
@@ -149,6 +151,6 @@ def _outputs(inputs: Manifest, applied: Manifest) -> Manifest:
 
 
 def _split(id_: str) -> tuple[str, str]:
-    """An id as (name, namespace)."""
+    """An id split into (name, namespace)."""
     namespace, _, name = id_.rpartition("/")
     return name, namespace

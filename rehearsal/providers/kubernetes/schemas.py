@@ -1,4 +1,4 @@
-"""Which kinds there are, what they may contain, and what may not change in them."""
+"""The known kinds, their schemas, and their immutable fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CustomKind:
 
     schema: Mapping[str, Any]
     installed_by: str | None
-    """The Helm chart without whose release the API server does not know the kind; None if an EKS add-on brings it."""
+    """The Helm chart that installs the kind; None if an EKS add-on installs it."""
     forbids: tuple[str, ...]
 
 
@@ -50,13 +50,13 @@ def immutable_fields(api_version: str, kind: str) -> frozenset[str]:
 
 
 def schema_version(cluster_version: str) -> str:
-    """The newest bundled version that is not newer than the cluster's.
+    """The newest bundled version that is not newer than the cluster's version.
 
     Raises:
-        ValueError: if every bundled one is newer.
+        ValueError: if every bundled version is newer.
     """
-    wanted = _numbers(cluster_version)
-    known = [version for version in bundled.all_versions() if _numbers(version) <= wanted]
+    limit = _numbers(cluster_version)
+    known = [version for version in bundled.all_versions() if _numbers(version) <= limit]
     if not known:
         raise ValueError(f"no schema for Kubernetes {cluster_version} or older is bundled")
     return max(known, key=_numbers)
@@ -68,12 +68,12 @@ def _numbers(version: str) -> tuple[int, int]:
 
 
 def is_known(api_version: str, kind: str, *, version: str) -> bool:
-    """Whether an object of this kind can be checked at all."""
+    """Whether there is a schema for a kind."""
     return _validator(api_version, kind, version) is not None
 
 
 def problems(manifest: Mapping[str, Any], *, version: str) -> list[tuple[str, str]]:
-    """Where an object breaks its schema, as (dotted path, message); an unknown field is a mistake as well.
+    """The violations of an object's schema, as (dotted path, message). An unknown field is a violation too.
 
     Raises:
         ValueError: if the kind has no schema.
@@ -106,7 +106,7 @@ def _definitions(folder: str, version: str) -> Registry[Any]:
 
 
 def _file(api_version: str, kind: str) -> str:
-    """The bundle's name of a kind's schema: `networkpolicy-networking-v1.json` for networking.k8s.io/v1."""
+    """The bundle's file name for a kind's schema: `networkpolicy-networking-v1.json` for networking.k8s.io/v1."""
     group, slash, number = api_version.rpartition("/")
     return f"{kind.lower()}-{group.split('.')[0]}{'-' if slash else ''}{number}.json"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from rehearsal.world.clock import ManualClock, ScaledClock
-from rehearsal.world.dns import Answer, ClientResolver, NoAnswer, Resolver
+from rehearsal.world.dns import Answer, ClientResolver, NoAnswerError, Resolver
 from rehearsal.world.health import Checker, HealthChecks, Transition
 from rehearsal.world.zone import Alias, HealthCheck, Record, Zone, load_zone
 
@@ -286,9 +286,9 @@ def test_an_unknown_name_and_a_circle_have_no_answer() -> None:
             Record(name="b", type="CNAME", values=("a",)),
         )
     )
-    with pytest.raises(NoAnswer, match=r"^the zone has no record nobody\.example\.com$"):
+    with pytest.raises(NoAnswerError, match=r"^the zone has no record nobody\.example\.com$"):
         resolver(set()).answer("nobody.example.com")
-    with pytest.raises(NoAnswer, match="leads back to itself"):
+    with pytest.raises(NoAnswerError, match="leads back to itself"):
         resolver(set(), circle).answer("a")
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
 
@@ -59,12 +59,12 @@ def tables(client: Clients) -> Iterator[None]:
 
 
 @pytest.fixture
-def faults() -> FaultSwitch:
-    return FaultSwitch()
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture
-def gateway(upstream: str, tables: None, faults: FaultSwitch) -> Iterator[str]:
+def gateway(upstream: str, tables: None, faults: Faults) -> Iterator[str]:
     ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
         yield running.url
@@ -131,7 +131,7 @@ def test_a_put_that_is_refused_where_nothing_is_keeps_its_own_answer(east: Any) 
     assert error(refused.value)["Code"] == "ConditionalCheckFailedException"
 
 
-def test_a_lost_region_is_a_broken_connection_and_not_an_answer(east: Any, west: Any, faults: FaultSwitch) -> None:
+def test_a_lost_region_is_a_broken_connection_and_not_an_answer(east: Any, west: Any, faults: Faults) -> None:
     put(east, "handover#1")
     faults.lose(EAST)
     with pytest.raises(ConnectionClosedError):
@@ -139,7 +139,7 @@ def test_a_lost_region_is_a_broken_connection_and_not_an_answer(east: Any, west:
     assert got(west, "handover#1") == "x"
 
 
-def test_what_a_lost_region_is_told_is_written_nowhere(east: Any, west: Any, faults: FaultSwitch) -> None:
+def test_what_a_lost_region_is_told_is_written_nowhere(east: Any, west: Any, faults: Faults) -> None:
     faults.lose(EAST)
     with pytest.raises(ConnectionClosedError):
         put(east, "handover#1")
@@ -147,14 +147,14 @@ def test_what_a_lost_region_is_told_is_written_nowhere(east: Any, west: Any, fau
     assert (got(east, "handover#1"), got(west, "handover#1")) == (None, None)
 
 
-def test_a_region_that_comes_back_has_what_it_missed(east: Any, west: Any, faults: FaultSwitch) -> None:
+def test_a_region_that_comes_back_has_what_it_missed(east: Any, west: Any, faults: Faults) -> None:
     faults.lose(EAST)
     put(west, "epoch#2", "secondary-1")
     faults.restore(EAST)
     assert got(east, "epoch#2") == "secondary-1"
 
 
-def test_without_a_majority_the_ledger_answers_nobody(west: Any, faults: FaultSwitch) -> None:
+def test_without_a_majority_the_ledger_answers_nobody(west: Any, faults: Faults) -> None:
     faults.lose(EAST)
     faults.lose(WITNESS)
     with pytest.raises(ConnectionClosedError):
@@ -165,13 +165,13 @@ def test_without_a_majority_the_ledger_answers_nobody(west: Any, faults: FaultSw
     assert got(west, "epoch#1") is None
 
 
-def test_the_ledgers_majority_is_nothing_to_other_services(client: Clients, gateway: str, faults: FaultSwitch) -> None:
+def test_the_ledgers_majority_is_nothing_to_other_services(client: Clients, gateway: str, faults: Faults) -> None:
     faults.lose(EAST)
     faults.lose(WITNESS)
     assert "Buckets" in client("s3", WEST, gateway).list_buckets()
 
 
-def test_a_control_plane_is_lost_with_its_home(client: Clients, gateway: str, faults: FaultSwitch) -> None:
+def test_a_control_plane_is_lost_with_its_home(client: Clients, gateway: str, faults: Faults) -> None:
     faults.lose_control_planes()
     with pytest.raises(ConnectionClosedError):
         client("iam", WEST, gateway).list_roles()
@@ -187,7 +187,7 @@ def test_objects_come_and_go_through_the_gateway(bucket: Any) -> None:
     assert error(absent.value)["Code"] == "404"
 
 
-def test_a_buckets_lost_region_is_a_broken_connection(bucket: Any, faults: FaultSwitch) -> None:
+def test_a_buckets_lost_region_is_a_broken_connection(bucket: Any, faults: Faults) -> None:
     faults.lose(EAST)
     with pytest.raises(ConnectionClosedError):
         bucket.head_object(Bucket=BUCKET, Key="takeover")
@@ -217,7 +217,7 @@ def test_an_error_keeps_its_code_and_its_words(client: Clients, gateway: str) ->
     assert errors[1]["Code"] == "ResourceNotFoundException"
 
 
-def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: FaultSwitch) -> None:
+def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: Faults) -> None:
     ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
         reader = client("dynamodb", EAST, running.url)

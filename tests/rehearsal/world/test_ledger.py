@@ -9,7 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.faults import FaultSwitch, RegionUnavailable
+from rehearsal.world.faults import Faults, RegionUnavailableError
 from rehearsal.world.ledger import GlobalTable
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
@@ -31,12 +31,12 @@ def tables(endpoint: str) -> Iterator[dict[str, DynamoDBClient]]:
 
 
 @pytest.fixture
-def faults() -> FaultSwitch:
-    return FaultSwitch()
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture
-def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: FaultSwitch) -> Iterator[GlobalTable]:
+def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: Faults) -> Iterator[GlobalTable]:
     for client in tables.values():
         client.create_table(
             TableName=LEDGER_TABLE,
@@ -84,7 +84,7 @@ def test_of_many_claims_at_once_one_wins(ledger: GlobalTable) -> None:
 
 @pytest.mark.parametrize("lost", [EAST, WITNESS])
 def test_the_loss_of_one_region_loses_nothing_and_stops_nothing_elsewhere(
-    ledger: GlobalTable, faults: FaultSwitch, lost: str
+    ledger: GlobalTable, faults: Faults, lost: str
 ) -> None:
     ledger.put(EAST, {LEDGER_KEY: "before"})
     faults.lose(lost)
@@ -93,11 +93,9 @@ def test_the_loss_of_one_region_loses_nothing_and_stops_nothing_elsewhere(
     assert sorted(str(item[LEDGER_KEY]) for item in ledger.scan(WEST)) == ["after", "before"]
 
 
-def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(
-    ledger: GlobalTable, faults: FaultSwitch
-) -> None:
+def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(ledger: GlobalTable, faults: Faults) -> None:
     faults.lose(EAST)
-    with pytest.raises(RegionUnavailable, match=r"^dynamodb in us-east-2 does not answer: the region is lost$"):
+    with pytest.raises(RegionUnavailableError, match=r"^dynamodb in us-east-2 does not answer: the region is lost$"):
         ledger.get(EAST, "epoch#2")
     assert ledger.put_if_absent(WEST, {LEDGER_KEY: "epoch#2", "site": "secondary"})
     ledger.put(WEST, {LEDGER_KEY: "event#1", "attempt": 1})
@@ -111,13 +109,13 @@ def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(
     assert ledger.get(EAST, "event#1") == {LEDGER_KEY: "event#1", "attempt": 2}
 
 
-def test_without_a_majority_nothing_is_read_or_written(ledger: GlobalTable, faults: FaultSwitch) -> None:
+def test_without_a_majority_nothing_is_read_or_written(ledger: GlobalTable, faults: Faults) -> None:
     faults.lose(EAST)
     faults.lose(WITNESS)
 
-    with pytest.raises(RegionUnavailable, match="fewer than two of the ledger's three regions answer"):
+    with pytest.raises(RegionUnavailableError, match="fewer than two of the ledger's three regions answer"):
         ledger.put(WEST, {LEDGER_KEY: "event#1"})
-    with pytest.raises(RegionUnavailable):
+    with pytest.raises(RegionUnavailableError):
         ledger.get(WEST, "event#1")
     faults.restore(WITNESS)
     assert ledger.get(WEST, "event#1") is None
@@ -129,7 +127,7 @@ def test_the_witness_answers_nobody(ledger: GlobalTable) -> None:
 
 
 def test_an_item_that_a_program_put_into_one_table_is_carried_to_the_other(
-    ledger: GlobalTable, faults: FaultSwitch, tables: dict[str, DynamoDBClient]
+    ledger: GlobalTable, faults: Faults, tables: dict[str, DynamoDBClient]
 ) -> None:
     faults.lose(EAST)
     tables[WEST].put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "epoch#2"}, "epoch": {"N": "2"}})

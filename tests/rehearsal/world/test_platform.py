@@ -16,12 +16,12 @@ from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world import loopback, platform
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
 from rehearsal.world.postgres import PostgresServers
-from rehearsal.world.users import DatabaseUnavailable, Users
+from rehearsal.world.users import DatabaseUnavailableError, Users
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": False}
@@ -87,17 +87,17 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def faults() -> FaultSwitch:
-    return FaultSwitch()
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture(scope="module")
-def ledger(endpoint: str, faults: FaultSwitch) -> GlobalTable:
+def ledger(endpoint: str, faults: Faults) -> GlobalTable:
     return GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
 
 
 @pytest.fixture
-def site(ledger: GlobalTable, databases: PostgresServers, faults: FaultSwitch) -> Iterator[Site]:
+def site(ledger: GlobalTable, databases: PostgresServers, faults: Faults) -> Iterator[Site]:
     found = Site(ledger, databases)
     with found.platform:
         yield found
@@ -115,7 +115,7 @@ def test_a_crisis_event_is_in_the_ledger_of_both_regions_when_it_is_acknowledged
     assert (ledger.get(EAST, "event#e1"), ledger.get(WEST, "event#e1")) == (kept, kept)
 
 
-def test_a_crisis_event_that_the_ledger_cannot_keep_is_not_acknowledged(site: Site, faults: FaultSwitch) -> None:
+def test_a_crisis_event_that_the_ledger_cannot_keep_is_not_acknowledged(site: Site, faults: Faults) -> None:
     faults.lose(WEST)
     faults.lose(WITNESS)
 
@@ -328,7 +328,7 @@ def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_th
         servers.kill("leader")
         servers.start("leader")
 
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(DatabaseUnavailableError):
             users.add("leader", "ada")
         users.add("leader", "ada")
         users.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.providers.backend import Unsupported
+from rehearsal.providers.backend import UnsupportedError
 from tests.rehearsal.providers.aws.world import make, unique
 
 
@@ -18,5 +18,5 @@ def test_a_certificate_asks_for_the_same_record_in_both_regions_and_once_for_its
     arn, fqdn = made[0][1]["arn"], names.pop().rstrip(".")
     _, outputs = make(world.east, validation, {"certificateArn": arn, "validationRecordFqdns": [fqdn]})
     assert outputs["certificateArn"] == arn
-    with pytest.raises(Unsupported, match="certificate needs"):
+    with pytest.raises(UnsupportedError, match="certificate needs"):
         make(world.east, validation, {"certificateArn": arn, "validationRecordFqdns": ["other.example"]})

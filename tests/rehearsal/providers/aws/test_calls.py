@@ -9,9 +9,9 @@ import pytest
 
 from engine.replacement import UnknownTypeError, rules
 from rehearsal.providers.aws.registry import ADAPTERS
-from rehearsal.providers.aws.translate import UnknownProperty
-from rehearsal.providers.backend import Unsupported
-from rehearsal.world.faults import RegionUnavailable
+from rehearsal.providers.aws.translate import UnknownPropertyError
+from rehearsal.providers.backend import UnsupportedError
+from rehearsal.world.faults import RegionUnavailableError
 from tests.rehearsal.providers.aws.world import (
     ACCOUNT,
     BUCKET,
@@ -49,7 +49,7 @@ def test_an_input_that_no_adapter_understands_is_refused_before_anything_is_made
 
 def test_a_nested_input_that_aws_does_not_have_is_an_error(world):
     template = "aws:ec2/launchTemplate:LaunchTemplate"
-    with pytest.raises(UnknownProperty, match=r"metadataOptions\.httpTokenz"):
+    with pytest.raises(UnknownPropertyError, match=r"metadataOptions\.httpTokenz"):
         make(world.east, template, {"metadataOptions": {"httpTokenz": "required"}})
 
 
@@ -65,7 +65,7 @@ def test_every_type_says_what_replaces_it_and_where_that_is_read():
 def test_what_cannot_be_changed_in_place_either_replaces_or_is_told(world):
     name = unique("vpc")
     made = make(world.east, VPC, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "default"}, name)
-    with pytest.raises(Unsupported, match="cannot change instanceTenancy in place"):
+    with pytest.raises(UnsupportedError, match="cannot change instanceTenancy in place"):
         change(
             world.east, VPC, made, {"cidrBlock": "10.0.0.0/16"}, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "x"}
         )
@@ -107,7 +107,7 @@ def test_a_resource_can_name_a_region_of_its_own(world):
 def test_effects_follow_each_success_and_no_failure(world):
     made = make(world.east, BUCKET, {"bucket": unique("effects")})
     remove(world.east, BUCKET, made)
-    with pytest.raises(Unsupported):
+    with pytest.raises(UnsupportedError):
         change(world.east, BUCKET, made, {"bucket": made[0]}, {"bucket": "other"})
     assert [(what, id_) for what, _, _, id_ in world.effects.seen] == [("created", made[0]), ("deleted", made[0])]
 
@@ -144,7 +144,7 @@ def test_nothing_is_made_changed_read_or_removed_in_a_lost_region(world):
         lambda: remove(world.west, VPC, made),
         lambda: make(world.east, VPC, {"cidrBlock": "10.0.0.0/16", "region": WEST}),
     ):
-        with pytest.raises(RegionUnavailable):
+        with pytest.raises(RegionUnavailableError):
             attempt()
     make(world.east, VPC, {"cidrBlock": "10.0.0.0/16"})
 
@@ -157,7 +157,7 @@ def test_us_east_1_holds_the_control_planes_of_dns_identity_and_buckets_but_not_
         lambda: make(world.west, ROLE, {"assumeRolePolicy": TRUST}),
         lambda: make(world.west, BUCKET, {"bucket": unique("switch")}),
     ):
-        with pytest.raises(RegionUnavailable):
+        with pytest.raises(RegionUnavailableError):
             attempt()
     make(world.west, OBJECT, {"bucket": bucket, "key": "takeover", "content": "yes"})
     make(world.west, VPC, {"cidrBlock": "10.0.0.0/16"})

@@ -64,7 +64,7 @@ class Provider:
     def delete(self, urn: str, resource: Resource) -> None:
         raise NotImplementedError
 
-    def construct(self, wanted: Registration, monitor: str) -> Registered:
+    def construct(self, registration: Registration, monitor: str) -> Registered:
         raise NotImplementedError
 
     @staticmethod

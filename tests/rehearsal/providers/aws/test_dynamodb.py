@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rehearsal.providers.aws.backend import AwsBackend
-from rehearsal.providers.backend import Unsupported
+from rehearsal.providers.backend import UnsupportedError
 from tests.rehearsal.providers.aws.world import ACCOUNT, EAST, WEST, WITNESS, make, remove, unique, urn
 
 TABLE = "aws:dynamodb/table:Table"
@@ -53,14 +53,14 @@ def test_a_strong_table_stands_in_both_regions_and_not_at_the_witness(world):
 def test_a_strong_table_needs_three_regions(world):
     inputs = strong_table(unique("ledger"))
     del inputs["globalTableWitness"]
-    with pytest.raises(Unsupported, match="three regions"):
+    with pytest.raises(UnsupportedError, match="three regions"):
         make(world.east, TABLE, inputs)
 
 
 def test_a_consistency_mode_that_aws_does_not_know_is_no_strong_table(world):
     inputs = strong_table(unique("ledger"))
     inputs["replicas"] = [{"regionName": WEST, "consistencyMode": "EVENTUAL"}]
-    with pytest.raises(Unsupported, match="only a strongly consistent table has a witness"):
+    with pytest.raises(UnsupportedError, match="only a strongly consistent table has a witness"):
         make(world.east, TABLE, inputs)
 
 
@@ -89,7 +89,7 @@ def test_an_injected_ledger_decides_about_claims(world):
     backend = AwsBackend(world.endpoint, EAST, ACCOUNT, world.faults, tables=world.tables, ledger=ledger)
     table, _ = make(backend, TABLE, strong_table(unique("ledger")))
     make(backend, ITEM, claim(table, 1, "primary-1"))
-    with pytest.raises(Unsupported, match="ConditionalCheckFailedException: epoch#1"):
+    with pytest.raises(UnsupportedError, match="ConditionalCheckFailedException: epoch#1"):
         make(backend, ITEM, claim(table, 1, "primary-1"))
     assert ledger.items == {"epoch#1": {"pk": "epoch#1", "epoch": 1, "database": "primary-1"}}
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rehearsal.providers.backend import Unsupported
-from rehearsal.world.faults import RegionUnavailable
+from rehearsal.providers.backend import UnsupportedError
+from rehearsal.world.faults import RegionUnavailableError
 from tests.rehearsal.providers.aws.world import ACCOUNT, EAST, ROLE, TRUST, WEST, change, make, remove, subnets, unique
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -44,7 +44,7 @@ def test_a_cluster_gives_what_its_nodes_and_pods_are_joined_by(world):
 
 def test_a_protected_cluster_is_not_deleted(world):
     made = a_cluster(world.east, deletionProtection=True)
-    with pytest.raises(Unsupported, match="deletion protection"):
+    with pytest.raises(UnsupportedError, match="deletion protection"):
         remove(world.east, CLUSTER, made)
     assert world.client("eks").describe_cluster(name=made[0])["cluster"]["status"] == "ACTIVE"
 
@@ -99,7 +99,7 @@ def test_an_addon_is_kept_for_both_stacks_to_see_and_only_once(world):
     made = make(world.east, ADDON, inputs)
     assert made[0] == f"{cluster}:vpc-cni"
     assert world.west.tables["eks-Addon"][f"{EAST}/{made[0]}"]["addonName"] == "vpc-cni"
-    with pytest.raises(Unsupported, match="ResourceInUseException"):
+    with pytest.raises(UnsupportedError, match="ResourceInUseException"):
         make(world.east, ADDON, inputs)
     change(world.east, ADDON, made, inputs, {**inputs, "configurationValues": "{}"})
     assert world.tables["eks-Addon"][f"{EAST}/{made[0]}"]["configurationValues"] == "{}"
@@ -138,7 +138,7 @@ def test_a_pod_identity_is_changed_and_removed_by_its_association(world):
 def test_access_is_granted_only_on_a_cluster_that_exists(world):
     entry = "aws:eks/accessEntry:AccessEntry"
     principal = f"arn:aws:iam::{ACCOUNT}:role/operator"
-    with pytest.raises(Unsupported, match="ResourceNotFoundException"):
+    with pytest.raises(UnsupportedError, match="ResourceNotFoundException"):
         make(world.east, entry, {"clusterName": "nobody", "principalArn": principal})
     cluster, _ = a_cluster(world.east)
     make(world.east, entry, {"clusterName": cluster, "principalArn": principal, "type": "STANDARD"})
@@ -158,5 +158,5 @@ def test_access_is_granted_only_on_a_cluster_that_exists(world):
 def test_what_moto_lacks_fails_with_the_region_as_well(world):
     cluster, _ = a_cluster(world.west)
     world.faults.lose(WEST)
-    with pytest.raises(RegionUnavailable):
+    with pytest.raises(RegionUnavailableError):
         make(world.west, ADDON, {"clusterName": cluster, "addonName": "coredns"})

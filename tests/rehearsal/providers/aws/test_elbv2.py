@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.providers.backend import Unsupported
+from rehearsal.providers.backend import UnsupportedError
 from tests.rehearsal.providers.aws.world import make, remove, subnets, unique
 
 
@@ -80,7 +80,7 @@ def test_a_load_balancer_sends_each_path_to_its_group(world):
     assert balancer[1]["dnsName"]
     assert balancer[1]["zoneId"]
     assert group_outputs["arnSuffix"].startswith("targetgroup/")
-    with pytest.raises(Unsupported, match="deletion protection"):
+    with pytest.raises(UnsupportedError, match="deletion protection"):
         remove(world.east, balancer_type, balancer)
 
 

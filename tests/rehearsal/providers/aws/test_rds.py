@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.providers.aws.rds import InvalidDatabaseState
-from rehearsal.world.faults import RegionUnavailable
+from rehearsal.providers.aws.rds import InvalidDatabaseStateError
+from rehearsal.world.faults import RegionUnavailableError
 from tests.rehearsal.providers.aws.world import (
     ACCOUNT,
     EAST,
@@ -120,7 +120,7 @@ def test_a_promotion_needs_nothing_of_the_lost_region(databases, world):
 def test_promoting_again_what_an_interrupted_run_promoted_is_an_error_until_it_is_read(databases, world):
     made = databases.replica()
     change(world.west, INSTANCE, made, databases.replica_inputs, databases.promoted_inputs)
-    with pytest.raises(InvalidDatabaseState, match="is not a read replica"):
+    with pytest.raises(InvalidDatabaseStateError, match="is not a read replica"):
         change(world.west, INSTANCE, made, databases.replica_inputs, databases.promoted_inputs)
     assert world.west.read(INSTANCE, urn("x"), *made).keys() == made[1].keys() - {"replicateSourceDb"}
 
@@ -138,32 +138,32 @@ def test_a_database_that_is_gone_is_read_as_none(databases, world):
 
 def test_a_leader_is_never_made_a_replica_in_place(databases, world):
     changed = {**databases.leader_inputs, "replicateSourceDb": f"arn:aws:rds:{WEST}:{ACCOUNT}:db:other"}
-    with pytest.raises(InvalidDatabaseState, match="cannot elect new source"):
+    with pytest.raises(InvalidDatabaseStateError, match="cannot elect new source"):
         change(world.east, INSTANCE, databases.leader, databases.leader_inputs, changed)
 
 
 def test_a_replica_needs_a_source_that_exists(databases):
     databases.replica_inputs["replicateSourceDb"] = f"arn:aws:rds:{EAST}:{ACCOUNT}:db:nobody"
-    with pytest.raises(InvalidDatabaseState, match="DBInstanceNotFound"):
+    with pytest.raises(InvalidDatabaseStateError, match="DBInstanceNotFound"):
         databases.replica()
 
 
 def test_a_replica_needs_a_source_with_backups(databases, world):
     changed = {**databases.leader_inputs, "backupRetentionPeriod": 0}
     change(world.east, INSTANCE, databases.leader, databases.leader_inputs, changed)
-    with pytest.raises(InvalidDatabaseState, match="automated backups are not enabled"):
+    with pytest.raises(InvalidDatabaseStateError, match="automated backups are not enabled"):
         databases.replica()
 
 
 def test_a_replica_of_an_encrypted_source_needs_a_key_of_its_region(databases):
     del databases.replica_inputs["kmsKeyId"]
-    with pytest.raises(InvalidDatabaseState, match="needs a key in us-west-2"):
+    with pytest.raises(InvalidDatabaseStateError, match="needs a key in us-west-2"):
         databases.replica()
 
 
 def test_a_replica_cannot_be_seeded_from_a_lost_region(databases, world):
     world.faults.lose(EAST)
-    with pytest.raises(RegionUnavailable):
+    with pytest.raises(RegionUnavailableError):
         databases.replica()
 
 
@@ -195,7 +195,7 @@ def test_a_leader_leaves_a_last_snapshot_and_a_replica_cannot(databases, world):
     snapshot = unique("final")
     end = {"skipFinalSnapshot": False, "finalSnapshotIdentifier": snapshot}
     replica_id, replica_outputs = databases.replica()
-    with pytest.raises(InvalidDatabaseState, match="FinalDBSnapshotIdentifier"):
+    with pytest.raises(InvalidDatabaseStateError, match="FinalDBSnapshotIdentifier"):
         remove(world.west, INSTANCE, (replica_id, replica_outputs | end))
     remove(world.east, INSTANCE, (databases.leader[0], databases.leader[1] | end))
     found = world.client("rds").describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
@@ -245,7 +245,7 @@ def test_a_database_is_restored_from_a_snapshot(databases, world):
 
 def test_what_is_in_the_other_region_cannot_be_restored_to_a_moment(databases, world):
     point = {"sourceDbInstanceIdentifier": databases.leader[0], "useLatestRestorableTime": True}
-    with pytest.raises(InvalidDatabaseState, match="DBInstanceNotFound"):
+    with pytest.raises(InvalidDatabaseStateError, match="DBInstanceNotFound"):
         make(world.west, INSTANCE, restored(databases, restoreToPointInTime=point))
 
 
@@ -253,7 +253,7 @@ def test_what_keeps_no_backups_cannot_be_restored_to_a_moment(databases, world):
     careless = {**databases.leader_inputs, "identifier": unique("careless"), "backupRetentionPeriod": 0}
     source = make(world.east, INSTANCE, careless)[0]
     point = {"sourceDbInstanceIdentifier": source, "useLatestRestorableTime": True}
-    with pytest.raises(InvalidDatabaseState, match="automated backups are not enabled"):
+    with pytest.raises(InvalidDatabaseStateError, match="automated backups are not enabled"):
         make(world.east, INSTANCE, restored(databases, restoreToPointInTime=point))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 
 from rehearsal.providers.aws.backend import AwsBackend
-from rehearsal.world.faults import FaultSwitch
+from rehearsal.world.faults import Faults
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 ACCOUNT = "123456789012"
@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.faults = FaultSwitch()
+        self.faults = Faults()
         self.tables: dict[str, dict[str, Any]] = {}
         self.effects = Effects()
         self.east = AwsBackend(endpoint, EAST, ACCOUNT, self.faults, self.effects, tables=self.tables)
