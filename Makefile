@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer, make and git. Everything else goes into .venv, by hash.
+# Needs Python 3.11 or newer, make and git. Everything else is installed into .venv, pinned by hash.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.requirements
@@ -13,7 +13,7 @@ PULUMI_VERSION := v3.274.1
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-setup: $(STAMP) ## make .venv from the two lock files
+setup: $(STAMP) ## create .venv from the two lock files
 
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -21,15 +21,15 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## write the two lock files anew (needs uv)
+lock: ## write the two lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra rehearsal --extra dev pyproject.toml -o requirements-dev.txt
 
-fmt: $(STAMP) ## format, and mend what ruff can mend
+fmt: $(STAMP) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
-check: $(STAMP) ## lint, format, types, import directions, layout
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py
+check: $(STAMP) ## lint, format, types, layers, layout, prose
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
 test: $(STAMP) ## every test that needs no Pulumi engine
 	$(BIN)/pytest -q -n 2 -m "not pulumi_cli"
@@ -54,8 +54,8 @@ $(ENGINE)/pulumi-language-python: $(STAMP)
 test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, which `make engine` builds
 	$(BIN)/pytest -q -m pulumi_cli --require-engine
 
-rehearse: $(STAMP) ## lose a region on this machine, flip, and measure
+rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 	$(BIN)/lifeline rehearse region-loss
 
-bench: $(STAMP) ## measure, as ratios in one run
+bench: $(STAMP) ## measure performance, as ratios within one run
 	$(BIN)/python -m rehearsal.bench

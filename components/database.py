@@ -100,7 +100,9 @@ class DatabaseArgs:
         empty = self.born_leader and self.restore is None
         if empty != (self.password is not None):
             expected = "a password" if empty else "None"
-            raise ValueError(f"password of {self.database} is not {expected}, which its birth asks for")
+            raise ValueError(
+                f"password of {self.database} is wrong, expected {expected}: only a database created empty has one"
+            )
 
 
 class Database(pulumi.ComponentResource):

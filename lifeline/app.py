@@ -14,7 +14,7 @@ from stacks.stackfile import StackFileError
 
 app = typer.Typer(
     name="lifeline",
-    help="Multi-region disaster recovery for a crisis platform: look at a site, at a flip, and rehearse a lost region.",
+    help="Multi-region disaster recovery for a crisis platform: show a site, show a flip, and rehearse disasters.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -70,7 +70,7 @@ def diff(
 
 @app.command()
 def rehearse(
-    scenario: Annotated[str, typer.Argument(help="What to rehearse: region-loss.")],
+    scenario: Annotated[str, typer.Argument(help="region-loss, switchover, database-loss, failback or split-brain.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
 ) -> None:

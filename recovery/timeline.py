@@ -158,8 +158,8 @@ def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> 
     reasons.extend(
         TimelineProblem(
             None,
-            f"throws no epoch {number} away, yet lifeline:discards names it",
-            f"take {number} out of lifeline:discards",
+            f"discards no epoch {number}, but lifeline:discards names it",
+            f"remove {number} from lifeline:discards",
         )
         for number in sorted(set(discards) - thrown)
     )
@@ -169,7 +169,7 @@ def problems(timeline: Sequence[DatabaseId], discards: Collection[int] = ()) -> 
 def _entry_problems(index: int, timeline: Sequence[DatabaseId], discards: Collection[int]) -> list[TimelineProblem]:
     entry, number = timeline[index], index + 1
     if index and timeline[index - 1] == entry:
-        return [TimelineProblem(index, f"names {entry} twice in a row", "one entry an epoch: remove the second")]
+        return [TimelineProblem(index, f"names {entry} twice in a row", "one entry per epoch: remove the second")]
     if entry.epoch > number:
         hint = (
             f"epoch {entry.epoch} begins after this entry; the newest database possible here is {entry.site}-{number}"
@@ -177,7 +177,7 @@ def _entry_problems(index: int, timeline: Sequence[DatabaseId], discards: Collec
         return [TimelineProblem(index, f"names {entry}, seeded at an epoch that had not begun", hint)]
     source = seed_source(entry, timeline[:index])
     if source is not None and source.site == entry.site:
-        hint = f"a replica lives at the other site; a database restored here is {entry.site}-{number}"
+        hint = f"a replica belongs to the other site; a database restored here is {entry.site}-{number}"
         return [TimelineProblem(index, f"names {entry}, a copy of {source} at its own site", hint)]
     lost = [thrown for thrown in discarded_epochs(index, timeline) if thrown not in discards]
     if not lost:
@@ -186,7 +186,7 @@ def _entry_problems(index: int, timeline: Sequence[DatabaseId], discards: Collec
     return [
         TimelineProblem(
             index,
-            f"names {entry}, which never saw epoch {epochs}: what was written then would be lost",
-            f"reseed it first (lifeline:database.seeded), or accept the loss by lifeline:discards: [{epochs}]",
+            f"names {entry}, which lacks epoch {epochs}: the writes of that time would be lost",
+            f"reseed it first (lifeline:database.seeded), or accept the loss in lifeline:discards: [{epochs}]",
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.kube.services import BACKEND
 from recovery.objectives import MINUTE
 
 
@@ -22,9 +23,9 @@ DECISION = Assumption(
     "the plan's escalation chain: level 1 has 0-5 minutes",
 )
 ENGINE = Assumption(
-    "pulumi reads and writes its state in S3, and asks AWS rather than a stand-in",
+    "pulumi keeps its state in S3 and calls AWS instead of a stand-in",
     1 * MINUTE,
-    "no published figure: about 200 resources without a refresh, of which a flip changes about 15",
+    "no published figure: a state of about 200 resources, without a refresh",
 )
 PROMOTION = Assumption(
     "RDS promotes and restarts the replica",
@@ -34,13 +35,13 @@ PROMOTION = Assumption(
 POD_START = Assumption(
     "pods start on nodes that are already warm",
     1 * MINUTE,
-    "no published figure: images are cached or pulled in the region; the startup probes allow no more",
+    f"no published figure: images come from the region; the backend's startup probe allows {BACKEND.startup_seconds} s",
 )
 
 RESTORE = Assumption(
-    "RDS makes an instance from a backup and replays its log",
+    "RDS creates an instance from a backup and replays its log",
     20 * MINUTE,
-    "no published figure: a volume serves while it loads from S3, the log of up to a day takes the most; drill it",
+    "no published figure: replaying up to a day of log takes the longest; measure it in a drill",
 )
 
 NOTHING: tuple[Assumption, ...] = ()

@@ -189,7 +189,7 @@ class OfflineAccount:
 
     def _run_job(self, site: str, job: dict[str, Any]) -> None:
         if self.run_job is None:
-            raise ApiError(f'Job "{job["metadata"]["name"]}" cannot be run: the stage is not set')
+            raise ApiError(f'Job "{job["metadata"]["name"]}" cannot be run: no pods run yet')
         self.run_job(site, job)
 
     def _serve(self, provider: StandInProvider) -> ProviderServer:

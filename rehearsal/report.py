@@ -134,9 +134,7 @@ def _number(seconds: float) -> float | None:
 
 def tier_table(outcomes: Sequence[TierOutcome]) -> Table:
     """A table of promises and outages, by tier."""
-    table = Table(
-        "tier", "promise", "outage", "measured", "assumed", "", title="What users went through", title_justify="left"
-    )
+    table = Table("tier", "promise", "outage", "measured", "assumed", "", title="Outage by tier", title_justify="left")
     for outcome in outcomes:
         verdict = "[green]kept[/]" if outcome.kept else "[bold red]broken[/]"
         table.add_row(
@@ -152,7 +150,7 @@ def tier_table(outcomes: Sequence[TierOutcome]) -> Table:
 
 def loss_table(outcome: Outcome) -> Table:
     """A table of acknowledged and lost data."""
-    table = Table("data", "promise", "acknowledged", "found", "lost", title="What was lost", title_justify="left")
+    table = Table("data", "promise", "acknowledged", "found", "lost", title="Loss", title_justify="left")
     for name, promise, loss in (
         ("crisis events", "none", outcome.crisis_events),
         ("user rows", f"< {duration(outcome.user_data_rpo_seconds)}", outcome.user_rows),

@@ -75,7 +75,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
         console.print("[red]there is no pulumi[/]\n  hint: run 'make engine', or use --engine in-process")
         return 1
     console.print(
-        f"Rehearsing [bold]{name}[/] with the {chosen} engine; a simulated second is {1 / SPEED:.1f} real ones."
+        f"Rehearsing [bold]{name}[/] with the {chosen} engine; one simulated second takes {1 / SPEED:.1f} real seconds."
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -87,10 +87,10 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
         ):
             outcome = SCENARIOS[name](environment, display)
     except KeyboardInterrupt:
-        console.print("interrupted; everything was cleaned up")
+        console.print("interrupted; every server is stopped and its data is deleted")
         return 1
     except DeploymentError as error:
-        console.print(f"[red]the rehearsal could not be played to its end[/]\n{error}", highlight=False)
+        console.print(f"[red]the rehearsal could not finish[/]\n{error}", highlight=False)
         return 1
     _print(console, outcome)
     if json_file is not None:
@@ -113,7 +113,7 @@ def _print(console: Console, outcome: Outcome) -> None:
         console.print(f"  assumed: {term.name}, {term.seconds} s ({term.source})", style="dim", highlight=False)
     console.print(loss_table(outcome))
     counts = Counter(step.op for step in outcome.steps)
-    console.print(f"The flip: {', '.join(f'{number} {op}' for op, number in counts.items())}")
+    console.print(f"Steps: {', '.join(f'{number} {op}' for op, number in counts.items())}")
     for step in outcome.steps:
         console.print(f"  {step.op:8}{step.type}  {step.name}", highlight=False)
     for check in outcome.checks:

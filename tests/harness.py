@@ -38,7 +38,7 @@ def stack_config(stack: str, **changes: Any) -> dict[str, Any]:
 
 
 def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any) -> list[Registration]:
-    """Everything that a stack registers in a timeline, but for the stack itself."""
+    """Every resource that a stack registers in a timeline, without the stack itself."""
     return list(_deploy(stack, timeline, json.dumps(changes, sort_keys=True)))
 
 
@@ -48,14 +48,14 @@ def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Regist
 
 
 def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:
-    """As `deploy`, by a run of its own: `deploy` answers what it was asked before from memory."""
+    """Like `deploy`, but recorded again: `deploy` caches its results."""
     config = stack_config(stack, timeline=list(timeline), **changes)
     found = record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config)
     return [entry for entry in found if entry.type != STACK_TYPE]
 
 
 def only(registrations: list[Registration], type_: str, name: str = "") -> Registration:
-    """The one resource of a type (and name); fails if there is none or another."""
+    """The one resource of a type (and a name). Fails if there is none, or more than one."""
     found = [entry for entry in registrations if entry.type == type_ and name in (entry.name, "")]
     assert len(found) == 1, f"{len(found)} of {type_} {name}"
     return found[0]

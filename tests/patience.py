@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes do."""
+"""Waiting for other threads and processes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
-"""Long: it is there so that what never comes fails, and measures nothing."""
+"""Long, because it only limits waiting for an event that never happens. It measures nothing."""
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Return once something holds.
+    """Return when a condition holds.
 
     Raises:
         TimeoutError: if it never does.

@@ -1,4 +1,4 @@
-"""The exact difference that a flip makes, in both directions, and that nothing else is touched."""
+"""The exact steps of a flip, in both directions, and that it changes nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def flip(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[St
 
 
 def awaited(registrations: list[Registration], urn: str) -> set[str]:
-    """All that is done before a resource is, at whatever distance."""
+    """Everything that happens before a resource is created or changed, at any distance."""
     dependencies = {found.urn: found.dependencies for found in registrations}
     seen: set[str] = set()
     ahead = [urn]
@@ -60,7 +60,7 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
             ("create", "aws:dynamodb/tableItem:TableItem", ()),
             ("update", "aws:rds/instance:Instance", ("replicateSourceDb",)),
             ("update", "kubernetes:core/v1:ConfigMap", ("data",)),
-            # backend, frontend and the placeholders: the crisis services read nothing that a flip changes
+            # backend, frontend and the placeholders: the crisis services read no key that a flip changes
             *[("update", "kubernetes:apps/v1:Deployment", ("spec",))] * 3,
             *[("update", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler", ("spec",))] * 2,
             ("create", "aws:s3/bucketObjectv2:BucketObjectv2", ()),
@@ -72,7 +72,7 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
 def test_a_flip_goes_claim_then_database_then_workloads_then_traffic(
     stack: str, before: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
-    """By what each step waits for: an engine does at once what waits for nothing."""
+    """The order by dependencies: an engine does steps without dependencies at once."""
     registrations = deploy(stack, after)
     touched = [only(registrations, step.type, step.name) for step in flip(stack, before, after)]
     early = {

@@ -1,4 +1,4 @@
-"""What holds for every resource of every site in every role."""
+"""Rules for every resource of every site in every role."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FOREIGN: dict[str, set[tuple[str, str]]] = {
     "primary fenced": FIRST_SITE,
     "secondary leads": set(),
 }
-"""The inputs that may name another region than the site's own. A site that leads after a recovery has none."""
+"""The inputs that may name a region other than the site's own. A site that leads after a recovery has none."""
 PASSWORD_HOLDERS = {"primary": ["database-1-instance", "password-version"], "secondary": []}
 TIER_NAMES = {"platform", *(tier.name for tier in TIERS)}
 DATA_CLASSES = {"none", "operational", "credentials", "phi"}
@@ -50,7 +50,7 @@ UNTAGGABLE_AWS = {
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
 }
-"""AWS has no tags for these."""
+"""Types for which AWS has no tags."""
 STATEFUL = {
     "aws:dynamodb/table:Table",
     "aws:kms/key:Key",
@@ -69,7 +69,7 @@ def custom(stack: str, timeline: tuple[str, ...]) -> list[Registration]:
 
 
 def described(said: dict[str, str], stack: str, separator: str = ":") -> bool:
-    """Whether tags or labels say owner, site, tier and data, each in the words that there are for it."""
+    """Whether tags or labels name owner, site, tier and data, each with an allowed value."""
     owner, site, tier, data = (said.get(f"lifeline{separator}{key}") for key in ("owner", "site", "tier", "data"))
     return (owner, site) == ("platform-team", stack) and tier in TIER_NAMES and data in DATA_CLASSES
 
@@ -129,7 +129,7 @@ def test_everything_stateful_is_protected(stack: str, timeline: tuple[str, ...])
 
 @every_site
 def test_no_secret_is_printed(stack: str, timeline: tuple[str, ...]) -> None:
-    """The password is looked for by its value: whatever lost its mark as a secret would be printed."""
+    """Search for the password's value: a value that lost its mark as a secret would be printed."""
     registrations = deploy(stack, timeline)
     password = only(deploy("primary"), "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"]
     held = [found.name for found in registrations if password in json.dumps(found.inputs)]

@@ -1,4 +1,4 @@
-"""What holds for every file: where it may look, how long it may grow, and what it must not name."""
+"""Rules for every file: what it may contain, how long it may be, and what it must not name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_FUNCTION = 60
 
 
 def files() -> list[Path]:
-    """All that is, or would be, committed."""
+    """Every file that is, or would be, committed."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -125,7 +125,7 @@ def test_components_call_no_data_source() -> None:
 
 
 def test_the_stack_is_built_of_one_constructor_shape() -> None:
-    """`name` first and `opts` last, with one argument between, as in every component of the language."""
+    """The parameters are `name`, one argument object, and `opts`, as in every Pulumi component."""
     shapes = {
         (name, tuple(argument.arg for argument in constructor.args.args))
         for name, module in modules("components").items()

@@ -1,4 +1,4 @@
-"""Every IAM policy that a site declares, against a linter and a list of what may be wider than one resource."""
+"""Every IAM policy that a site declares, checked by a linter and by a list of permitted wide patterns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.permissions import WILDCARD_REASONS
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # parliament imports pkg_resources, which warns of its own end
+    warnings.simplefilter("ignore")  # parliament imports pkg_resources, which warns of its own removal
     import parliament
 
 SITES = {"primary": ("primary", PRIMARY_LEADS), "secondary": ("secondary", FAILED_OVER)}
@@ -85,5 +85,5 @@ def test_no_role_trusts_everybody(stack: str, timeline: tuple[str, ...]) -> None
     assert [each for each in trusted if set(each["Principal"]) != {"Service"}] == []
     pods = [each for each in trusted if each["Principal"] == {"Service": "pods.eks.amazonaws.com"}]
     assert len(pods) >= 4
-    # Without conditions, the pods of every cluster of the account could borrow the role.
+    # Without conditions, the pods of every cluster in the account could use the role.
     assert [each for each in pods if len(each.get("Condition", {}).get("StringEquals", {})) != 3] == []

@@ -1,4 +1,4 @@
-"""Every way from one legal state of a site to the next: the exact steps, and that nothing with data in it is lost."""
+"""Every transition from one legal state of a site to the next: its exact steps, and that it deletes no data."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STANDBY = [
     "update autoscaling/v2:HorizontalPodAutoscaler platform-backend-autoscaler",
     "update autoscaling/v2:HorizontalPodAutoscaler platform-frontend-autoscaler",
 ]
-"""What a site's workloads change by when it takes or gives up the lead."""
+"""The changes of a site's workloads when the site takes or loses the lead."""
 
 
 def database(number: int) -> list[str]:
-    """The steps that add one database, its surroundings included."""
+    """The steps that add one database with its surroundings."""
     name = f"database-{number}"
     return [
         f"create cloudwatch/logGroup:LogGroup {name}-logs-postgresql",
@@ -50,7 +50,7 @@ MOVED = [
     "update apps/v1:Deployment fence-pods",
     "update apps/v1:Deployment platform-backend",
 ]
-"""A site's own database is another one: who reads its host name restarts."""
+"""The site's own database changes, so every pod that reads its host name restarts."""
 
 TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "failover": (
@@ -112,6 +112,18 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "database": {"seeded": 2}},
         {"timeline": FAILED_BACK, "database": {"seeded": 2}},
         [
+            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "update rds/instance:Instance database-2-instance",
+            *STANDBY,
+        ],
+    ),
+    "switchover back": (
+        "primary",
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        {"timeline": FAILED_BACK, "database": {"seeded": 2}, "switchover": {"take": 3}},
+        [
+            "create index:Handover handover-3",
+            "create batch/v1:Job handover-3-job",
             "create dynamodb/tableItem:TableItem claims-epoch-3",
             "update rds/instance:Instance database-2-instance",
             *STANDBY,
@@ -210,7 +222,7 @@ def test_a_build_creates_everything_and_nothing_else() -> None:
 
 
 def test_retiring_takes_away_one_fenced_database_and_the_engine_refuses_while_it_is_protected() -> None:
-    """Deletion is a second decision: the database is unprotected by hand first."""
+    """Deletion is a second decision: someone unprotects the database by hand first."""
     before = deploy("primary", FAILED_BACK, database={"seeded": 2})
     after = deploy("primary", FAILED_BACK, database={"seeded": 2, "retired": [1]})
     found = sorted(map(short, steps_between(before, after)))

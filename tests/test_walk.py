@@ -1,8 +1,10 @@
-"""A random walk over everything that people and machines may do to two sites, in any order and half-way.
+"""A random walk over everything that people and machines may do to two sites, in any order and halfway.
 
-The rules are the real ones: `parse` judges every edit, the timeline gives the roles, `Fence` decides what a site may
-write, `Gate` what may be promoted. The cloud is a model: regions that die and return, a database that is a set of
-writes, a ledger that takes an item once. A run of `up` may die after each of its effects.
+The rules are the real ones: `parse` checks every edit, the timeline gives the roles, `Fence` decides which site may
+write,
+and `Gate` which replica may be promoted. The cloud is a model: regions that fail and return, a database that is a set
+of
+writes, and a ledger that accepts an item once. A run of `up` may die after each of its effects.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ PEER = {"primary": "secondary", "secondary": "primary"}
 
 @dataclass
 class Database:
-    """What was committed in one database, what it follows, and whether its own default makes sessions read-only."""
+    """The writes in one database, its source, and whether its default makes sessions read-only."""
 
     writes: set[int] = field(default_factory=set[int])
     source: DatabaseId | None = None
@@ -49,14 +51,14 @@ class Database:
 
 @dataclass
 class Cloud:
-    """All that is shared. A region that is lost answers nothing and changes nothing."""
+    """The shared state. A lost region answers nothing and changes nothing."""
 
     lost: set[str] = field(default_factory=set[str])
     databases: dict[DatabaseId, Database] = field(default_factory=dict[DatabaseId, Database])
     claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
     handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
     files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
-    """The stack file by which an epoch was claimed: version control has it."""
+    """The stack file with which an epoch was claimed, which version control still has."""
     events: set[int] = field(default_factory=set[int])
     takeover: set[str] = field(default_factory=set[str])
 
@@ -73,7 +75,7 @@ class Cloud:
 
 @dataclass
 class View:
-    """The cloud as the jobs of one site see it: ledger, own database, own switch."""
+    """The cloud as the jobs of one site see it: the ledger, the own database, the own switch."""
 
     cloud: Cloud
     own: DatabaseId
@@ -132,12 +134,12 @@ class View:
 
 
 class KilledError(Exception):
-    """The run of `up` is killed here."""
+    """Kills the run of `up` here."""
 
 
 @dataclass
 class Site:
-    """One stack: its file, what the last run made of it, and what that run wrote down."""
+    """One stack: its file, the result of its last run, and its state."""
 
     name: str
     cloud: Cloud
@@ -147,10 +149,10 @@ class Site:
     """Whether its pods take writes (EMERGENCY_READ_ONLY)."""
     known_claims: set[int] = field(default_factory=set[int])
     lives: int = 99
-    """Effects that the present run may still have."""
+    """The number of effects that the run may still have."""
 
     def up(self, *, lives: int = 99) -> bool:
-        """Apply the file; whether the run came to its end."""
+        """Apply the file. Returns whether the run finished."""
         if self.name in self.cloud.lost:
             return False
         try:
@@ -193,7 +195,7 @@ class Site:
             if self.cloud.claims.setdefault(epoch, leader) != leader:
                 return False
             self.cloud.files[epoch] = self.file
-            self._effect()  # in the ledger and not in the state: its owner deletes it as documented, and goes on
+            self._effect()  # in the ledger and not in the state: the owner deletes it as documented, and continues
             self.known_claims.add(epoch)
         return True
 
@@ -224,7 +226,7 @@ class Site:
 
 
 class Walk(RuleBasedStateMachine):
-    """What may happen, in any order."""
+    """The possible events, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,7 +242,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES))
     def lose(self, name: str) -> None:
-        """One region at a time: the promises are made for that."""
+        """One region at a time, because the promises cover the loss of one region."""
         if not self.cloud.lost:
             self.cloud.lost.add(name)
 
@@ -258,12 +260,12 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES), lives=st.sampled_from((1, 2, 3, 99)))
     def run_again(self, name: str, lives: int) -> None:
-        """Also the run of a stale configuration, by somebody who does not know."""
+        """Also the run of an outdated configuration, by an engineer who does not know that it is outdated."""
         self.sites[name].up(lives=lives)
 
     @rule(name=st.sampled_from(SITES), lives=st.sampled_from((1, 2, 3, 99)))
     def take_the_lead(self, name: str, lives: int) -> None:
-        """The failover of the runbook, from whatever this site's file says."""
+        """The failover of the runbook, from any state of this site's file."""
         site = self.sites[name]
         self._try(site, lives, timeline=[*self._timeline(site), f"{name}-{self._seeded(site)}"])
 
@@ -280,7 +282,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES))
     def learn_the_timeline(self, name: str) -> None:
-        """Copy the other site's list, and reseed if that makes this site's database a thing of the past."""
+        """Copy the other site's timeline, and reseed if this site's database is outdated by it."""
         site, other = self.sites[name], self.sites[PEER[name]]
         keys = ("lifeline:timeline", "lifeline:discards")
         known = {key.partition(":")[2]: other.file[key] for key in keys if key in other.file}
@@ -300,7 +302,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES), lives=st.sampled_from((1, 2, 3, 99)))
     def take_over_as_planned(self, name: str, lives: int) -> None:
-        """The other half of a switchover: refused unless nothing is missing."""
+        """The second half of a switchover. It is refused unless the replica has everything."""
         site = self.sites[name]
         ending = len(self._timeline(site))
         leader = self.cloud.claims.get(ending)
@@ -313,7 +315,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES), looked=st.booleans(), resumed=st.booleans(), copied=st.booleans())
     def switch_over(self, name: str, looked: bool, resumed: bool, copied: bool) -> None:
-        """The whole of it in one go, with people who write between the steps."""
+        """A whole switchover, with writes between its steps."""
         leader = PEER[name]
         self.drain(leader)
         if looked:
@@ -328,7 +330,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SITES))
     def somebody_writes(self, name: str) -> None:
-        """At any site that answers: DNS answers are cached."""
+        """A write to any site that answers, because DNS answers are cached."""
         site = self.sites[name]
         if name in self.cloud.lost or not site.serves or site.applied is None:
             return
@@ -356,7 +358,7 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     @precondition(lambda self: bool(self.cloud.claims))
     def once_the_fences_have_looked_at_most_the_newest_claim_takes_writes(self) -> None:
-        """Looked at in a copy: the walk goes on without it."""
+        """Checked in a copy, so that the walk continues without the check's effects."""
         after = self.cloud.copy()
         for name in SITES:
             self._look(name, after)
@@ -370,7 +372,8 @@ class Walk(RuleBasedStateMachine):
         assert writable <= {newest}, f"{writable} take writes, {newest} leads"
 
     def teardown(self) -> None:
-        """Whatever happened: every region back, the newest claim's list in both files, and the platform is whole."""
+        """The end of every walk: all regions return, both files get the newest claim's timeline, and the platform
+        works."""
         self.cloud.lost.clear()
         if not self.cloud.claims:
             return
@@ -412,7 +415,7 @@ class Walk(RuleBasedStateMachine):
         return fence.look()
 
     def _try(self, site: Site, lives: int, **changes: Any) -> None:
-        """Edit and run; an edit that is refused is taken back, one whose run died stays."""
+        """Edit and run. A refused edit is undone; an edit whose run died stays."""
         before = site.file
         site.file = before | {f"lifeline:{key}": value for key, value in changes.items()}
         try:
@@ -421,7 +424,7 @@ class Walk(RuleBasedStateMachine):
             site.file = before
             return
         if not site.up(lives=lives) and site.lives > 0 and site.name not in self.cloud.lost:
-            site.file = before  # refused by the ledger or the gate, not killed
+            site.file = before  # refused by the ledger or by the gate, not killed
 
     @staticmethod
     def _timeline(site: Site) -> list[str]:

@@ -15,7 +15,7 @@ def registered() -> dict[str, Registration]:
 
 
 def asked_for(certificate: Registration) -> dict[str, str]:
-    """What ACM asks to be put into DNS, as the recorder made it up."""
+    """The validation record that ACM asks for, as the recorder invented it."""
     id_ = computed_id(certificate.type, certificate.urn, certificate.inputs)
     outputs = computed_outputs(certificate.type, certificate.urn, id_, certificate.inputs, "us-east-2", "123456789012")
     return outputs["domainValidationOptions"][0]

@@ -1,4 +1,4 @@
-"""The database: what each role and each birth declares, and the exact difference between roles."""
+"""The database: the declarations of each role and each birth, and the exact difference between roles."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ LOGS_KEY = "arn:aws:kms:us-west-2:123456789012:key/logs"
 CLIENTS = "sg-pods"
 
 SOURCE_ONLY = {"engine", "engineVersion", "dbName", "username", "password", "allocatedStorage"}
-"""What RDS refuses of a replica, or what replaces an instance when it appears after a promotion."""
+"""Inputs that RDS refuses for a replica, or whose appearance after a promotion replaces the instance."""
 
 
 def arguments(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) -> DatabaseArgs:

@@ -1,4 +1,4 @@
-"""The fence and the gate: their pods, what these may do, and what waits for them."""
+"""The fence and the gate: their pods, their permissions, and the resources that wait for them."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def pod(request: pytest.FixtureRequest, fence: dict[str, Registration]) -> dict[
 
 
 def variables(template: dict[str, Any]) -> dict[str, str]:
-    """The environment of a pod; of what comes from the ConfigMap, the key."""
+    """The environment of a pod. A variable from the ConfigMap has its key as the value."""
     entries = template["spec"]["containers"][0]["env"]
     return {entry["name"]: entry.get("value") or entry["valueFrom"]["configMapKeyRef"]["key"] for entry in entries}
 
@@ -70,7 +70,7 @@ def checksum_of(**config: str) -> str:
 
 
 def policy(stack: str, job: str) -> dict[str, dict[str, Any]]:
-    """What a job's pods of a whole site may do, by the statements' names."""
+    """The permissions of a job's pods, by the names of the statements."""
     document = json.loads(only(deploy(stack), POLICY, f"{job}-identity-policy").inputs["policy"])
     return {found.pop("Sid"): found for found in document["Statement"]}
 
@@ -229,7 +229,7 @@ def test_a_gate_that_failed_is_replaced_at_the_next_run():
 
 
 def test_a_gate_is_named_by_the_epoch_that_ends_and_by_the_loss_that_is_accepted():
-    """A Job cannot be changed: another question is another Job."""
+    """A Job cannot be changed, so other settings are another Job."""
     asked = {
         gate(accept_loss=loss)["metadata"]["name"]: variables(gate(accept_loss=loss)["spec"]["template"])
         for loss in (False, True)
@@ -310,5 +310,5 @@ def test_the_fence_starts_after_its_role_its_settings_and_the_password():
 
 
 def test_two_generations_of_pods_never_look_side_by_side(fence: dict[str, Registration]) -> None:
-    """A pod that was not told to drain would take the drain back."""
+    """A pod without the drain setting would undo the drain."""
     assert fence["fence-pods"].inputs["spec"]["strategy"] == {"type": "Recreate"}

@@ -93,7 +93,7 @@ def test_a_claim_is_neither_rewritten_nor_deleted():
     found = claim(1, "primary-1")
     assert found.retain_on_delete is True
     assert found.replace_on_changes == ("item",)
-    assert found.delete_before_replace is False  # the new one must meet the old one, and be refused
+    assert found.delete_before_replace is False  # the new item must collide with the old one and be refused
 
 
 def test_a_site_claims_each_epoch_that_it_led_and_no_other():

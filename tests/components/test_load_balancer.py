@@ -1,4 +1,4 @@
-"""The public entrance of a site."""
+"""The load balancer of a site."""
 
 from fnmatch import fnmatchcase
 
@@ -31,7 +31,7 @@ def found() -> dict[str, Registration]:
 
 
 def target(found: dict[str, Registration], path: str) -> str:
-    """The service that a path reaches: the rules by priority, then what the listener does by default."""
+    """The service that a path reaches: by the rules in the order of their priority, then by the listener's default."""
     groups = {
         computed_id(entry.type, entry.urn, entry.inputs): name.removeprefix("entrance-")
         for name, entry in found.items()

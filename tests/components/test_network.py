@@ -41,7 +41,7 @@ def of_type(registrations: list[Registration], kind: str) -> dict[str, Registrat
 
 
 def ids(registrations: list[Registration], kind: str) -> dict[str, str]:
-    """Physical ids by name, as the resources that depend on them were given them."""
+    """The physical ids by name, as dependent resources got them."""
     return {
         name: computed_id(found.type, found.urn, found.inputs) for name, found in of_type(registrations, kind).items()
     }

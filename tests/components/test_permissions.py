@@ -1,4 +1,4 @@
-"""What workloads may do: linted, exact, and no wider than it says."""
+"""The permissions of workloads: linted, exact, and not wider than declared."""
 
 import json
 import warnings
@@ -9,7 +9,7 @@ from components import permissions
 from components.permissions import WILDCARD_REASONS, Document
 
 with warnings.catch_warnings():
-    # parliament writes regular expressions without r"", imports pkg_resources, and leaves two files to the collector.
+    # parliament writes regular expressions without r"", imports pkg_resources, and does not close two files.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     warnings.filterwarnings("ignore", category=ResourceWarning)

@@ -41,7 +41,9 @@ def test_the_secrets_text_is_the_password_and_never_shown():
 
 def test_who_takes_the_password_from_the_component_gets_it_as_a_secret():
     def program() -> None:
-        aws.s3.BucketObjectv2("reader", bucket="copy", content=password().value)  # content is not secret by itself
+        aws.s3.BucketObjectv2(
+            "reader", bucket="copy", content=password().value
+        )  # the provider does not mark the content as secret
 
     (reader,) = (found for found in record(program) if found.name == "reader")
     assert reader.secrets == {"content"}

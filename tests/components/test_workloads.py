@@ -1,4 +1,4 @@
-"""What runs in a site's cluster, and what of it a flip changes."""
+"""The objects in a site's cluster, and those of them that a flip changes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _recorded: dict[int, dict[str, Registration]] = {}
 
 
 def objects(args: WorkloadsArgs = ARGS) -> dict[str, Registration]:
-    """Every Kubernetes object by its Pulumi name. A copy: the two roles are recorded once."""
+    """Every Kubernetes object by its Pulumi name, as a copy: the two roles are recorded once."""
     if args is ARGS or args is FLIPPED:
         return copy.deepcopy(_recorded.get(id(args)) or _recorded.setdefault(id(args), _record(args)))
     return _record(args)

@@ -14,7 +14,7 @@ States = Mapping[str, Mapping[str, Resource]]
 """The resources of each stack, by URN."""
 
 _SHORTEST_ID = 8
-"""Shorter ids are words that may stand in other places."""
+"""Shorter ids are words that may occur elsewhere."""
 _EC2_ID = re.compile(r"\b[a-z]+-[0-9a-f]{17}\b")
 
 
@@ -37,7 +37,7 @@ def _generated_ids(resources: Iterable[Resource]) -> dict[str, str]:
         inputs = json.dumps(resource.inputs)
         if len(resource.id) >= _SHORTEST_ID and resource.id not in inputs:
             names[resource.id] = f"<{resource.name}>"
-        # EKS makes a security group that is no resource of the program: its id is an output of the cluster only.
+        # EKS creates a security group that is not a resource of the program. Its id is an output of the cluster only.
         for id_ in _EC2_ID.findall(json.dumps(resource.outputs)):
             if id_ not in inputs:
                 names.setdefault(id_, f"<part of {resource.name}>")

@@ -1,4 +1,4 @@
-"""`make engine`: when it builds, when it does not, and what it says to someone without Go."""
+"""`make engine`: when it builds, when it does not, and its messages on a machine without Go."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAIN_TOOLS = ("sh", "bash", "env", "make", "mkdir", "printf", "chmod", "grep", 
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH of a machine that has a shell and make, and neither Go nor Pulumi."""
+    """The PATH of a machine that has a shell and make, and neither Go nor Pulumi."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in PLAIN_TOOLS:

@@ -1,6 +1,6 @@
-"""A run that dies between a change and its checkpoint, over the providers' own protocol, and the way out of it.
+"""A run that dies between a change and its checkpoint, over the providers' protocol, and how to continue.
 
-What AWS's resources do then is tested beside their stand-in, in `tests/rehearsal/aws/test_crash.py`.
+`tests/rehearsal/providers/aws/test_crash.py` tests the behaviour of single AWS resources.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ INSTANCE = "aws:rds/instance:Instance"
 
 
 class Stack:
-    """One resource at a time, before a stand-in that is reached as either engine reaches it."""
+    """One resource at a time, at a stand-in that is called as both engines call it."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._file = folder / "state.json"
@@ -111,7 +111,7 @@ def test_an_update_in_the_cluster_is_made_again_to_no_effect(
 
 
 def documented_delete() -> dict[str, Any]:
-    """The options of the command in the failover runbook, in the words of boto3."""
+    """The options of the command in the failover runbook, as boto3's parameters."""
     text = (ROOT / "docs/runbooks/failover.md").read_text().replace("\\\n", " ")
     command = re.search(r"^ *aws dynamodb delete-item (.+)$", text, re.MULTILINE)
     assert command is not None
@@ -144,14 +144,14 @@ def test_the_command_of_the_runbook_frees_the_claim_that_the_program_makes(tmp_p
 
 
 class Promoted:
-    """A database of which AWS says that it follows nobody."""
+    """A database that replicates nothing, according to AWS."""
 
     def read(self, type_: str, urn: str, id_: str, outputs: Plain) -> Plain:
         return {key: value for key, value in outputs.items() if key != "replicateSourceDb"}
 
 
 def test_a_refresh_takes_the_source_that_is_gone_out_of_the_inputs_and_keeps_the_secrets() -> None:
-    """So that the next run finds nothing to promote; the real engine asks for this by `refresh --target`."""
+    """Refresh the state, so that the next run promotes nothing. The real engine does this by `refresh --target`."""
     inputs = {"identifier": "secondary-1", "replicateSourceDb": "arn:leader", "password": "hidden"}
     request = provider_pb2.ReadRequest(
         id="secondary-1",

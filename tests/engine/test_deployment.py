@@ -1,4 +1,4 @@
-"""The in-process engine's rules, against a provider that is a dictionary."""
+"""The rules of the in-process engine, with a provider that is a dictionary."""
 
 from __future__ import annotations
 

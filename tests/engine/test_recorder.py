@@ -1,4 +1,4 @@
-"""A program under the recorder: what it registers is kept, what it may not do is refused, nothing stays behind."""
+"""The recorder: it keeps every registration, refuses live reads, and leaves no settings behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state file: whole at every moment, and honest about what is uncertain."""
+"""The state file: complete at every moment, with the operations whose result is unknown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_operation_is_pending_until_its_result_is_written(tmp_path: Path) -> 
 
 
 def test_what_is_uncertain_stays_so_until_that_very_resource_is_done(tmp_path: Path) -> None:
-    """As the real engine keeps a pending create: something may be there that no state names."""
+    """Like the real engine's pending create: a resource may exist that no state names."""
     State(tmp_path / "state.json").begin("urn:lost", "create")
     State(tmp_path / "state.json").end("urn:a", THING)
     assert State(tmp_path / "state.json").pending == {"urn:lost": "create"}
@@ -40,7 +40,7 @@ def test_what_was_deleted_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_write_that_is_cut_off_leaves_the_last_whole_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a file is written, as on a full disk, and the process dies before the old one is replaced."""
+    """Half a file is written, as on a full disk, and the process dies before the old file is replaced."""
     state = State(tmp_path / "state.json")
     state.end("urn:a", THING)
     write = Path.write_text
@@ -72,7 +72,7 @@ def test_a_write_that_is_cut_off_leaves_the_last_whole_state(tmp_path: Path, mon
     ],
 )
 def test_a_file_that_is_no_state_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
-    """An empty state would provision everything anew, beside what is there."""
+    """With an empty state, the next run would provision everything a second time."""
     (tmp_path / "state.json").write_bytes(content)
     with pytest.raises(DeploymentError, match=r"state\.json is no state"):
         State(tmp_path / "state.json")

@@ -137,7 +137,7 @@ def assert_order(steps: list[Step]) -> None:
 
 
 class TestRealEngine:
-    """Needs the official `pulumi` on PATH, or `make engine`."""
+    """These tests need the official `pulumi` on PATH, or `make engine`."""
 
     pytestmark = needs_pulumi
 

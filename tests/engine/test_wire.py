@@ -84,7 +84,7 @@ def test_nothing_is_a_value_and_not_unknown(signature: str) -> None:
 
 
 def test_an_asset_is_handed_on_as_it_came() -> None:
-    """The program has none; a provider must not take its text for the value."""
+    """The program has none. A provider must not take the marker's text for the value."""
     asset = signed("c44067f5952c0a294b673a41bacd8c17", hash="1a2b", text="x")
     assert wire.decode(message(source=asset)) == {"source": asset}
 

@@ -1,4 +1,4 @@
-"""The command as a user meets it: what it prints, and how it refuses."""
+"""The command: its output, and its refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A leader and its replica, started once a module."""
+"""A leader and its replica, started once per module."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer
 
 @pytest.fixture
 def leader(servers: PostgresServers) -> Server:
-    """The leader, writable again whatever a test did to it."""
+    """The leader, writable again after each test."""
     set_by_hand(servers["primary-1"], read_only=False)
     return servers["primary-1"]
 
 
 @pytest.fixture
 def replica(servers: PostgresServers, leader: Server) -> Server:
-    """The leader's replica, with all of it."""
+    """The leader's replica, caught up."""
     servers.wait_caught_up("secondary-1")
     return servers["secondary-1"]

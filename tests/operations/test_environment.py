@@ -1,4 +1,4 @@
-"""What a job refuses to start with, and what it never says."""
+"""The settings that a job refuses, and the values that it never logs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ADDRESS = ["DB_HOST is missing", "DB_NAME is missing", "DB_USER is missing", "DB
 
 @pytest.fixture(autouse=True)
 def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that takes wrong settings must fail its test, not run on."""
+    """A job that accepts wrong settings must fail its test and not run on."""
     monkeypatch.setattr(JobLedger, "connect", None)
 
 
@@ -62,7 +62,7 @@ def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def only_line(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The one line of a command that said nothing besides."""
+    """The only line that a command wrote."""
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
     return json.loads(line)

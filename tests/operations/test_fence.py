@@ -1,4 +1,4 @@
-"""The fence before a real database: who may write after a look, and what a second look leaves alone."""
+"""The fence with a real database: which sessions may write after a check, and what a second check does not touch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FenceOf = Callable[..., Fence]
 
 @pytest.fixture
 def fence_of(tmp_path: Path, leader: Server) -> FenceOf:
-    """A fence of one pod. A site's two pods, and those of its next rollout, are several."""
+    """The fence of one pod. A site's two pods, and those of its next rollout, are several objects."""
 
     def make(
         table: Table, *, of: str = "primary-1", at: Server = leader, bucket: Bucket | None = None, drain: bool = False
@@ -94,7 +94,7 @@ def is_ended(connection: psycopg.Connection) -> bool:
 
 @contextmanager
 def in_background(work: Callable[[threading.Event], None], *, times: int) -> Generator[None]:
-    """Something that goes on until it is told to stop, or can no more."""
+    """A thread that repeats an action until it is stopped or fails."""
     stop = threading.Event()
     threads = [threading.Thread(target=work, args=(stop,)) for _ in range(times)]
     for thread in threads:
@@ -224,7 +224,7 @@ def test_a_password_that_cannot_be_read_is_a_database_that_does_not_answer(
 
 
 def test_a_refusal_of_the_database_stops_no_fence(fence_of: FenceOf, leader: Server, tmp_path: Path) -> None:
-    """A role that may not alter the database; two pods that alter it at the same moment meet the like."""
+    """A role without permission to alter the database. Two pods that alter it at once get a similar error."""
     with leader.connect() as session:
         session.execute("CREATE ROLE guest LOGIN PASSWORD 'not-for-logs'")
     own = database(leader, tmp_path)
@@ -234,7 +234,7 @@ def test_a_refusal_of_the_database_stops_no_fence(fence_of: FenceOf, leader: Ser
 
 
 def test_traffic_is_released_once_and_no_deletion_is_repeated(fence_of: FenceOf, leader: Server) -> None:
-    """The bucket keeps versions: each deletion of what is not there would leave a marker."""
+    """The bucket keeps versions: deleting an object that does not exist would add a marker each time."""
     bucket = Bucket(takeover=True)
     fence = fence_of(Table("primary-1", "secondary-1"), bucket=bucket)
     fence.look()
@@ -409,7 +409,7 @@ def test_a_replica_follows_whoever_leads(fence_of: FenceOf, replica: Server, dra
 
 @pytest.fixture(scope="module")
 def promotion(servers: PostgresServers) -> Server:
-    """A replica that was promoted after its leader was drained: the setting came with the log."""
+    """A replica that was promoted after its leader was drained: the log replicated the setting."""
     server = servers.replicate("secondary-2", "primary-1")
     set_by_hand(servers["primary-1"], read_only=True)
     servers.wait_caught_up("secondary-2")
@@ -420,7 +420,7 @@ def promotion(servers: PostgresServers) -> Server:
 
 @pytest.fixture
 def promoted(promotion: Server) -> Server:
-    """The same, whatever a test did to it."""
+    """The promoted replica, read-only again after each test."""
     set_by_hand(promotion, read_only=True)
     return promotion
 

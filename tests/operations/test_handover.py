@@ -1,4 +1,4 @@
-"""The gate of a planned switchover before a real replica: when it opens, and with which code it does not."""
+"""The gate of a planned switchover with a real replica: when it succeeds, and its exit codes when it refuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.operations.world import SILENT, Table, database, ledger, said
 
 FAR_AHEAD = "FFFF/0"
 SHORT, LONG = 0.1, 60.0
-"""Real seconds: for what is refused in the end, and for what comes."""
+"""Real seconds: short for a refusal, long for a success."""
 
 GateOf = Callable[..., Gate]
 
@@ -41,14 +41,14 @@ def drain(table: Table, position: str, *, withdrawn: bool = False) -> None:
 
 
 def written(leader: Server) -> str:
-    """A row, and the position after it."""
+    """Insert a row, and return the position after it."""
     with leader.connect() as connection:
         connection.execute("INSERT INTO users (id) VALUES (gen_random_uuid()::text)")
     return leader.text("SELECT pg_current_wal_lsn()::text")
 
 
 def reason(capsys: pytest.CaptureFixture[str], step: str) -> str:
-    """Why, of the one line that was said."""
+    """The reason in the only line that was logged."""
     (line,) = said(capsys)
     assert (line["step"], line["epoch"]) == (step, 1)
     return str(line["reason"])
@@ -107,7 +107,7 @@ def test_no_loss_is_said_to_be_accepted_where_there_is_none(
 def test_what_is_promoted_already_is_not_held_up(
     gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As when an update is run again after it was interrupted."""
+    """The same as after an interrupted update that is run again."""
     assert gate_of(Table("primary-1"), at=leader).wait() == SUCCESS
     assert reason(capsys, "may promote") == "promoted already"
 

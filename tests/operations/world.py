@@ -1,4 +1,4 @@
-"""What a job talks to: a ledger and a switch in memory, a real database, and the lines that it says."""
+"""The environment of a job: a ledger and a switch in memory, a real database, and the logged lines."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BUCKET = "lifeline-123456789012-primary-switch"
 
 
 def nothing() -> None:
-    """What happens meanwhile, unless a test says otherwise."""
+    """Called during an operation; does nothing by default."""
 
 
 class Table:
-    """The ledger's table: claims as the program writes them, one an epoch from the first."""
+    """The ledger's table, with the claims that the program writes: one per epoch, from the first."""
 
     def __init__(self, *claims: str) -> None:
         self.items: dict[str, dict[str, Any]] = {}
@@ -61,7 +61,7 @@ class Table:
 
 
 class Bucket:
-    """The switch's bucket. `calls` are the operations that it was asked for."""
+    """The switch's bucket. `calls` are the operations that it received."""
 
     def __init__(self, *, takeover: bool = False, failure: Exception | None = None) -> None:
         self.takeover = takeover
@@ -95,20 +95,20 @@ def switch(bucket: Bucket) -> OwnSwitch:
 
 
 def database(server: Server, folder: Path) -> OwnDatabase:
-    """A server as a job reaches it, with its password in a file."""
+    """A server's address in the form that a job reads, with the password in a file."""
     file = folder / f"{server.name}-password"
     file.write_text(f"{server.password}\n")
     return OwnDatabase(DatabaseAddress("127.0.0.1", server.port, DATABASE_NAME, DATABASE_USER, file))
 
 
 def set_by_hand(server: Server, *, read_only: bool) -> None:
-    """Set a database's default as somebody with a console would."""
+    """Set a database's default, as an administrator at a console would."""
     change = "SET default_transaction_read_only = on" if read_only else "RESET default_transaction_read_only"
     with server.connect("postgres") as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(DATABASE_NAME)) + sql.SQL(change))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The lines that were said, without when."""
+    """The logged lines, without their times."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [{key: value for key, value in line.items() if key != "at"} for line in lines]

@@ -1,4 +1,4 @@
-"""Names that a peer works out for itself: exact, and legal where they are used."""
+"""Names that both sites derive: their exact text, and whether the services accept them."""
 
 from __future__ import annotations
 

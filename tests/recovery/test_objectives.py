@@ -1,4 +1,4 @@
-"""The promises, held against the owner's plan."""
+"""The promises, compared with the owner's plan and with the services' limits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_crisis_pod_is_the_last_to_be_evicted() -> None:
 
 
 def test_kubernetes_takes_every_priority() -> None:
-    """User-defined priorities end at a thousand million; above are the system's own."""
+    """User-defined priorities end at 1,000,000,000; higher ones belong to the system."""
     assert all(0 < tier.priority <= 1_000_000_000 for tier in objectives.TIERS)
 
 

@@ -1,4 +1,4 @@
-"""The timeline rules, against a model that follows the data itself instead of the list."""
+"""The timeline's rules, compared with a model that follows the data instead of the list."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def ids(*texts: str) -> tuple[DatabaseId, ...]:
 
 @dataclass(frozen=True)
 class World:
-    """Two sites and the epochs whose writes each of their databases really holds.
+    """Two sites, and the epochs whose writes each of their databases contains.
 
-    Nothing here reads a rule of `recovery.timeline`: a move copies sets of epochs, as replication and
-    restores do.
+    Nothing here uses a rule of `recovery.timeline`: a move copies sets of epochs, as replication and restores do.
     """
 
     timeline: tuple[DatabaseId, ...]
@@ -51,11 +50,11 @@ class World:
         )
 
     def restored(self) -> World:
-        """The leader's site restores a backup into a new database."""
+        """The leader's site restores a backup as a new database."""
         return self._led(DatabaseId(self.leader.site, len(self.timeline) + 1), self.holds[self.leader])
 
     def moved(self, database: DatabaseId) -> World:
-        """A database that exists takes the lead; what it does not hold is given up by name."""
+        """An existing database takes the lead. The epochs that it lacks are discarded by name."""
         lost = self.holds[self.leader] - self.holds[database]
         skipped = frozenset(rules.discarded_epochs(len(self.timeline), (*self.timeline, database)))
         assert lost <= skipped | self.discards, "the rules overlook an epoch whose writes are lost"
@@ -81,7 +80,7 @@ class World:
         return set(self.timeline) - {self.leader}
 
     def successors(self) -> Iterator[World]:
-        """Every world one move away: reseed, restore, fail over, or go back to an older database."""
+        """Every world one move away: reseed, restore, fail over, or return to an older database."""
         if (again := self.reseeded()) is not self:
             yield again
         yield self.restored()
@@ -106,7 +105,7 @@ def worlds(draw: st.DrawFn, *, discarding: bool = True) -> World:
 
 
 def every_database(world: World) -> set[DatabaseId]:
-    """Also those that no one ever made: the rules have to say something sound of any name."""
+    """All databases of a site, also those that never existed: the rules must answer for any name."""
     epochs = range(1, len(world.timeline) + 1)
     return set(world.holds) | {DatabaseId(site, epoch) for site in SITES for epoch in epochs}
 
@@ -175,7 +174,7 @@ def test_the_claims_of_both_sites_cover_every_epoch_once(world: World) -> None:
 
 
 def test_the_rules_accept_exactly_the_histories_that_moves_can_make() -> None:
-    """All lists of up to four entries over two sites, with all discards, against all worlds within reach."""
+    """All lists of up to four entries over two sites, with all discards, compared with all reachable worlds."""
     reachable = {world.timeline for world in _worlds_within(4)}
     names = [DatabaseId(site, epoch) for site in SITES for epoch in range(1, 5)]
     everything = {timeline for length in range(1, 5) for timeline in itertools.product(names, repeat=length)}
@@ -198,7 +197,7 @@ def _worlds_within(length: int) -> Iterator[World]:
 
 
 def _restores_at_the_other_site(world: World) -> Iterator[World]:
-    """The off-site copies of a backup lie in the peer's region: a restore may happen there as well."""
+    """The off-site copies of a backup are in the peer's region, so a restore may happen there."""
     yield world._led(DatabaseId(_other(world.leader.site), len(world.timeline) + 1), world.holds[world.leader])
 
 
@@ -237,26 +236,26 @@ def test_the_role_follows_from_the_list(own: str, timeline: tuple[str, ...], rol
         (
             ("primary-1", "secondary-1", "primary-1"),
             (),
-            [(2, "names primary-1, which never saw epoch 2: what was written then would be lost")],
+            [(2, "names primary-1, which lacks epoch 2: the writes of that time would be lost")],
         ),
         (
             ("primary-1", "primary-2", "primary-3", "secondary-1"),
             (2,),
-            [(3, "names secondary-1, which never saw epoch 3: what was written then would be lost")],
+            [(3, "names secondary-1, which lacks epoch 3: the writes of that time would be lost")],
         ),
         (
             ("primary-1", "secondary-1", "secondary-2"),
             (),
             [(2, "names secondary-2, a copy of secondary-1 at its own site")],
         ),
-        (("primary-1",), (1,), [(None, "throws no epoch 1 away, yet lifeline:discards names it")]),
+        (("primary-1",), (1,), [(None, "discards no epoch 1, but lifeline:discards names it")]),
         (
             ("primary-2", "primary-2"),
             (7,),
             [
                 (0, "names primary-2, seeded at an epoch that had not begun"),
                 (1, "names primary-2 twice in a row"),
-                (None, "throws no epoch 7 away, yet lifeline:discards names it"),
+                (None, "discards no epoch 7, but lifeline:discards names it"),
             ],
         ),
     ],

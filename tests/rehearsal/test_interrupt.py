@@ -1,4 +1,4 @@
-"""A rehearsal that is stopped halfway leaves nothing behind, and two of them do not meet."""
+"""An interrupted rehearsal leaves nothing behind, and two rehearsals do not disturb each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COMMAND = "import sys; sys.argv[0] = 'lifeline'; from lifeline import main; mai
 
 @contextmanager
 def rehearsal(folder: Path) -> Generator[subprocess.Popen[str]]:
-    """A region loss in a session of its own, as a shell starts a command, with a folder for what is temporary."""
+    """A region loss in its own session, as a shell starts a command, with its own folder for temporary files."""
     process = subprocess.Popen(
         [sys.executable, "-c", _COMMAND, "rehearse", "region-loss", "--engine", "in-process"],
         cwd=ROOT,
@@ -42,13 +42,13 @@ def rehearsal(folder: Path) -> Generator[subprocess.Popen[str]]:
 
 
 def members(session: int, folder: Path) -> list[int]:
-    """The processes of a session, and those outside of it that work in its folder, as PostgreSQL does."""
+    """The processes of a session, and those outside it that work in its folder, as PostgreSQL does."""
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             command = (entry / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:  # it ended
+        except OSError:  # the process has ended
             continue
         if fields[0] != "Z" and (int(fields[3]) == session or str(folder) in command):
             found.append(int(entry.name))
@@ -56,7 +56,7 @@ def members(session: int, folder: Path) -> list[int]:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What a process says, up to a line with this text in it."""
+    """The output of a process, up to a line that contains a text."""
     assert process.stdout is not None
     said = ""
     for line in process.stdout:
@@ -67,7 +67,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def ends(process: subprocess.Popen[str], folder: Path) -> int:
-    """The exit code, once a process and all that it started are gone, or stay for good."""
+    """The exit code, when a process and all processes that it started have ended, or the limit is over."""
     code = process.wait(timeout=PATIENCE_SECONDS)
     deadline = time.monotonic() + 10
     while members(process.pid, folder) and time.monotonic() < deadline:
@@ -77,7 +77,7 @@ def ends(process: subprocess.Popen[str], folder: Path) -> int:
 
 @pytest.fixture
 def short_folder() -> Generator[Path]:
-    """A folder that PostgreSQL's user can enter, with a name that a socket's path has room for."""
+    """A folder that PostgreSQL's user can enter, with a name short enough for a socket's path."""
     with tempfile.TemporaryDirectory(prefix="stopped-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -85,7 +85,7 @@ def short_folder() -> Generator[Path]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a session's processes in /proc")
 def test_two_rehearsals_side_by_side_are_stopped_and_leave_nothing(short_folder: Path) -> None:
-    """One in the middle of provisioning, one while people use what it made."""
+    """One is stopped while it provisions, the other while clients use its sites."""
     folders = [short_folder / "a", short_folder / "b"]
     for folder in folders:
         folder.mkdir()
@@ -97,7 +97,7 @@ def test_two_rehearsals_side_by_side_are_stopped_and_leave_nothing(short_folder:
         os.kill(second.pid, signal.SIGTERM)
         read_until(first, "people use the platform")
         assert len(members(first.pid, one)) > 3
-        while first.poll() is None:  # impatient
+        while first.poll() is None:  # a second, impatient Ctrl-C
             os.killpg(first.pid, signal.SIGINT)
             time.sleep(0.05)
         assert [ends(first, one), ends(second, other)] == [1, 1]

@@ -1,4 +1,4 @@
-"""When a promise counts as kept, and what the report says."""
+"""The verdict on each promise, and the text of the report."""
 
 from __future__ import annotations
 

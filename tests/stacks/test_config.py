@@ -250,14 +250,14 @@ def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
         (
             "primary",
             {"timeline": ["primary-1", "secondary-1", "primary-1"]},
-            ["lifeline:timeline[2]: names primary-1, which never saw epoch 2: what was written then would be lost"],
+            ["lifeline:timeline[2]: names primary-1, which lacks epoch 2: the writes of that time would be lost"],
         ),
         (
             "secondary",
             {"timeline": ["primary-1", "primary-2", "secondary-1"]},
-            ["lifeline:timeline[2]: names secondary-1, which never saw epoch 2: what was written then would be lost"],
+            ["lifeline:timeline[2]: names secondary-1, which lacks epoch 2: the writes of that time would be lost"],
         ),
-        ("primary", {"discards": [1]}, ["lifeline:timeline: throws no epoch 1 away, yet lifeline:discards names it"]),
+        ("primary", {"discards": [1]}, ["lifeline:timeline: discards no epoch 1, but lifeline:discards names it"]),
         (
             "secondary",
             {"timeline": ["primary-1", "secondary-2"]},
@@ -309,9 +309,9 @@ def test_a_contradictory_timeline_is_refused(stack: str, changes: dict[str, Any]
 
 
 def test_a_site_that_goes_on_writing_after_the_other_took_over_is_refused() -> None:
-    """Split brain: the primary still believes in itself after the secondary took epoch 2."""
+    """Split brain: the primary continues as leader after the secondary took epoch 2."""
     assert mistakes("primary", timeline=["primary-1", "secondary-1", "primary-1"], database__seeded=2) == [
-        "lifeline:timeline[2]: names primary-1, which never saw epoch 2: what was written then would be lost",
+        "lifeline:timeline[2]: names primary-1, which lacks epoch 2: the writes of that time would be lost",
         "lifeline:database.seeded: is 2, but the timeline says that primary-1 leads",
     ]
 
@@ -347,7 +347,7 @@ def test_all_contradictions_of_a_file_are_told_at_once() -> None:
         "lifeline:ledger.witness: is us-east-1: the ledger would be in us-west-2, us-west-2, us-east-1",
         "lifeline:network.zones[2]: names zone 'us-east-2c', expected a zone of us-west-2",
         "lifeline:timeline[1]: names site 'tertiary', expected one of primary, secondary",
-        "lifeline:timeline[2]: names primary-1, which never saw epoch 2: what was written then would be lost",
+        "lifeline:timeline[2]: names primary-1, which lacks epoch 2: the writes of that time would be lost",
     ]
 
 
@@ -355,7 +355,7 @@ def test_a_lost_epoch_comes_with_the_two_ways_out() -> None:
     with pytest.raises(ConfigError) as refused:
         parse(changed("primary", {"timeline": ["primary-1", "secondary-1", "primary-1"]}), stack="primary")
     assert refused.value.problems[0].hint == (
-        "reseed it first (lifeline:database.seeded), or accept the loss by lifeline:discards: [2]"
+        "reseed it first (lifeline:database.seeded), or accept the loss in lifeline:discards: [2]"
     )
 
 

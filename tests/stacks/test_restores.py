@@ -1,4 +1,4 @@
-"""Restoring a database: what a stack file may ask for, and what the program makes of it."""
+"""Restoring a database: the allowed settings, and the declared resources."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_snapshot_is_taken_by_its_name() -> None:
 
 
 def test_what_comes_with_a_backup_is_not_declared() -> None:
-    """Declared, each would be refused, or would replace the instance one day."""
+    """If they were declared, each would be refused, or would replace the instance later."""
     assert instance(2, LATEST).keys() & {"engine", "engineVersion", "allocatedStorage", "dbName", "username"} == set()
     assert "password" not in instance(2, LATEST)
     assert "password" in instance(1, LATEST)

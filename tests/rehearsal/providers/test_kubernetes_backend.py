@@ -28,7 +28,7 @@ PRIORITY_TYPE = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 
 
 class Reachable:
-    """Faults of which there are none, until told."""
+    """Faults that a test can turn on."""
 
     def __init__(self) -> None:
         self.lost = False

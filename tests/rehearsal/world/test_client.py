@@ -22,7 +22,7 @@ ZONE = Zone(
 
 
 class World:
-    """A platform that answers as it is told, and the way to it."""
+    """A platform with prescribed answers, and the network to it."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -55,10 +55,10 @@ class World:
 
 
 class Forgetful(set[str]):
-    """Rows that are gone when they are asked for."""
+    """Rows that are gone when a client asks for them."""
 
     def add(self, element: str, /) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
 
 @pytest.fixture

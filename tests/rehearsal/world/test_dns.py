@@ -24,7 +24,7 @@ BOTH = HealthCheck(id="both", type="CALCULATED", children=("app", "switch"), chi
 
 
 class Endpoints:
-    """Endpoints that pass their checks, by name; some only as seen by a share of the checks."""
+    """Endpoints that pass their checks, by name; some are healthy for a share of the checkers only."""
 
     def __init__(self, *up: str) -> None:
         self.up = set(up)
@@ -53,7 +53,7 @@ def test_an_endpoint_is_unhealthy_when_all_but_one_of_eight_checkers_saw_three_f
     endpoints.up.clear()
     run(checks, clock, 120.0)
 
-    # Each checker fails first within 10 s; the seventh of eight fails for the third time at 60 + 2 * 10 + 8.75.
+    # Each checker fails first within 10 s. The seventh of eight fails for the third time at 60 + 2 * 10 + 8.75.
     assert checks.transitions == [Transition(88.75, "app", healthy=False)]
     assert not checks.status("app")
     assert set(endpoints.asked) == {("primary.example.com", 443, "/health", "HTTPS")}
@@ -102,7 +102,7 @@ def test_the_traffic_switch_creating_the_takeover_object_makes_the_calculated_ch
     clock, endpoints = ManualClock(), Endpoints("primary.example.com")
     checks = HealthChecks({check.id: check for check in (APP, SWITCH, BOTH)}, endpoints.probe, clock)
 
-    # A new inverted check is unhealthy until there is enough data: Route 53 inverts the healthy beginning.
+    # A new inverted check is unhealthy until there is enough data, because Route 53 inverts its healthy start.
     assert (checks.status("app"), checks.status("switch"), checks.status("both")) == (True, False, False)
     run(checks, clock, 60.0)
     assert (checks.status("switch"), checks.status("both")) == (True, True)

@@ -1,4 +1,4 @@
-"""AWS as a pod finds it: one ledger in two regions, and nothing from what is lost."""
+"""AWS as a pod sees it: one ledger in two regions, and no answer from lost regions."""
 
 from __future__ import annotations
 

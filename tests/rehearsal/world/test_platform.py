@@ -28,7 +28,7 @@ CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": Fa
 
 
 class Site:
-    """A site before the load balancer, with what its pods read."""
+    """A site in front of which stands a load balancer, with the settings that its pods read."""
 
     def __init__(self, ledger: GlobalTable, databases: PostgresServers) -> None:
         self.config = {

@@ -1,4 +1,4 @@
-"""The pods of a site as processes: what they are told, when they are replaced, and that none is left."""
+"""The pods of a site as processes: their settings, when they are replaced, and that all of them end."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ told = {"pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}
 (folder / f"{os.getpid()}.part").rename(folder / f"{os.getpid()}.json")
 time.sleep(600)
 """
-"""A process that writes down what it was told, and stays."""
+"""A process that writes its settings to a file and keeps running."""
 
 Manifest = dict[str, Any]
 
 
 class Told:
-    """What the processes of a test wrote down."""
+    """The files that the processes of a test wrote."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Told:
 
     @property
     def alive(self) -> set[int]:
-        """Which of the processes that were seen still live."""
+        """The processes among those seen before that still run."""
         return {pid for pid in self.known if is_alive(pid)}
 
 
@@ -82,7 +82,7 @@ def told(tmp_path: Path) -> Told:
 
 @pytest.fixture
 def cluster() -> KubernetesApi:
-    """A cluster that has what the jobs' pods want, and the fence's own Deployment is not in it yet."""
+    """A cluster with everything that the jobs' pods need, without the fence's own Deployment."""
     api = KubernetesApi()
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     api.apply(
@@ -103,7 +103,7 @@ def set_config(api: KubernetesApi, **data: str) -> None:
 
 
 def without_image(manifest: Manifest, command: list[str]) -> Manifest:
-    """A job's object that runs another command; identity and password mount are what a laptop has not got."""
+    """A job's manifest with another command, and without the identity and the password mount that a laptop lacks."""
     made = copy.deepcopy(manifest)
     pod = made["spec"]["template"]["spec"]
     pod["containers"][0] |= {"command": command}
@@ -191,7 +191,7 @@ def test_a_changed_template_replaces_the_process(cluster: KubernetesApi, pods: P
 
 
 def test_what_is_not_in_the_template_replaces_nothing(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
-    """A container never sees its environment change: that is what the checksum is for."""
+    """A running container keeps its environment, which is why pods have a checksum."""
     cluster.apply(fence(told))
     told.next()
     set_config(cluster, **{**CONFIG, "DRAIN": "true"})
@@ -213,7 +213,7 @@ def test_a_pod_whose_settings_are_missing_is_tried_again(cluster: KubernetesApi,
     cluster.delete("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
     pods._running["fence"].process.kill()
     wait_until(lambda: "fence" not in pods._running)
-    with pods._lock:  # held from the end of the old process to the start of the next one, which has failed by now
+    with pods._lock:  # held from the end of the old process to the start of the next one, which has failed by then
         set_config(cluster, **CONFIG)
     told.next()
 
@@ -270,7 +270,7 @@ def test_a_job_that_lacks_a_setting_is_refused(cluster: KubernetesApi, pods: Pod
 
 @contextmanager
 def failing_job(pods: Pods, told: Told) -> Generator[list[str]]:
-    """A Job that would run for ever, and what it fails with."""
+    """A Job that would never end, and the error that it fails with."""
     errors: list[str] = []
 
     def run() -> None:
@@ -327,7 +327,7 @@ def test_a_job_that_ended_well_stays_in_the_cluster(cluster: KubernetesApi, pods
 
 
 def test_the_fence_itself_starts_from_its_own_manifest(cluster: KubernetesApi, pods: Pods, tmp_path: Path) -> None:
-    """Its real command, before a ledger that does not answer: it says so, and stays."""
+    """Run its real command with a ledger that does not answer: it logs this and keeps running."""
     set_config(cluster, **{**CONFIG, "DATABASE": "primary-1", "DRAIN": "false", "AWS_REGION": "us-east-2"})
     made = jobs.fence(image="operations@sha256:1", checksum="one", switch_bucket="the-switch", labels={})
     cluster.apply(without_image(made, made["spec"]["template"]["spec"]["containers"][0]["command"]))

@@ -15,7 +15,7 @@ from rehearsal.world.postgres import PostgresServers, Server
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
-    """One server for the tests that only look at it."""
+    """One server for the tests that only read."""
     with PostgresServers(tmp_path_factory.mktemp("logs")) as running:
         running.create("primary-1", "secret")
         yield running
@@ -150,7 +150,7 @@ def test_nothing_is_left_behind_but_the_log_even_after_an_exception(tmp_path: Pa
 
 
 def moment(server: Server) -> str:
-    """The server's own time, on a whole second with nothing before or after it for a while."""
+    """The server's own time, on a whole second with no writes shortly before or after it."""
     time.sleep(1.1)
     said = server.text("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
     time.sleep(1.1)

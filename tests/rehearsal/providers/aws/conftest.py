@@ -1,4 +1,4 @@
-"""One moto server a module. Its account belongs to the process: names come from `unique`, never twice."""
+"""One moto server per module. Its account belongs to the process, so `unique` makes names that never repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for a call of any service: names, regions, effects, faults."""
+"""Rules for the calls of every service: names, regions, effects, faults."""
 
 from __future__ import annotations
 

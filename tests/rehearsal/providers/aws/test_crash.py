@@ -1,4 +1,4 @@
-"""A run that dies after a change was made and before it was written down, and the run that follows it."""
+"""A run that dies after a change and before its checkpoint, and the run after it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, WEST, make, uniq
 
 
 class Killed(BaseException):
-    """What a process does not live to handle."""
+    """Ends the process. Nothing may handle it."""
 
 
 class Mortal(State):
-    """A state whose process dies when it is about to write down a result."""
+    """A state whose process dies just before a result is saved."""
 
     def __init__(self, path: Path, *, dies: bool) -> None:
         super().__init__(path)
@@ -38,7 +38,7 @@ class Mortal(State):
 
 
 class Provider:
-    """The stand-in for AWS as the engine sees it, without the wire between them."""
+    """The AWS stand-in as the engine uses it, without the wire protocol."""
 
     def __init__(self, backend: AwsBackend) -> None:
         self.backend = backend
@@ -76,7 +76,7 @@ class Provider:
 
 
 class Stack:
-    """One resource, and what successive runs make of it."""
+    """One resource, and the results of successive runs."""
 
     def __init__(self, folder: Path, backend: AwsBackend, type_: str) -> None:
         self.state_file = folder / "state.json"

@@ -1,4 +1,4 @@
-"""Clusters, nodes, add-ons and who may enter."""
+"""Clusters, nodes, add-ons and access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load balancers and what they listen to."""
+"""Load balancers and their listeners."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ INSTANCE = "aws:rds/instance:Instance"
 
 
 class Databases:
-    """A leader in the east, and what a replica of it in the west is declared with."""
+    """A leader in the east, and the declaration of its replica in the west."""
 
     def __init__(self, world):
         self.world = world

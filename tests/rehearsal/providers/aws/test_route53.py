@@ -1,4 +1,4 @@
-"""Records that fail over, and health checks."""
+"""Failover records, and health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buckets, and the switch that is an object."""
+"""Buckets, and the switch's object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets and their copies."""
+"""Secrets and their replicas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two stacks before one moto server, and how a test makes, changes and removes a resource there."""
+"""Two stacks at one moto server, with functions that create, change and delete a resource there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unique(stem: str) -> str:
 
 
 class World:
-    """Two stacks before one moto server."""
+    """Two stacks at one moto server."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

@@ -1,0 +1,122 @@
+"""Documents agree with the code: each statement that can be compared is compared."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from components.controllers import CHART_VERSION, LOAD_BALANCER_CONTROLLER
+from lifeline.app import app
+from recovery import objectives
+from rehearsal.scenarios import SCENARIOS
+from stacks.config import SiteConfig
+from stacks.sections import Images, Section
+from tests.harness import ROOT
+from tests.test_transitions import TRANSITIONS
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+COUNTS = re.compile(r"\b\d+ (?:create|update|replace|delete)(?:, \d+ (?:create|update|replace|delete))*")
+
+COUNTED: dict[str, list[str]] = {
+    "failover": ["failover"],
+    "failback": ["the old leader learns that it is fenced", "reseed"],
+    "switchover": [
+        "drain",
+        "switchover",
+        "switchover back",
+        "a drained leader learns that it is fenced",
+        "drain taken back",
+    ],
+    "restore": ["drain"],
+    "first-deployment": ["failover"],
+    "reconcile": [],
+}
+"""The tested transitions whose steps a runbook counts, in the order of the text."""
+
+
+def text(name: str) -> str:
+    """A document without line breaks inside its paragraphs."""
+    return re.sub(r"\n *(?=\S)", " ", (ROOT / name).read_text())
+
+
+def counted(steps: list[str]) -> str:
+    numbers = Counter(step.split()[0] for step in steps)
+    return ", ".join(f"{numbers[op]} {op}" for op in ("create", "update", "replace", "delete") if numbers[op])
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in RUNBOOKS.glob("*.md")))
+def test_a_runbook_counts_the_steps_of_the_tested_transitions(page: str) -> None:
+    expected = [counted(TRANSITIONS[name][3]) for name in COUNTED[page]]
+    assert COUNTS.findall(text(f"docs/runbooks/{page}.md")) == expected
+
+
+def test_the_first_deployment_names_every_repository_that_a_site_pulls_from() -> None:
+    found = re.search(r"The repositories are (.*?)\. ", text("docs/runbooks/first-deployment.md"))
+    assert found is not None
+    images = {str(field.alias) for field in Images.model_fields.values()}
+    expected = {re.sub(r"([A-Z])", lambda letter: f"-{letter[1].lower()}", name) for name in images}
+    assert set(re.findall(r"`([^`]+)`", found[1])) == expected | {f"charts/{LOAD_BALANCER_CONTROLLER}"}
+
+
+def test_the_first_deployment_pushes_the_chart_at_the_declared_version() -> None:
+    versions = set(re.findall(r"--version (\S+)|controller-([\d.]+)\.tgz", text("docs/runbooks/first-deployment.md")))
+    assert {version for pair in versions for version in pair if version} == {CHART_VERSION}
+
+
+def test_the_command_names_every_scenario() -> None:
+    rehearse: Any = typer.main.get_command(app)
+    (argument,) = (entry for entry in rehearse.commands["rehearse"].params if entry.name == "scenario")
+    assert re.findall(r"[a-z-]+(?=,|\.| or )", argument.help) == list(SCENARIOS)
+    readme = text("README.md")
+    assert [name for name in SCENARIOS if name != "region-loss" and f"`{name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("section", ["cluster", "database", "switchover", "ledger", "peer", "network"])
+def test_the_project_file_describes_every_key_of_a_section(section: str) -> None:
+    described = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"][f"lifeline:{section}"]["description"]
+    model = SiteConfig.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, Section)
+    assert [field.alias for field in model.model_fields.values() if str(field.alias) not in described] == []
+
+
+def test_the_readme_has_the_promised_times() -> None:
+    rows = {cells[1]: cells[2] for cells in _rows("README.md") if len(cells) > 3}
+    assert {tier.title: rows.get(tier.title) for tier in objectives.TIERS} == {
+        tier.title: _long(tier.rto_seconds) for tier in objectives.TIERS
+    }
+    assert rows["user data"] == f"less than {_long(objectives.RPO_USER_DATA_SECONDS)}"
+
+
+def _rows(name: str) -> list[list[str]]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [[cell.strip() for cell in line.split("|")] for line in lines if line.startswith("|")]
+
+
+def _long(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{minutes} minutes" if not hours else f"{hours} hour{'s' if hours > 1 else ''}"
+
+
+def test_the_table_of_packages_has_every_package() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    described = {cells[1].split("/")[0].strip("`") for cells in _rows("docs/architecture.md") if "/`" in cells[1]}
+    assert described - {"procedures", "policy"} == packages - {"procedures", "policy"}
+
+
+def test_every_runbook_has_the_same_sections() -> None:
+    required = ["When", "Before you start", "Steps", "Verify", "Roll back"]
+    sections = {path.stem: _headings(path) for path in RUNBOOKS.glob("*.md")}
+    assert {page: [name for name in required if name not in headings] for page, headings in sections.items()} == {
+        page: [] for page in sections
+    }
+
+
+def _headings(path: Path) -> list[str]:
+    return re.findall(r"^## (.+)$", path.read_text(), re.MULTILINE)
