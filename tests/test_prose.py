@@ -6,6 +6,7 @@ The list is short on purpose. CONTRIBUTING.md says how to write.
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -40,20 +41,24 @@ SENT_TO_AWS = {"Database: fenced, reached by nobody"}
 """Descriptions of resources, whose change would replace the resource."""
 
 
-def prose() -> Iterator[tuple[str, int, str]]:
+@functools.cache
+def prose() -> tuple[tuple[str, int, str], ...]:
     """Every document's paragraphs, docstrings, comments and the program's messages, with file and line."""
-    for name, text in text_files().items():
-        if name == SELF:
-            continue
-        if name.endswith(".md"):
-            yield from _paragraphs(name, text)
-        elif name.endswith(".py"):
-            yield from _docstrings(name, text)
-            yield from _comments(name, text)
-            if not name.startswith("tests/"):
-                yield from _messages(name, text)
-        elif name.endswith((".yaml", "Makefile", ".ci/run")):
-            yield from ((name, number, line.partition("#")[2].strip()) for number, line in _lines(text) if "#" in line)
+    return tuple(sentence for name, text in text_files().items() for sentence in _sentences(name, text))
+
+
+def _sentences(name: str, text: str) -> Iterator[tuple[str, int, str]]:
+    if name == SELF:
+        return
+    if name.endswith(".md"):
+        yield from _paragraphs(name, text)
+    elif name.endswith(".py"):
+        yield from _docstrings(name, text)
+        yield from _comments(name, text)
+        if not name.startswith("tests/"):
+            yield from _messages(name, text)
+    elif name.endswith((".yaml", "Makefile", ".ci/run")):
+        yield from ((name, number, line.partition("#")[2].strip()) for number, line in _lines(text) if "#" in line)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
