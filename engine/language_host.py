@@ -113,7 +113,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         """A child process that ends when the engine drops its call."""
         with Child(command, stdin=subprocess.DEVNULL, env=env, **options) as child:
             self._children.add(child)
-            context.add_callback(child.terminate)
+            if not context.add_callback(child.terminate):
+                child.terminate()  # the engine has dropped the call already
             try:
                 yield child
             finally:

@@ -50,12 +50,14 @@ def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Regist
 def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:
     """Like `deploy`, but recorded again: `deploy` caches its results."""
     config = stack_config(stack, timeline=list(timeline), **changes)
-    found = record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config)
-    return [entry for entry in found if entry.type != STACK_TYPE]
+    resources = record(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config
+    )
+    return [entry for entry in resources if entry.type != STACK_TYPE]
 
 
 def only(registrations: list[Registration], type_: str, name: str = "") -> Registration:
     """The one resource of a type (and a name). Fails if there is none, or more than one."""
-    found = [entry for entry in registrations if entry.type == type_ and name in (entry.name, "")]
-    assert len(found) == 1, f"{len(found)} of {type_} {name}"
-    return found[0]
+    resources = [entry for entry in registrations if entry.type == type_ and name in (entry.name, "")]
+    assert len(resources) == 1, f"{len(resources)} of {type_} {name}"
+    return resources[0]

@@ -91,7 +91,17 @@ def test_the_readme_has_the_promised_times() -> None:
     assert {tier.title: rows.get(tier.title) for tier in objectives.TIERS} == {
         tier.title: _long(tier.rto_seconds) for tier in objectives.TIERS
     }
-    assert rows["user data"] == f"less than {_long(objectives.RPO_USER_DATA_SECONDS)}"
+    losses = {
+        "crisis events": objectives.RPO_CRISIS_EVENTS_SECONDS,
+        "user data": objectives.RPO_USER_DATA_SECONDS,
+        "configuration": objectives.RPO_CONFIGURATION_SECONDS,
+    }
+    assert {name: rows[name] for name in losses} == {
+        name: f"less than {_long(seconds)}" if seconds else "nothing" for name, seconds in losses.items()
+    }
+    minutes = re.search(r"plan's (\w+) minutes for logs", text("README.md"))
+    assert minutes is not None
+    assert minutes[1] == {300: "five"}.get(objectives.RPO_LOGS_SECONDS)
 
 
 def _rows(name: str) -> list[list[str]]:

@@ -40,7 +40,7 @@ def flip(stack: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[St
 
 def awaited(registrations: list[Registration], urn: str) -> set[str]:
     """Everything that happens before a resource is created or changed, at any distance."""
-    dependencies = {found.urn: found.dependencies for found in registrations}
+    dependencies = {resource.urn: resource.dependencies for resource in registrations}
     seen: set[str] = set()
     ahead = [urn]
     while ahead:
@@ -84,7 +84,7 @@ def test_a_flip_goes_claim_then_database_then_workloads_then_traffic(
 
 
 def _earlier(later: Registration, touched: list[Registration]) -> set[str]:
-    return {found.urn for found in touched if STAGES[found.type] < STAGES[later.type]}
+    return {resource.urn for resource in touched if STAGES[resource.type] < STAGES[later.type]}
 
 
 @pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
@@ -100,7 +100,7 @@ def test_the_promotion_removes_the_source_and_waits_for_the_claim(
     promoted = only(deploy(stack, after), "aws:rds/instance:Instance")
     assert replica.inputs["replicateSourceDb"].startswith("arn:aws:rds:")
     assert {key: value for key, value in replica.inputs.items() if key != "replicateSourceDb"} == promoted.inputs
-    claims = [found.urn for found in deploy(stack, after) if found.type == "aws:dynamodb/tableItem:TableItem"]
+    claims = [resource.urn for resource in deploy(stack, after) if resource.type == "aws:dynamodb/tableItem:TableItem"]
     assert set(claims) <= set(promoted.dependencies)
 
 
@@ -111,10 +111,10 @@ def test_traffic_waits_for_the_database_and_every_deployment(
     registrations = deploy(stack, after)
     takeover = only(registrations, "aws:s3/bucketObjectv2:BucketObjectv2")
     awaited = {
-        found.urn
-        for found in registrations
-        if found.type == "aws:rds/instance:Instance"
-        or (found.type == "kubernetes:apps/v1:Deployment" and found.inputs["metadata"]["name"] in DEPLOYMENTS)
+        resource.urn
+        for resource in registrations
+        if resource.type == "aws:rds/instance:Instance"
+        or (resource.type == "kubernetes:apps/v1:Deployment" and resource.inputs["metadata"]["name"] in DEPLOYMENTS)
     }
     assert len(awaited) == len(DEPLOYMENTS) + 1
     assert awaited <= set(takeover.dependencies)
@@ -132,7 +132,7 @@ def test_a_reseed_adds_a_database_and_deletes_nothing() -> None:
     after = deploy("primary", FAILED_OVER, database={"seeded": 2})
     steps = steps_between(before, after)
     assert {step.op for step in steps} <= {"create", "update"}
-    names = [found.inputs["identifier"] for found in after if found.type == "aws:rds/instance:Instance"]
+    names = [resource.inputs["identifier"] for resource in after if resource.type == "aws:rds/instance:Instance"]
     assert sorted(names) == ["lifeline-primary-1", "lifeline-primary-2"]
 
 

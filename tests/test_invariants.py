@@ -65,7 +65,7 @@ every_site = pytest.mark.parametrize(("stack", "timeline"), SITES.values(), ids=
 
 
 def custom(stack: str, timeline: tuple[str, ...]) -> list[Registration]:
-    return [found for found in deploy(stack, timeline) if found.custom]
+    return [resource for resource in deploy(stack, timeline) if resource.custom]
 
 
 def described(said: dict[str, str], stack: str, separator: str = ":") -> bool:
@@ -81,16 +81,17 @@ def test_a_site_has_at_least_150_resources(stack: str, timeline: tuple[str, ...]
 
 @every_site
 def test_every_resource_has_a_component_for_a_parent(stack: str, timeline: tuple[str, ...]) -> None:
-    assert [found.name for found in custom(stack, timeline) if "lifeline:index:" not in found.parent] == []
+    assert [resource.name for resource in custom(stack, timeline) if "lifeline:index:" not in resource.parent] == []
 
 
 @every_site
 def test_every_taggable_resource_says_owner_site_tier_and_data(stack: str, timeline: tuple[str, ...]) -> None:
     missing = [
-        f"{found.type} {found.name}"
-        for found in deploy(stack, timeline)
-        if (found.type.startswith("aws:") and found.type not in UNTAGGABLE_AWS) or found.type == "eks:index:Cluster"
-        if not described(found.inputs.get("tags", {}), stack)
+        f"{resource.type} {resource.name}"
+        for resource in deploy(stack, timeline)
+        if (resource.type.startswith("aws:") and resource.type not in UNTAGGABLE_AWS)
+        or resource.type == "eks:index:Cluster"
+        if not described(resource.inputs.get("tags", {}), stack)
     ]
     assert missing == []
 
@@ -98,10 +99,10 @@ def test_every_taggable_resource_says_owner_site_tier_and_data(stack: str, timel
 @every_site
 def test_every_kubernetes_object_says_owner_site_tier_and_data(stack: str, timeline: tuple[str, ...]) -> None:
     missing = [
-        f"{found.type} {found.name}"
-        for found in deploy(stack, timeline)
-        if found.type.startswith("kubernetes:") and "metadata" in found.inputs
-        if not described(found.inputs["metadata"].get("labels", {}), stack, "/")
+        f"{resource.type} {resource.name}"
+        for resource in deploy(stack, timeline)
+        if resource.type.startswith("kubernetes:") and "metadata" in resource.inputs
+        if not described(resource.inputs["metadata"].get("labels", {}), stack, "/")
     ]
     assert missing == []
 
@@ -110,9 +111,9 @@ def test_every_kubernetes_object_says_owner_site_tier_and_data(stack: str, timel
 def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
     stack, timeline = SITES[site]
     foreign = {
-        (found.type, key)
-        for found in deploy(stack, timeline)
-        for key, value in found.inputs.items()
+        (resource.type, key)
+        for resource in deploy(stack, timeline)
+        for key, value in resource.inputs.items()
         if any(region in json.dumps(value) for region in ALL_REGIONS - {OWN_REGION[stack]})
     }
     assert foreign == FOREIGN[site]
@@ -120,10 +121,10 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 
 @every_site
 def test_everything_stateful_is_protected(stack: str, timeline: tuple[str, ...]) -> None:
-    stateful = [found for found in custom(stack, timeline) if found.type in STATEFUL]
+    stateful = [resource for resource in custom(stack, timeline) if resource.type in STATEFUL]
     assert len(stateful) >= 5
-    assert [found.name for found in stateful if not found.protect] == []
-    unprotected = [found.name for found in deploy(stack, timeline, protect=False) if found.protect]
+    assert [resource.name for resource in stateful if not resource.protect] == []
+    unprotected = [resource.name for resource in deploy(stack, timeline, protect=False) if resource.protect]
     assert unprotected == []
 
 
@@ -132,15 +133,15 @@ def test_no_secret_is_printed(stack: str, timeline: tuple[str, ...]) -> None:
     """Search for the password's value: a value that lost its mark as a secret would be printed."""
     registrations = deploy(stack, timeline)
     password = only(deploy("primary"), "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"]
-    held = [found.name for found in registrations if password in json.dumps(found.inputs)]
+    held = [resource.name for resource in registrations if password in json.dumps(resource.inputs)]
     assert sorted(held) == PASSWORD_HOLDERS[stack]
-    assert [found.name for found in registrations if password in json.dumps(found.printable_inputs())] == []
-    printed = {found.printable_inputs()[key] for found in registrations for key in found.secrets}
+    assert [resource.name for resource in registrations if password in json.dumps(resource.printable_inputs())] == []
+    printed = {resource.printable_inputs()[key] for resource in registrations for key in resource.secrets}
     assert printed == {"[secret]"}
 
 
 def test_a_third_epoch_keeps_every_resource_of_the_second_and_adds_its_claim() -> None:
-    before = {found.urn: found.name for found in deploy("primary", FAILED_OVER, database={"seeded": 2})}
-    after = {found.urn: found.name for found in deploy("primary", FAILED_BACK, database={"seeded": 2})}
+    before = {resource.urn: resource.name for resource in deploy("primary", FAILED_OVER, database={"seeded": 2})}
+    after = {resource.urn: resource.name for resource in deploy("primary", FAILED_BACK, database={"seeded": 2})}
     assert before.keys() <= after.keys()
     assert [after[urn] for urn in after.keys() - before.keys()] == ["claims-epoch-3"]

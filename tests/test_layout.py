@@ -51,13 +51,13 @@ def modules(*folders: str) -> dict[str, ast.Module]:
 
 def imports(module: ast.Module) -> set[str]:
     """Every imported name in full; `from stacks import config` counts as `stacks.config`."""
-    found: set[str] = set()
+    violations: set[str] = set()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            violations |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            violations |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return violations
 
 
 def attributes(module: ast.Module) -> set[str]:

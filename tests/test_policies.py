@@ -22,9 +22,9 @@ every_site = pytest.mark.parametrize(("stack", "timeline"), SITES.values(), ids=
 
 def identity_policies(stack: str, timeline: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return {
-        found.name: json.loads(found.inputs["policy"])
-        for found in deploy(stack, timeline)
-        if found.type in ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
+        resource.name: json.loads(resource.inputs["policy"])
+        for resource in deploy(stack, timeline)
+        if resource.type in ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
     }
 
 
@@ -40,8 +40,8 @@ def listed(value: str | list[str]) -> list[str]:
 def test_the_linter_finds_nothing_in_any_identity_policy(stack: str, timeline: tuple[str, ...]) -> None:
     policies = identity_policies(stack, timeline)
     assert len(policies) >= 5
-    found = {name: parliament.analyze_policy_string(json.dumps(each)).findings for name, each in policies.items()}
-    assert {name: [str(finding) for finding in findings] for name, findings in found.items() if findings} == {}
+    resources = {name: parliament.analyze_policy_string(json.dumps(entry)).findings for name, entry in policies.items()}
+    assert {name: [str(finding) for finding in findings] for name, findings in resources.items() if findings} == {}
 
 
 def test_the_linter_can_find_something() -> None:
@@ -76,14 +76,14 @@ def test_every_pattern_for_a_resource_has_its_reason_and_every_reason_its_patter
 @every_site
 def test_no_role_trusts_everybody(stack: str, timeline: tuple[str, ...]) -> None:
     trusts = [
-        json.loads(found.inputs["assumeRolePolicy"])
-        for found in deploy(stack, timeline)
-        if found.type == "aws:iam/role:Role"
+        json.loads(resource.inputs["assumeRolePolicy"])
+        for resource in deploy(stack, timeline)
+        if resource.type == "aws:iam/role:Role"
     ]
     assert len(trusts) >= 5
     trusted = [statement for trust in trusts for statement in statements(trust)]
-    assert [each for each in trusted if set(each["Principal"]) != {"Service"}] == []
-    pods = [each for each in trusted if each["Principal"] == {"Service": "pods.eks.amazonaws.com"}]
+    assert [entry for entry in trusted if set(entry["Principal"]) != {"Service"}] == []
+    pods = [entry for entry in trusted if entry["Principal"] == {"Service": "pods.eks.amazonaws.com"}]
     assert len(pods) >= 4
     # Without conditions, the pods of every cluster in the account could use the role.
-    assert [each for each in pods if len(each.get("Condition", {}).get("StringEquals", {})) != 3] == []
+    assert [entry for entry in pods if len(entry.get("Condition", {}).get("StringEquals", {})) != 3] == []

@@ -103,5 +103,5 @@ def _comments(name: str, text: str) -> Iterator[tuple[str, int, str]]:
 
 @pytest.mark.parametrize("pattern", BANNED)
 def test_no_sentence_uses_a_word_or_a_construction_that_is_hard_to_read(pattern: str) -> None:
-    found = [f"{name}:{line}: {text[:90]}" for name, line, text in prose() if re.search(pattern, text)]
-    assert found == [], BANNED[pattern]
+    violations = [f"{name}:{line}: {text[:90]}" for name, line, text in prose() if re.search(pattern, text)]
+    assert violations == [], BANNED[pattern]

@@ -211,22 +211,22 @@ def test_a_transition_takes_exactly_these_steps(
 def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
-    found = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    assert found <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover"}
+    resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
+    assert resources <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover"}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:
-    found = steps_between([], deploy("secondary"))
-    assert {step.op for step in found} == {"create"}
-    assert len(found) == len(deploy("secondary"))
+    resources = steps_between([], deploy("secondary"))
+    assert {step.op for step in resources} == {"create"}
+    assert len(resources) == len(deploy("secondary"))
 
 
 def test_retiring_takes_away_one_fenced_database_and_the_engine_refuses_while_it_is_protected() -> None:
     """Deletion is a second decision: someone unprotects the database by hand first."""
     before = deploy("primary", FAILED_BACK, database={"seeded": 2})
     after = deploy("primary", FAILED_BACK, database={"seeded": 2, "retired": [1]})
-    found = sorted(map(short, steps_between(before, after)))
-    assert found == sorted(step.replace("create", "delete", 1) for step in database(1))
+    resources = sorted(map(short, steps_between(before, after)))
+    assert resources == sorted(step.replace("create", "delete", 1) for step in database(1))
     gone = {entry.urn for entry in before} - {entry.urn for entry in after}
     guarded = [entry.type for entry in before if entry.urn in gone and entry.protect]
     assert guarded == ["aws:rds/instance:Instance"]

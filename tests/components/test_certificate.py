@@ -11,7 +11,7 @@ DOMAIN = "mentalhealthplatform.com"
 
 def registered() -> dict[str, Registration]:
     args = CertificateArgs(domain=DOMAIN, zone_id="Z0000000000EXAMPLE", site=site())
-    return {found.name: found for found in record(lambda: Certificate("tls", args)) if found.custom}
+    return {resource.name: resource for resource in record(lambda: Certificate("tls", args)) if resource.custom}
 
 
 def asked_for(certificate: Registration) -> dict[str, str]:
@@ -29,12 +29,12 @@ def test_the_certificate_covers_the_domain_and_the_names_below_it():
 
 
 def test_the_proof_is_the_record_that_acm_asks_for():
-    found = registered()
-    wanted = asked_for(found["tls-certificate"])
-    record_ = found["tls-proof"].inputs
-    assert record_["name"] == wanted["resourceRecordName"]
-    assert record_["type"] == wanted["resourceRecordType"]
-    assert record_["records"] == [wanted["resourceRecordValue"]]
+    resources = registered()
+    expected = asked_for(resources["tls-certificate"])
+    record_ = resources["tls-proof"].inputs
+    assert record_["name"] == expected["resourceRecordName"]
+    assert record_["type"] == expected["resourceRecordType"]
+    assert record_["records"] == [expected["resourceRecordValue"]]
     assert record_["zoneId"] == "Z0000000000EXAMPLE"
 
 
@@ -45,6 +45,6 @@ def test_both_sites_can_hold_the_same_proof_and_either_can_leave():
 
 
 def test_a_listener_gets_the_certificate_only_when_it_is_issued():
-    found = registered()
-    validation = found["tls-validation"]
-    assert set(validation.dependencies) == {found["tls-certificate"].urn, found["tls-proof"].urn}
+    resources = registered()
+    validation = resources["tls-validation"]
+    assert set(validation.dependencies) == {resources["tls-certificate"].urn, resources["tls-proof"].urn}

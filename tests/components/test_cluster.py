@@ -37,7 +37,7 @@ ARGS = ClusterArgs(
 
 
 def deploy(args: ClusterArgs = ARGS) -> dict[str, Registration]:
-    return {found.name: found for found in record(lambda: Cluster("cluster-1", args))}
+    return {resource.name: resource for resource in record(lambda: Cluster("cluster-1", args))}
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def cluster() -> dict[str, Registration]:
     return deploy()
 
 
-def names(found: dict[str, Registration], kind: str) -> list[str]:
-    return sorted(name for name, entry in found.items() if entry.type.rsplit(":", 1)[-1] == kind)
+def names(resources: dict[str, Registration], kind: str) -> list[str]:
+    return sorted(name for name, entry in resources.items() if entry.type.rsplit(":", 1)[-1] == kind)
 
 
 def addon(cluster: dict[str, Registration], name: str) -> Registration:
@@ -74,8 +74,8 @@ def test_the_cluster_is_encrypted_logged_and_open_to_access_entries_alone(cluste
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_eks_refuse_to_delete_the_cluster_exactly_when_asked(protect):
-    found = deploy(replace(ARGS, site=site(protect=protect)))["cluster-1-eks"]
-    assert (found.protect, found.inputs["deletionProtection"]) == (protect, protect)
+    resource = deploy(replace(ARGS, site=site(protect=protect)))["cluster-1-eks"]
+    assert (resource.protect, resource.inputs["deletionProtection"]) == (protect, protect)
 
 
 def test_nothing_makes_the_component_look_anything_up_in_aws(cluster):
@@ -171,11 +171,11 @@ def test_add_ons_that_need_nodes_wait_for_all_of_them(cluster):
 
 
 def test_exactly_these_add_ons_are_installed_and_win_over_changes_by_hand(cluster):
-    found = [cluster[name].inputs for name in names(cluster, "Addon")]
-    assert sorted(entry["addonName"] for entry in found) == sorted(EARLY + LATE)
-    assert {entry["clusterName"] for entry in found} == {"lifeline-primary-1"}
-    assert {entry["resolveConflictsOnCreate"] for entry in found} == {"OVERWRITE"}
-    assert {entry["resolveConflictsOnUpdate"] for entry in found} == {"OVERWRITE"}
+    resources = [cluster[name].inputs for name in names(cluster, "Addon")]
+    assert sorted(entry["addonName"] for entry in resources) == sorted(EARLY + LATE)
+    assert {entry["clusterName"] for entry in resources} == {"lifeline-primary-1"}
+    assert {entry["resolveConflictsOnCreate"] for entry in resources} == {"OVERWRITE"}
+    assert {entry["resolveConflictsOnUpdate"] for entry in resources} == {"OVERWRITE"}
 
 
 def test_network_policies_are_enforced(cluster):
@@ -190,14 +190,14 @@ def test_network_policies_are_enforced(cluster):
     ],
 )
 def test_an_add_on_that_calls_aws_has_a_role_that_its_pods_alone_can_assume(cluster, name, service_account, policy):
-    found = addon(cluster, name)
-    role, attachment = cluster[f"{found.name}-role"], cluster[f"{found.name}-policy"]
-    (association,) = found.inputs["podIdentityAssociations"]
+    resource = addon(cluster, name)
+    role, attachment = cluster[f"{resource.name}-role"], cluster[f"{resource.name}-policy"]
+    (association,) = resource.inputs["podIdentityAssociations"]
     (trust,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     assert association["serviceAccount"] == service_account
     assert f":role/{role.name}-" in association["roleArn"]
     assert attachment.inputs["policyArn"] == f"arn:aws:iam::aws:policy/{policy}"
-    assert attachment.urn in found.dependencies
+    assert attachment.urn in resource.dependencies
     assert trust["Condition"]["StringEquals"] == {
         "aws:RequestTag/eks-cluster-name": "lifeline-primary-1",
         "aws:RequestTag/kubernetes-namespace": "kube-system",
@@ -224,7 +224,7 @@ def test_the_clusters_name_is_no_secret_and_waits_for_the_cluster():
         pod = {"namespace": "kube-system", "service_account": "probe", "policy": "{}"}
         PodIdentity("probe", PodIdentityArgs(cluster_name=made.name, site=ARGS.site, **pod))
 
-    association = next(found for found in record(program) if found.name == "probe-association")
+    association = next(resource for resource in record(program) if resource.name == "probe-association")
     assert association.inputs["clusterName"] == "lifeline-primary-1"
     assert association.secrets == frozenset()
     assert "cluster-1-eks" in [urn.rsplit("::", 1)[-1] for urn in association.dependencies]
@@ -242,8 +242,8 @@ def test_workloads_can_wait_for_nodes_and_the_add_ons_that_run_on_them():
 def test_the_generation_shows_in_names_alone():
     first = deploy()
     second = {
-        found.name: found
-        for found in record(lambda: Cluster("cluster-2", replace(ARGS, cluster_name="lifeline-primary-2")))
+        resource.name: resource
+        for resource in record(lambda: Cluster("cluster-2", replace(ARGS, cluster_name="lifeline-primary-2")))
     }
     assert sorted(name.replace("cluster-1", "cluster-2") for name in first) == sorted(second)
 

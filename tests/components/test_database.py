@@ -50,8 +50,8 @@ def arguments(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) 
 
 def registered(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) -> dict[str, Registration]:
     args = arguments(role, born_leader=born_leader, **changes)
-    found = record(lambda: Database("database", args), stack="secondary")
-    return {entry.name.removeprefix("database-"): entry for entry in found if entry.custom}
+    resources = record(lambda: Database("database", args), stack="secondary")
+    return {entry.name.removeprefix("database-"): entry for entry in resources if entry.custom}
 
 
 def instance(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def difference(before: dict[str, Registration], after: dict[str, Registration]) 
     return {name: keys for name, keys in changed.items() if keys}
 
 
-def security_group(found: dict[str, Registration], role: str) -> str:
-    group = found[f"network-{role}"]
+def security_group(resources: dict[str, Registration], role: str) -> str:
+    group = resources[f"network-{role}"]
     return computed_id(group.type, group.urn, group.inputs)
 
 
@@ -151,9 +151,9 @@ def test_deleting_a_leader_leaves_a_snapshot_its_tags_and_its_backups():
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_rds_refuse_deletion_together_and_only_of_the_instance(protect):
-    found = registered(DatabaseRole.LEADER, site=site("secondary", protect=protect))
-    assert {name for name, entry in found.items() if entry.protect} == ({"instance"} if protect else set())
-    assert found["instance"].inputs["deletionProtection"] is protect
+    resources = registered(DatabaseRole.LEADER, site=site("secondary", protect=protect))
+    assert {name for name, entry in resources.items() if entry.protect} == ({"instance"} if protect else set())
+    assert resources["instance"].inputs["deletionProtection"] is protect
 
 
 def test_a_backup_never_runs_into_maintenance():
@@ -164,43 +164,43 @@ def test_a_backup_never_runs_into_maintenance():
 
 
 def test_only_the_clients_reach_an_unfenced_database():
-    found = registered(DatabaseRole.LEADER)
-    rules = [entry.inputs for entry in found.values() if "SecurityGroupIngressRule" in entry.type]
+    resources = registered(DatabaseRole.LEADER)
+    rules = [entry.inputs for entry in resources.values() if "SecurityGroupIngressRule" in entry.type]
     assert [(rule["securityGroupId"], rule["referencedSecurityGroupId"]) for rule in rules] == [
-        (security_group(found, "clients"), CLIENTS)
+        (security_group(resources, "clients"), CLIENTS)
     ]
     assert [(rule["fromPort"], rule["toPort"], rule["ipProtocol"]) for rule in rules] == [(5432, 5432, "tcp")]
 
 
 def test_nobody_reaches_a_fenced_database_and_a_database_reaches_nobody():
-    found = registered(DatabaseRole.FENCED)
-    groups = [found["network-clients"].inputs, found["network-reconciliation"].inputs]
+    resources = registered(DatabaseRole.FENCED)
+    groups = [resources["network-clients"].inputs, resources["network-reconciliation"].inputs]
     assert all(group.keys().isdisjoint({"ingress", "egress"}) for group in groups)
-    assert not [entry for entry in found.values() if "SecurityGroupEgressRule" in entry.type]
-    fenced = security_group(found, "reconciliation")
-    rules = [entry.inputs for entry in found.values() if "SecurityGroupIngressRule" in entry.type]
+    assert not [entry for entry in resources.values() if "SecurityGroupEgressRule" in entry.type]
+    fenced = security_group(resources, "reconciliation")
+    rules = [entry.inputs for entry in resources.values() if "SecurityGroupIngressRule" in entry.type]
     assert fenced not in [rule["securityGroupId"] for rule in rules]
 
 
 def test_the_log_groups_are_made_encrypted_before_rds_would_make_them_itself():
-    found = registered(DatabaseRole.REPLICA)
-    exports = found["instance"].inputs["enabledCloudwatchLogsExports"]
-    groups = {name: entry for name, entry in found.items() if entry.type == "aws:cloudwatch/logGroup:LogGroup"}
-    wanted = {f"/aws/rds/instance/lifeline-secondary-1/{export}" for export in exports}
+    resources = registered(DatabaseRole.REPLICA)
+    exports = resources["instance"].inputs["enabledCloudwatchLogsExports"]
+    groups = {name: entry for name, entry in resources.items() if entry.type == "aws:cloudwatch/logGroup:LogGroup"}
+    names = {f"/aws/rds/instance/lifeline-secondary-1/{export}" for export in exports}
     assert exports == ["postgresql", "upgrade"]
-    assert {entry.inputs["name"] for entry in groups.values()} == wanted
+    assert {entry.inputs["name"] for entry in groups.values()} == names
     assert {entry.inputs["kmsKeyId"] for entry in groups.values()} == {LOGS_KEY}
-    assert {entry.urn for entry in groups.values()} <= set(found["instance"].dependencies)
+    assert {entry.urn for entry in groups.values()} <= set(resources["instance"].dependencies)
 
 
 def test_rds_may_report_metrics_before_the_instance_asks_for_it():
-    found = registered(DatabaseRole.REPLICA)
-    policy, role = found["monitoring-policy"], found["monitoring-role"]
+    resources = registered(DatabaseRole.REPLICA)
+    policy, role = resources["monitoring-policy"], resources["monitoring-role"]
     assert policy.inputs["policyArn"].endswith(":policy/service-role/AmazonRDSEnhancedMonitoringRole")
     (trust,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     assert trust["Principal"] == {"Service": "monitoring.rds.amazonaws.com"}
-    assert policy.urn in found["instance"].dependencies
-    assert found["instance"].inputs["monitoringInterval"] == 15
+    assert policy.urn in resources["instance"].dependencies
+    assert resources["instance"].inputs["monitoringInterval"] == 15
 
 
 def test_performance_insights_are_kept_under_the_databases_own_key():
@@ -215,8 +215,8 @@ def test_the_instance_comes_after_the_claim_that_it_is_given():
         claim = aws.dynamodb.TableItem("claim", table_name="ledger", hash_key="pk", item="{}")
         Database("database", arguments(DatabaseRole.LEADER, after=(claim,)), pulumi.ResourceOptions())
 
-    found = {entry.name: entry for entry in record(program, stack="secondary")}
-    assert found["claim"].urn in found["database-instance"].dependencies
+    resources = {entry.name: entry for entry in record(program, stack="secondary")}
+    assert resources["claim"].urn in resources["database-instance"].dependencies
 
 
 def test_the_password_of_a_born_leader_is_never_shown():
@@ -224,15 +224,17 @@ def test_the_password_of_a_born_leader_is_never_shown():
         secret = pulumi.Output.secret("made-up")
         Database("database", arguments(DatabaseRole.LEADER, born_leader=True, password=secret))
 
-    found = {entry.name: entry for entry in record(program)}
-    assert found["database-instance"].secrets == {"password"}
+    resources = {entry.name: entry for entry in record(program)}
+    assert resources["database-instance"].secrets == {"password"}
 
 
 def test_both_sites_run_with_the_same_settings():
     before = registered(DatabaseRole.LEADER, born_leader=True)["parameters"].inputs
     assert before == registered(DatabaseRole.REPLICA)["parameters"].inputs
     assert before["family"] == "postgres17"
-    assert [each["name"] for each in before["parameters"]] == [each.name for each in parameters(storage_gib=200)]
+    assert [parameter["name"] for parameter in before["parameters"]] == [
+        parameter.name for parameter in parameters(storage_gib=200)
+    ]
 
 
 @pytest.mark.parametrize(("version", "expected"), [("17.6", "postgres17"), ("18.1", "postgres18")])
@@ -241,13 +243,13 @@ def test_the_family_follows_the_major_version(version, expected):
 
 
 def test_connections_need_tls_and_a_scram_password():
-    values = {each.name: each.value for each in parameters(storage_gib=200)}
+    values = {parameter.name: parameter.value for parameter in parameters(storage_gib=200)}
     assert values["rds.force_ssl"] == "1"
     assert values["rds.accepted_password_auth_method"] == "scram"
 
 
 def test_no_statement_of_a_user_gets_into_the_logs():
-    values = {each.name: each.value for each in parameters(storage_gib=200)}
+    values = {parameter.name: parameter.value for parameter in parameters(storage_gib=200)}
     assert values["log_min_duration_statement"] == "-1"
     assert values["log_min_error_statement"] == "panic"
     assert "log_statement" not in values
@@ -256,12 +258,12 @@ def test_no_statement_of_a_user_gets_into_the_logs():
 
 @pytest.mark.parametrize(("storage_gib", "mib"), [(100, "25600"), (200, "51200")])
 def test_a_lost_replica_costs_the_leader_a_quarter_of_its_storage_at_most(storage_gib, mib):
-    values = {each.name: each.value for each in parameters(storage_gib=storage_gib)}
+    values = {parameter.name: parameter.value for parameter in parameters(storage_gib=storage_gib)}
     assert values["max_slot_wal_keep_size"] == mib
 
 
 def test_a_static_setting_waits_for_a_reboot():
-    methods = {each.name: each.apply_method for each in parameters(storage_gib=200)}
+    methods = {parameter.name: parameter.apply_method for parameter in parameters(storage_gib=200)}
     assert [name for name, method in methods.items() if method == "pending-reboot"] == ["shared_preload_libraries"]
 
 

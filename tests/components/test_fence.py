@@ -34,7 +34,7 @@ def fence_objects(**config: str) -> dict[str, Registration]:
     def program() -> None:
         Fence("fence", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
 
-    return {found.name: found for found in record(program) if found.type.startswith("kubernetes:")}
+    return {resource.name: resource for resource in record(program) if resource.type.startswith("kubernetes:")}
 
 
 def gate(*, accept_loss: bool = False) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def checksum_of(**config: str) -> str:
 def policy(stack: str, job: str) -> dict[str, dict[str, Any]]:
     """The permissions of a job's pods, by the names of the statements."""
     document = json.loads(only(deploy(stack), POLICY, f"{job}-identity-policy").inputs["policy"])
-    return {found.pop("Sid"): found for found in document["Statement"]}
+    return {statement.pop("Sid"): statement for statement in document["Statement"]}
 
 
 def allow(action: str | list[str], resource: str, condition: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -89,18 +89,18 @@ READ_PASSWORD = allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecre
 
 
 def test_the_fence_is_two_pods_their_budget_and_the_identities_of_both_jobs(fence):
-    assert {name: found.inputs["kind"] for name, found in fence.items()} == {
+    assert {name: resource.inputs["kind"] for name, resource in fence.items()} == {
         "fence-fence-account": "ServiceAccount",
         "fence-handover-account": "ServiceAccount",
         "fence-pods": "Deployment",
         "fence-budget": "PodDisruptionBudget",
     }
     assert fence["fence-pods"].inputs["spec"]["replicas"] == 2
-    assert {found.inputs["metadata"]["namespace"] for found in fence.values()} == {NAMESPACE}
+    assert {resource.inputs["metadata"]["namespace"] for resource in fence.values()} == {NAMESPACE}
 
 
 def test_every_object_is_valid_in_the_clusters_version(fence):
-    manifests = [*(found.inputs for found in fence.values()), gate()]
+    manifests = [*(resource.inputs for resource in fence.values()), gate()]
     assert [problem for manifest in manifests for problem in schemas.problems(manifest, version="1.34")] == []
 
 
@@ -164,9 +164,9 @@ def test_both_keep_to_the_restricted_standard(pod):
 def test_both_find_the_password_where_their_environment_says(pod):
     (container,) = pod["spec"]["containers"]
     csi = [
-        found["csi"]["volumeAttributes"]["secretProviderClass"] for found in pod["spec"]["volumes"] if "csi" in found
+        volume["csi"]["volumeAttributes"]["secretProviderClass"] for volume in pod["spec"]["volumes"] if "csi" in volume
     ]
-    (mount,) = (found for found in container["volumeMounts"] if found["name"] == pods.CREDENTIALS_CLASS)
+    (mount,) = (mounted for mounted in container["volumeMounts"] if mounted["name"] == pods.CREDENTIALS_CLASS)
     assert csi == ["database-password"]
     assert mount["readOnly"] is True
     assert variables(pod)["DB_PASSWORD_FILE"] == f"{mount['mountPath']}/password"
@@ -178,8 +178,8 @@ def test_both_reach_the_database_and_aws_through_the_network_policies(pod):
 
 
 def test_both_ask_the_database_who_it_is(pod):
-    found = variables(pod)
-    assert (found["PGSSLMODE"], found["PGSSLROOTCERT"]) == ("verify-full", "/etc/ssl/rds/global-bundle.pem")
+    resource = variables(pod)
+    assert (resource["PGSSLMODE"], resource["PGSSLROOTCERT"]) == ("verify-full", "/etc/ssl/rds/global-bundle.pem")
 
 
 def test_both_are_told_where_they_are_by_the_config_map(pod):
@@ -189,8 +189,8 @@ def test_both_are_told_where_they_are_by_the_config_map(pod):
 
 
 def test_the_fence_is_told_whether_to_drain_and_which_switch_is_its_own(fence):
-    found = variables(fence["fence-pods"].inputs["spec"]["template"])
-    assert (found["DRAIN"], found["SWITCH_BUCKET"], found["FENCE_SECONDS"]) == ("DRAIN", "the-switch", "5")
+    resource = variables(fence["fence-pods"].inputs["spec"]["template"])
+    assert (resource["DRAIN"], resource["SWITCH_BUCKET"], resource["FENCE_SECONDS"]) == ("DRAIN", "the-switch", "5")
 
 
 @pytest.mark.parametrize("key", jobs.FENCE_SETTINGS)
@@ -234,35 +234,35 @@ def test_a_gate_is_named_by_the_epoch_that_ends_and_by_the_loss_that_is_accepted
         gate(accept_loss=loss)["metadata"]["name"]: variables(gate(accept_loss=loss)["spec"]["template"])
         for loss in (False, True)
     }
-    assert {name: (found["ENDING_EPOCH"], found["ACCEPT_LOSS"]) for name, found in asked.items()} == {
+    assert {name: (resource["ENDING_EPOCH"], resource["ACCEPT_LOSS"]) for name, resource in asked.items()} == {
         "handover-1": ("1", "false"),
         "handover-1-accepting-loss": ("1", "true"),
     }
 
 
 def test_a_site_that_takes_nothing_over_has_no_gate():
-    found = [*deploy("primary"), *deploy("secondary"), *deploy("secondary", FAILED_OVER)]
-    assert [entry.name for entry in found if entry.type == JOB] == []
+    resources = [*deploy("primary"), *deploy("secondary"), *deploy("secondary", FAILED_OVER)]
+    assert [entry.name for entry in resources if entry.type == JOB] == []
 
 
 def test_the_claim_waits_for_the_gate_of_the_epoch_before_it():
-    found = deploy("secondary", FAILED_OVER, switchover={"take": 2})
-    job, claim = only(found, JOB), only(found, ITEM, "claims-epoch-2")
+    resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
+    job, claim = only(resources, JOB), only(resources, ITEM, "claims-epoch-2")
     assert job.inputs["metadata"]["name"] == "handover-1"
     assert job.urn in claim.dependencies
 
 
 def test_the_gate_of_the_way_home_asks_about_the_second_epoch():
-    found = deploy("primary", FAILED_BACK, switchover={"take": 3}, database={"seeded": 2})
-    job = only(found, JOB)
+    resources = deploy("primary", FAILED_BACK, switchover={"take": 3}, database={"seeded": 2})
+    job = only(resources, JOB)
     assert job.inputs["metadata"]["name"] == "handover-2"
-    assert job.urn in only(found, ITEM, "claims-epoch-3").dependencies
+    assert job.urn in only(resources, ITEM, "claims-epoch-3").dependencies
 
 
 def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
     """It would wait for itself."""
-    found = deploy("secondary", FAILED_OVER, switchover={"take": 2})
-    job = only(found, JOB)
+    resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
+    job = only(resources, JOB)
     kinds = {urn.split("::")[2].rsplit("$", 1)[-1] for urn in job.dependencies}
     assert kinds <= {"eks:index:Cluster", "pulumi:providers:kubernetes"}
 
@@ -294,19 +294,23 @@ def test_only_where_the_secret_was_made_a_key_is_needed(job):
 
 @pytest.mark.parametrize("job", ["fence", "handover"])
 def test_a_role_goes_to_the_service_account_that_the_pods_run_as(job):
-    found = deploy("secondary")
-    association = only(found, "aws:eks/podIdentityAssociation:PodIdentityAssociation", f"{job}-identity-association")
+    resources = deploy("secondary")
+    association = only(
+        resources, "aws:eks/podIdentityAssociation:PodIdentityAssociation", f"{job}-identity-association"
+    )
     assert (association.inputs["namespace"], association.inputs["serviceAccount"]) == (NAMESPACE, job)
 
 
 def test_the_fence_starts_after_its_role_its_settings_and_the_password():
-    found = deploy("secondary")
-    wanted = {
-        only(found, "aws:eks/podIdentityAssociation:PodIdentityAssociation", "fence-identity-association").urn,
-        only(found, "kubernetes:core/v1:ConfigMap", "platform-config").urn,
-        only(found, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass", "platform-database-password").urn,
+    resources = deploy("secondary")
+    expected = {
+        only(resources, "aws:eks/podIdentityAssociation:PodIdentityAssociation", "fence-identity-association").urn,
+        only(resources, "kubernetes:core/v1:ConfigMap", "platform-config").urn,
+        only(
+            resources, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass", "platform-database-password"
+        ).urn,
     }
-    assert wanted <= set(only(found, DEPLOYMENT, "fence-pods").dependencies)
+    assert expected <= set(only(resources, DEPLOYMENT, "fence-pods").dependencies)
 
 
 def test_two_generations_of_pods_never_look_side_by_side(fence: dict[str, Registration]) -> None:

@@ -22,7 +22,7 @@ def identity() -> dict[str, Registration]:
         site=site(),
         tier="crisis",
     )
-    return {found.name: found for found in record(lambda: PodIdentity("detector", args))}
+    return {resource.name: resource for resource in record(lambda: PodIdentity("detector", args))}
 
 
 def test_only_pods_of_the_service_account_in_the_cluster_can_assume_the_role(identity):
@@ -43,7 +43,9 @@ def test_only_pods_of_the_service_account_in_the_cluster_can_assume_the_role(ide
 
 def test_the_role_has_the_policy_inline_and_no_other(identity):
     kinds = sorted(
-        found.type.rsplit(":", 1)[-1] for found in identity.values() if found.custom and "Stack" not in found.type
+        resource.type.rsplit(":", 1)[-1]
+        for resource in identity.values()
+        if resource.custom and "Stack" not in resource.type
     )
     assert kinds == ["PodIdentityAssociation", "Role", "RolePolicy"]
     assert identity["detector-policy"].inputs["policy"] == POLICY

@@ -17,7 +17,7 @@ PURPOSES = ["cluster", "database", "logs", "secrets"]
 
 def deploy(*, protect: bool = True) -> dict[str, Registration]:
     args = KeysArgs(site=site(protect=protect))
-    return {found.name: found for found in record(lambda: Keys("keys", args))}
+    return {resource.name: resource for resource in record(lambda: Keys("keys", args))}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def policy(key: Registration) -> dict[str, dict[str, Any]]:
 
 
 def test_there_is_one_key_and_one_alias_a_purpose(keys):
-    found = sorted((entry.type.rsplit(":", 1)[-1], name) for name, entry in keys.items() if entry.custom)
-    assert found == sorted(
+    resources = sorted((entry.type.rsplit(":", 1)[-1], name) for name, entry in keys.items() if entry.custom)
+    assert resources == sorted(
         [("Key", f"keys-{purpose}") for purpose in PURPOSES]
         + [("Alias", f"keys-{purpose}-alias") for purpose in PURPOSES]
     )
@@ -51,8 +51,8 @@ def test_a_key_is_rotated_and_its_deletion_can_be_taken_back_for_thirty_days(key
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_keys_are_protected_exactly_when_asked(protect):
-    found = deploy(protect=protect)
-    assert [found[f"keys-{purpose}"].protect for purpose in PURPOSES] == [protect] * 4
+    resources = deploy(protect=protect)
+    assert [resources[f"keys-{purpose}"].protect for purpose in PURPOSES] == [protect] * 4
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)

@@ -19,16 +19,16 @@ def arguments(*, protect: bool = True, witness: str = "us-east-1") -> LedgerArgs
 
 
 def table(*, protect: bool = True) -> Registration:
-    (found,) = (entry for entry in record(lambda: Ledger("ledger", arguments(protect=protect))) if entry.custom)
-    assert found.type == TABLE
-    return found
+    (resource,) = (entry for entry in record(lambda: Ledger("ledger", arguments(protect=protect))) if entry.custom)
+    assert resource.type == TABLE
+    return resource
 
 
 def claim(epoch: int, database: str) -> Registration:
     args = ClaimsArgs(leaders={epoch: DatabaseId.parse(database)}, table_name="lifeline-crisis-ledger")
-    (found,) = (entry for entry in record(lambda: Claims("claims", args)) if entry.custom)
-    assert found.type == ITEM
-    return found
+    (resource,) = (entry for entry in record(lambda: Claims("claims", args)) if entry.custom)
+    assert resource.type == ITEM
+    return resource
 
 
 def test_two_full_copies_and_a_witness_agree_on_every_write():
@@ -55,10 +55,10 @@ def test_both_copies_can_be_restored_to_any_second():
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_dynamodb_refuse_deletion_together_in_both_regions(protect):
-    found = table(protect=protect)
-    assert found.protect is protect
-    assert found.inputs["deletionProtectionEnabled"] is protect
-    assert found.inputs["replicas"][0]["deletionProtectionEnabled"] is protect
+    resource = table(protect=protect)
+    assert resource.protect is protect
+    assert resource.inputs["deletionProtectionEnabled"] is protect
+    assert resource.inputs["replicas"][0]["deletionProtectionEnabled"] is protect
 
 
 @pytest.mark.parametrize("witness", ["us-east-2", "us-west-2"])
@@ -90,14 +90,14 @@ def test_a_claim_names_its_key_as_the_ledger_does():
 
 
 def test_a_claim_is_neither_rewritten_nor_deleted():
-    found = claim(1, "primary-1")
-    assert found.retain_on_delete is True
-    assert found.replace_on_changes == ("item",)
-    assert found.delete_before_replace is False  # the new item must collide with the old one and be refused
+    resource = claim(1, "primary-1")
+    assert resource.retain_on_delete is True
+    assert resource.replace_on_changes == ("item",)
+    assert resource.delete_before_replace is False  # the new item must collide with the old one and be refused
 
 
 def test_a_site_claims_each_epoch_that_it_led_and_no_other():
     leaders = {3: DatabaseId("primary", 2), 1: DatabaseId("primary", 1)}
-    found = record(lambda: Claims("claims", ClaimsArgs(leaders=leaders, table_name="lifeline-crisis-ledger")))
-    items = {entry.name: json.loads(entry.inputs["item"])["database"]["S"] for entry in found if entry.custom}
+    resources = record(lambda: Claims("claims", ClaimsArgs(leaders=leaders, table_name="lifeline-crisis-ledger")))
+    items = {entry.name: json.loads(entry.inputs["item"])["database"]["S"] for entry in resources if entry.custom}
     assert items == {"claims-epoch-1": "primary-1", "claims-epoch-3": "primary-2"}

@@ -22,27 +22,27 @@ def registered(*, protect: bool = True) -> dict[str, Registration]:
         pod_security_group_id=PODS,
         site=site(protect=protect),
     )
-    return {found.name: found for found in record(lambda: LoadBalancer("entrance", args)) if found.custom}
+    return {resource.name: resource for resource in record(lambda: LoadBalancer("entrance", args)) if resource.custom}
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Registration]:
+def resources() -> dict[str, Registration]:
     return registered()
 
 
-def target(found: dict[str, Registration], path: str) -> str:
+def target(resources: dict[str, Registration], path: str) -> str:
     """The service that a path reaches: by the rules in the order of their priority, then by the listener's default."""
     groups = {
         computed_id(entry.type, entry.urn, entry.inputs): name.removeprefix("entrance-")
-        for name, entry in found.items()
+        for name, entry in resources.items()
         if entry.type == "aws:lb/targetGroup:TargetGroup"
     }
-    rules = [entry.inputs for entry in found.values() if entry.type == "aws:lb/listenerRule:ListenerRule"]
-    for rule in sorted(rules, key=lambda each: each["priority"]):
+    rules = [entry.inputs for entry in resources.values() if entry.type == "aws:lb/listenerRule:ListenerRule"]
+    for rule in sorted(rules, key=lambda entry: entry["priority"]):
         (condition,) = rule["conditions"]
         if any(fnmatchcase(path, pattern) for pattern in condition["pathPattern"]["values"]):
             return groups[rule["actions"][0]["targetGroupArn"].split("/")[1]]
-    return groups[found["entrance-listener-https"].inputs["defaultActions"][0]["targetGroupArn"].split("/")[1]]
+    return groups[resources["entrance-listener-https"].inputs["defaultActions"][0]["targetGroupArn"].split("/")[1]]
 
 
 @pytest.mark.parametrize(
@@ -61,32 +61,32 @@ def target(found: dict[str, Registration], path: str) -> str:
         ("/help", "frontend"),
     ],
 )
-def test_each_path_reaches_its_service(found, path, service):
-    assert target(found, path) == service
+def test_each_path_reaches_its_service(resources, path, service):
+    assert target(resources, path) == service
 
 
-def test_rules_have_priorities_of_their_own_and_at_most_five_paths(found):
-    rules = [entry.inputs for entry in found.values() if entry.type == "aws:lb/listenerRule:ListenerRule"]
+def test_rules_have_priorities_of_their_own_and_at_most_five_paths(resources):
+    rules = [entry.inputs for entry in resources.values() if entry.type == "aws:lb/listenerRule:ListenerRule"]
     assert sorted(rule["priority"] for rule in rules) == [10, 20, 30]
     assert all(len(rule["conditions"][0]["pathPattern"]["values"]) <= 5 for rule in rules)
 
 
-def test_https_speaks_tls_1_3_with_the_sites_certificate(found):
-    listener = found["entrance-listener-https"].inputs
+def test_https_speaks_tls_1_3_with_the_sites_certificate(resources):
+    listener = resources["entrance-listener-https"].inputs
     assert (listener["port"], listener["protocol"]) == (443, "HTTPS")
     assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
     assert listener["certificateArn"] == "arn:aws:acm:us-east-2:123456789012:certificate/1"
 
 
-def test_plain_http_is_answered_with_a_redirect_and_nothing_else(found):
-    listener = found["entrance-listener-http"].inputs
+def test_plain_http_is_answered_with_a_redirect_and_nothing_else(resources):
+    listener = resources["entrance-listener-http"].inputs
     assert (listener["port"], listener["protocol"]) == (80, "HTTP")
     redirect = {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
     assert listener["defaultActions"] == [{"type": "redirect", "redirect": redirect}]
 
 
-def test_the_load_balancer_faces_the_internet_in_every_public_subnet(found):
-    balancer = found["entrance-alb"].inputs
+def test_the_load_balancer_faces_the_internet_in_every_public_subnet(resources):
+    balancer = resources["entrance-alb"].inputs
     assert balancer["internal"] is False
     assert balancer["subnets"] == ["subnet-1", "subnet-2", "subnet-3"]
     assert balancer["dropInvalidHeaderFields"] is True
@@ -97,9 +97,9 @@ def test_elb_refuses_deletion_as_asked(protect):
     assert registered(protect=protect)["entrance-alb"].inputs["enableDeletionProtection"] is protect
 
 
-def test_the_world_reaches_the_load_balancer_at_two_ports_and_the_pods_not_at_all(found):
-    own = computed_id("aws:ec2/securityGroup:SecurityGroup", found["entrance-group"].urn, {})
-    ingress = [entry.inputs for entry in found.values() if entry.type.endswith(":SecurityGroupIngressRule")]
+def test_the_world_reaches_the_load_balancer_at_two_ports_and_the_pods_not_at_all(resources):
+    own = computed_id("aws:ec2/securityGroup:SecurityGroup", resources["entrance-group"].urn, {})
+    ingress = [entry.inputs for entry in resources.values() if entry.type.endswith(":SecurityGroupIngressRule")]
     world = [rule for rule in ingress if "cidrIpv4" in rule]
     assert sorted((rule["fromPort"], rule["toPort"], rule["securityGroupId"]) for rule in world) == [
         (80, 80, own),
@@ -113,33 +113,33 @@ def test_the_world_reaches_the_load_balancer_at_two_ports_and_the_pods_not_at_al
     assert len(ingress) == len(world) + len(pods)
 
 
-def test_the_load_balancer_reaches_the_pods_ports_and_nothing_else(found):
-    egress = [entry.inputs for entry in found.values() if entry.type.endswith(":SecurityGroupEgressRule")]
+def test_the_load_balancer_reaches_the_pods_ports_and_nothing_else(resources):
+    egress = [entry.inputs for entry in resources.values() if entry.type.endswith(":SecurityGroupEgressRule")]
     reached = sorted((rule["fromPort"], rule["toPort"], rule["referencedSecurityGroupId"]) for rule in egress)
     assert reached == [(3001, 3001, PODS), (8080, 8080, PODS)]
-    assert "egress" not in found["entrance-group"].inputs
+    assert "egress" not in resources["entrance-group"].inputs
 
 
-def test_targets_are_pods_checked_at_their_own_health_path(found):
+def test_targets_are_pods_checked_at_their_own_health_path(resources):
     groups = {
         name.removeprefix("entrance-"): entry.inputs
-        for name, entry in found.items()
+        for name, entry in resources.items()
         if entry.type == "aws:lb/targetGroup:TargetGroup"
     }
-    assert {name: (each["port"], each["healthCheck"]["path"]) for name, each in groups.items()} == {
+    assert {name: (group["port"], group["healthCheck"]["path"]) for name, group in groups.items()} == {
         service.short_name: (service.port, service.health_path) for service in SERVICES
     }
-    assert {each["targetType"] for each in groups.values()} == {"ip"}
+    assert {group["targetType"] for group in groups.values()} == {"ip"}
     assert groups["crisis-detector"]["tags"]["lifeline:tier"] == "crisis"
 
 
-def test_elb_names_keep_within_32_characters_at_the_longest_site_name(found):
-    groups = [entry for entry in found.values() if entry.type == "aws:lb/targetGroup:TargetGroup"]
+def test_elb_names_keep_within_32_characters_at_the_longest_site_name(resources):
+    groups = [entry for entry in resources.values() if entry.type == "aws:lb/targetGroup:TargetGroup"]
     names = [entry.inputs["name"] for entry in groups]
     assert len(names) == len(set(names)) == 4
     assert max(len(name) for name in [*names, "lifeline-" + "a" * 20]) <= 32
-    assert found["entrance-alb"].inputs["name"] == "lifeline-primary"
+    assert resources["entrance-alb"].inputs["name"] == "lifeline-primary"
 
 
-def test_a_new_port_makes_a_group_that_can_stand_beside_the_old(found):
-    assert found["entrance-backend"].inputs["name"] == "lifeline-backend-3001"
+def test_a_new_port_makes_a_group_that_can_stand_beside_the_old(resources):
+    assert resources["entrance-backend"].inputs["name"] == "lifeline-backend-3001"

@@ -37,13 +37,14 @@ def registrations() -> list[Registration]:
 
 
 def of_type(registrations: list[Registration], kind: str) -> dict[str, Registration]:
-    return {found.name: found for found in registrations if found.type.rsplit(":", 1)[-1] == kind}
+    return {resource.name: resource for resource in registrations if resource.type.rsplit(":", 1)[-1] == kind}
 
 
 def ids(registrations: list[Registration], kind: str) -> dict[str, str]:
     """The physical ids by name, as dependent resources got them."""
     return {
-        name: computed_id(found.type, found.urn, found.inputs) for name, found in of_type(registrations, kind).items()
+        name: computed_id(resource.type, resource.urn, resource.inputs)
+        for name, resource in of_type(registrations, kind).items()
     }
 
 
@@ -78,7 +79,7 @@ def test_other_than_three_zones_are_refused(zones):
 
 
 def test_the_network_consists_of_exactly_these_resources(registrations):
-    counted = Counter(found.type.rsplit(":", 1)[-1] for found in registrations if found.custom)
+    counted = Counter(resource.type.rsplit(":", 1)[-1] for resource in registrations if resource.custom)
     assert counted - Counter({"Stack": 1}) == Counter(
         {
             "Vpc": 1,
@@ -104,16 +105,16 @@ def test_the_network_consists_of_exactly_these_resources(registrations):
 @pytest.mark.parametrize("tier", TIERS)
 def test_each_tier_has_a_subnet_in_each_zone_and_hands_out_no_public_address(registrations, tier):
     subnets = of_type(registrations, "Subnet")
-    found = [subnets[f"network-{tier}-{number}"].inputs for number in (1, 2, 3)]
-    assert tuple(entry["availabilityZone"] for entry in found) == ZONES
-    assert tuple(entry["cidrBlock"] for entry in found) == getattr(carve("10.10.0.0/16"), tier)
-    assert [entry["mapPublicIpOnLaunch"] for entry in found] == [False] * 3
+    resources = [subnets[f"network-{tier}-{number}"].inputs for number in (1, 2, 3)]
+    assert tuple(entry["availabilityZone"] for entry in resources) == ZONES
+    assert tuple(entry["cidrBlock"] for entry in resources) == getattr(carve("10.10.0.0/16"), tier)
+    assert [entry["mapPublicIpOnLaunch"] for entry in resources] == [False] * 3
 
 
 def test_kubernetes_finds_its_subnets_by_role_and_never_those_of_databases(registrations):
     roles = {
-        name: [key for key in found.inputs["tags"] if key.startswith("kubernetes.io/")]
-        for name, found in of_type(registrations, "Subnet").items()
+        name: [key for key in resource.inputs["tags"] if key.startswith("kubernetes.io/")]
+        for name, resource in of_type(registrations, "Subnet").items()
     }
     expected = {"public": ["kubernetes.io/role/elb"], "private": ["kubernetes.io/role/internal-elb"], "database": []}
     assert roles == {f"network-{tier}-{number}": expected[tier] for tier in TIERS for number in (1, 2, 3)}
@@ -136,7 +137,7 @@ def test_each_zone_leaves_through_a_gateway_of_its_own(registrations):
 
 def test_databases_have_no_way_out(registrations):
     tables = ids(registrations, "RouteTable")
-    routed = {found.inputs["routeTableId"] for found in of_type(registrations, "Route").values()}
+    routed = {resource.inputs["routeTableId"] for resource in of_type(registrations, "Route").values()}
     assert tables["network-database"] not in routed
     assert routed == set(tables.values()) - {tables["network-database"]}
 
@@ -144,7 +145,7 @@ def test_databases_have_no_way_out(registrations):
 def test_gateways_and_addresses_wait_for_the_internet_gateway(registrations):
     internet = of_type(registrations, "InternetGateway")["network-internet"].urn
     waiting = [*of_type(registrations, "Eip").values(), *of_type(registrations, "NatGateway").values()]
-    assert [internet in found.dependencies for found in waiting] == [True] * 6
+    assert [internet in resource.dependencies for resource in waiting] == [True] * 6
 
 
 def test_the_default_security_group_lets_nothing_through(registrations):
@@ -160,7 +161,9 @@ def test_the_vpc_resolves_names_as_private_endpoints_need_it(registrations):
 def test_endpoints_reach_the_services_of_the_own_region(registrations):
     endpoints = of_type(registrations, "VpcEndpoint").values()
     by_kind = {
-        kind: sorted(found.inputs["serviceName"] for found in endpoints if found.inputs["vpcEndpointType"] == kind)
+        kind: sorted(
+            resource.inputs["serviceName"] for resource in endpoints if resource.inputs["vpcEndpointType"] == kind
+        )
         for kind in ("Gateway", "Interface")
     }
     assert by_kind == {
@@ -183,13 +186,13 @@ def test_interface_endpoints_stand_in_every_zone_and_take_tls_from_the_vpc_alone
         assert inputs["subnetIds"] == [subnets[f"network-private-{zone}"] for zone in (1, 2, 3)]
         assert inputs["securityGroupIds"] == [groups["network-endpoints-group"]]
         assert inputs["privateDnsEnabled"] is True
-    (rule,) = (found.inputs for found in of_type(registrations, "SecurityGroupIngressRule").values())
+    (rule,) = (resource.inputs for resource in of_type(registrations, "SecurityGroupIngressRule").values())
     assert (rule["cidrIpv4"], rule["ipProtocol"], rule["fromPort"], rule["toPort"]) == ("10.10.0.0/16", "tcp", 443, 443)
 
 
 def test_flow_logs_record_everything_every_minute_into_an_encrypted_group(registrations):
-    (log,) = (found.inputs for found in of_type(registrations, "FlowLog").values())
-    (group,) = (found.inputs for found in of_type(registrations, "LogGroup").values())
+    (log,) = (resource.inputs for resource in of_type(registrations, "FlowLog").values())
+    (group,) = (resource.inputs for resource in of_type(registrations, "LogGroup").values())
     assert (log["trafficType"], log["maxAggregationInterval"]) == ("ALL", 60)
     assert log["logDestination"].endswith(ids(registrations, "LogGroup")["network-flow-logs-group"])
     assert (group["kmsKeyId"], group["retentionInDays"]) == (LOGS_KEY, 365)
@@ -206,10 +209,16 @@ def test_flow_logs_wait_for_the_right_to_write_of_their_own_group(registrations)
 
 
 def test_everything_that_can_be_tagged_is(registrations):
-    kinds = {found.type.rsplit(":", 1)[-1] for found in registrations if found.custom and "tags" not in found.inputs}
+    kinds = {
+        resource.type.rsplit(":", 1)[-1]
+        for resource in registrations
+        if resource.custom and "tags" not in resource.inputs
+    }
     assert kinds - {"Stack"} == {"Route", "RouteTableAssociation", "RolePolicy"}
 
 
 def test_every_child_has_a_component_for_a_parent(registrations):
-    parents = {found.urn for found in registrations if found.type.startswith("lifeline:")}
-    assert all(found.parent in parents for found in registrations if found.custom and "Stack" not in found.type)
+    parents = {resource.urn for resource in registrations if resource.type.startswith("lifeline:")}
+    assert all(
+        resource.parent in parents for resource in registrations if resource.custom and "Stack" not in resource.type
+    )

@@ -54,8 +54,8 @@ def test_parliament_finds_nothing_wrong(name):
 def test_parliament_would_find_a_misspelt_action_and_a_resource_that_does_not_fit():
     misspelt = permissions.statement("A", ("dynamodb:GetItems",), (LEDGER,))
     misfit = permissions.statement("B", ("dynamodb:GetItem",), (KEY,))
-    found = parliament.analyze_policy_string(json.dumps(permissions.document(misspelt, misfit))).findings
-    assert sorted(finding.issue for finding in found) == ["RESOURCE_MISMATCH", "UNKNOWN_ACTION"]
+    entries = parliament.analyze_policy_string(json.dumps(permissions.document(misspelt, misfit))).findings
+    assert sorted(finding.issue for finding in entries) == ["RESOURCE_MISMATCH", "UNKNOWN_ACTION"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -17,7 +17,7 @@ def password(*, protect: bool = True) -> DatabasePassword:
 
 
 def registered(*, protect: bool = True) -> dict[str, Registration]:
-    return {found.name: found for found in record(lambda: password(protect=protect)) if found.custom}
+    return {resource.name: resource for resource in record(lambda: password(protect=protect)) if resource.custom}
 
 
 def test_the_password_needs_no_escape_in_a_url():
@@ -45,13 +45,13 @@ def test_who_takes_the_password_from_the_component_gets_it_as_a_secret():
             "reader", bucket="copy", content=password().value
         )  # the provider does not mark the content as secret
 
-    (reader,) = (found for found in record(program) if found.name == "reader")
+    (reader,) = (resource for resource in record(program) if resource.name == "reader")
     assert reader.secrets == {"content"}
 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_password_and_secret_are_protected_together(protect):
-    assert {name: found.protect for name, found in registered(protect=protect).items()} == {
+    assert {name: resource.protect for name, resource in registered(protect=protect).items()} == {
         "password-random": protect,
         "password-secret": protect,
         "password-version": False,

@@ -24,7 +24,7 @@ def registered(*, takeover: bool = False, protect: bool = True) -> dict[str, Reg
         )
         Switch("switch", args)
 
-    return {found.name: found for found in record(program, stack="secondary") if found.custom}
+    return {resource.name: resource for resource in record(program, stack="secondary") if resource.custom}
 
 
 def test_the_bucket_is_where_the_peers_health_check_looks():
@@ -34,17 +34,17 @@ def test_the_bucket_is_where_the_peers_health_check_looks():
 def test_taking_over_adds_the_object_and_changes_nothing_else():
     before, after = registered(takeover=False), registered(takeover=True)
     assert after.keys() - before.keys() == {"switch-takeover"}
-    assert {name: found.inputs for name, found in before.items()} == {
-        name: found.inputs for name, found in after.items() if name != "switch-takeover"
+    assert {name: resource.inputs for name, resource in before.items()} == {
+        name: resource.inputs for name, resource in after.items() if name != "switch-takeover"
     }
 
 
 def test_the_object_comes_after_all_that_traffic_needs():
-    found = registered(takeover=True)
-    takeover = found["switch-takeover"]
+    resources = registered(takeover=True)
+    takeover = resources["switch-takeover"]
     assert takeover.inputs["key"] == "takeover"
     assert takeover.inputs["bucket"] == BUCKET
-    needed = {found[name].urn for name in ("database", "switch-policy", "switch-versioning", "switch-bucket")}
+    needed = {resources[name].urn for name in ("database", "switch-policy", "switch-versioning", "switch-bucket")}
     assert set(takeover.dependencies) == needed
 
 
@@ -65,9 +65,9 @@ def test_anybody_may_read_the_one_key_and_do_nothing_without_tls():
 
 
 def test_the_policy_waits_until_public_policies_are_allowed_here():
-    found = registered()
-    assert found["switch-access"].urn in found["switch-policy"].dependencies
-    access = found["switch-access"].inputs
+    resources = registered()
+    assert resources["switch-access"].urn in resources["switch-policy"].dependencies
+    access = resources["switch-access"].inputs
     assert (access["blockPublicAcls"], access["ignorePublicAcls"]) == (True, True)
     assert (access["blockPublicPolicy"], access["restrictPublicBuckets"]) == (False, False)
 
@@ -78,12 +78,12 @@ def test_the_object_can_be_read_without_a_kms_key():
 
 
 def test_nobody_elses_acl_counts_and_every_change_leaves_a_version():
-    found = registered()
-    assert found["switch-ownership"].inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
-    assert found["switch-versioning"].inputs["versioningConfiguration"] == {"status": "Enabled"}
+    resources = registered()
+    assert resources["switch-ownership"].inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
+    assert resources["switch-versioning"].inputs["versioningConfiguration"] == {"status": "Enabled"}
 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_only_the_bucket_is_protected_so_that_traffic_can_go_back(protect):
-    found = registered(takeover=True, protect=protect)
-    assert {name for name, entry in found.items() if entry.protect} == ({"switch-bucket"} if protect else set())
+    resources = registered(takeover=True, protect=protect)
+    assert {name for name, entry in resources.items() if entry.protect} == ({"switch-bucket"} if protect else set())

@@ -28,22 +28,23 @@ def registered(site: str, *, first: str = "primary") -> dict[str, Registration]:
         site=harness.site(site),
     )
     return {
-        found.name.removeprefix("traffic-"): found for found in record(lambda: Traffic("traffic", args), stack=site)
+        resource.name.removeprefix("traffic-"): resource
+        for resource in record(lambda: Traffic("traffic", args), stack=site)
     }
 
 
-def id_of(found: Registration) -> str:
-    return computed_id(found.type, found.urn, found.inputs)
+def id_of(resource: Registration) -> str:
+    return computed_id(resource.type, resource.urn, resource.inputs)
 
 
-def names(found: dict[str, Registration], type_: str) -> set[str]:
-    return {name for name, entry in found.items() if entry.type == type_}
+def names(resources: dict[str, Registration], type_: str) -> set[str]:
+    return {name for name, entry in resources.items() if entry.type == type_}
 
 
 @pytest.mark.parametrize("site", ["primary", "secondary"])
 def test_a_site_has_exactly_these_records(site):
-    found = registered(site)
-    assert {(found[name].inputs["name"], found[name].inputs["type"]) for name in names(found, RECORD)} == {
+    resources = registered(site)
+    assert {(resources[name].inputs["name"], resources[name].inputs["type"]) for name in names(resources, RECORD)} == {
         (f"{site}.{DOMAIN}", "A"),
         (DOMAIN, "A"),
         (f"www.{DOMAIN}", "A"),
@@ -64,26 +65,26 @@ def test_a_sites_own_name_answers_whatever_its_role_and_health(site):
 )
 @pytest.mark.parametrize("role", ["apex", "www"])
 def test_the_first_site_answers_the_primary_records(first, roles, role):
-    found = [registered(site, first=first)[role].inputs for site in ("primary", "secondary")]
-    assert tuple(inputs["failoverRoutingPolicies"][0]["type"] for inputs in found) == roles
-    assert [inputs["setIdentifier"] for inputs in found] == ["primary", "secondary"]
+    resources = [registered(site, first=first)[role].inputs for site in ("primary", "secondary")]
+    assert tuple(inputs["failoverRoutingPolicies"][0]["type"] for inputs in resources) == roles
+    assert [inputs["setIdentifier"] for inputs in resources] == ["primary", "secondary"]
 
 
 @pytest.mark.parametrize("site", ["primary", "secondary"])
 def test_an_unhealthy_target_group_alone_never_moves_traffic(site):
-    found = registered(site)
-    aliases = [alias for name in names(found, RECORD) for alias in found[name].inputs.get("aliases", [])]
+    resources = registered(site)
+    aliases = [alias for name in names(resources, RECORD) for alias in resources[name].inputs.get("aliases", [])]
     assert [alias["evaluateTargetHealth"] for alias in aliases] == [False, False, False]
 
 
 def test_the_first_site_yields_when_it_is_ill_or_the_peer_took_over():
-    found = registered("primary")
-    web = found["checks-web"]
+    resources = registered("primary")
+    web = resources["checks-web"]
     assert web.inputs["type"] == "CALCULATED"
     assert web.inputs["childHealthThreshold"] == 2
-    children = {id_of(found["checks-app"]), id_of(found["checks-no-takeover"])}
+    children = {id_of(resources["checks-app"]), id_of(resources["checks-no-takeover"])}
     assert set(web.inputs["childHealthchecks"]) == children
-    assert {found[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
+    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
 
 
 def test_the_takeover_is_read_in_the_peers_own_bucket_and_inverted():
@@ -93,38 +94,39 @@ def test_the_takeover_is_read_in_the_peers_own_bucket_and_inverted():
 
 
 def test_the_second_site_answers_by_its_own_health_alone():
-    found = registered("secondary")
-    assert names(found, CHECK) == {"checks-app", "checks-crisis"}
-    assert found["checks-app"].inputs["invertHealthcheck"] is False
-    assert {found[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(found["checks-app"])}
+    resources = registered("secondary")
+    assert names(resources, CHECK) == {"checks-app", "checks-crisis"}
+    assert resources["checks-app"].inputs["invertHealthcheck"] is False
+    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(resources["checks-app"])}
 
 
 @pytest.mark.parametrize("site", ["primary", "secondary"])
 def test_checks_ask_the_site_itself_and_not_a_name_that_moves(site):
-    found = registered(site)
+    resources = registered(site)
     asked = {
-        (found[name].inputs["fqdn"], found[name].inputs["resourcePath"]) for name in ("checks-app", "checks-crisis")
+        (resources[name].inputs["fqdn"], resources[name].inputs["resourcePath"])
+        for name in ("checks-app", "checks-crisis")
     }
     assert asked == {(f"{site}.{DOMAIN}", "/health"), (f"{site}.{DOMAIN}", "/api/crisis/health")}
 
 
 def test_every_check_of_an_address_keeps_the_promised_pace_over_tls():
-    for found in (registered("primary"), registered("secondary")):
+    for resources in (registered("primary"), registered("secondary")):
         direct = [
-            entry.inputs for entry in found.values() if entry.type == CHECK and entry.inputs["type"] != "CALCULATED"
+            entry.inputs for entry in resources.values() if entry.type == CHECK and entry.inputs["type"] != "CALCULATED"
         ]
-        assert {(each["type"], each["port"], each["enableSni"]) for each in direct} == {("HTTPS", 443, True)}
-        assert {(each["requestInterval"], each["failureThreshold"]) for each in direct} == {(10, 3)}
+        assert {(check["type"], check["port"], check["enableSni"]) for check in direct} == {("HTTPS", 443, True)}
+        assert {(check["requestInterval"], check["failureThreshold"]) for check in direct} == {(10, 3)}
 
 
 @pytest.mark.parametrize("site", ["primary", "secondary"])
 def test_crisis_traffic_goes_to_the_nearest_site_that_detects(site):
-    found = registered(site)
-    api = found["api"].inputs
+    resources = registered(site)
+    api = resources["api"].inputs
     assert api["records"] == [f"{site}.{DOMAIN}"]
     assert api["latencyRoutingPolicies"] == [{"region": REGIONS[site]}]
     assert api["setIdentifier"] == site
-    assert api["healthCheckId"] == id_of(found["checks-crisis"])
+    assert api["healthCheckId"] == id_of(resources["checks-crisis"])
 
 
 def test_crisis_traffic_leaves_a_lost_site_well_within_its_objective():

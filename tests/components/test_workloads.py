@@ -67,13 +67,13 @@ def _record(args: WorkloadsArgs) -> dict[str, Registration]:
         provider = kubernetes.Provider("cluster", kubeconfig="{}")
         Workloads("workloads", args, pulumi.ResourceOptions(provider=provider))
 
-    return {found.name: found for found in record(program) if found.type.startswith("kubernetes:")}
+    return {resource.name: resource for resource in record(program) if resource.type.startswith("kubernetes:")}
 
 
 def of_kind(kind: str, args: WorkloadsArgs = ARGS) -> dict[str, dict[str, Any]]:
     """The manifests of one kind by their Kubernetes name."""
-    found = [each.inputs for each in objects(args).values() if each.inputs["kind"] == kind]
-    return {manifest["metadata"]["name"]: manifest for manifest in found}
+    resources = [entry.inputs for entry in objects(args).values() if entry.inputs["kind"] == kind]
+    return {manifest["metadata"]["name"]: manifest for manifest in resources}
 
 
 @pytest.fixture
@@ -127,16 +127,16 @@ def test_the_fallback_mode_rolls_the_crisis_detector() -> None:
 
 
 def test_every_object_is_valid_in_the_clusters_version(standby: dict[str, Registration]) -> None:
-    assert {name: schemas.problems(found.inputs, version="1.34") for name, found in standby.items()} == {
+    assert {name: schemas.problems(resource.inputs, version="1.34") for name, resource in standby.items()} == {
         key: [] for key in standby
     }
 
 
 def test_every_object_has_a_kept_name_and_the_platforms_namespace(standby: dict[str, Registration]) -> None:
-    for found in standby.values():
-        cluster_scoped = found.inputs["kind"] in ("Namespace", "PriorityClass")
-        assert found.inputs["metadata"]["name"]
-        assert found.inputs["metadata"].get("namespace") == (None if cluster_scoped else NAMESPACE)
+    for resource in standby.values():
+        cluster_scoped = resource.inputs["kind"] in ("Namespace", "PriorityClass")
+        assert resource.inputs["metadata"]["name"]
+        assert resource.inputs["metadata"].get("namespace") == (None if cluster_scoped else NAMESPACE)
 
 
 def test_the_plans_names_are_kept() -> None:
@@ -176,16 +176,16 @@ def test_placeholders_hold_the_pods_that_a_flip_adds_and_none_when_active() -> N
 def test_a_placeholder_is_as_large_as_the_largest_pod() -> None:
     deployments = of_kind("Deployment")
     requests = {
-        name: found["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
-        for name, found in deployments.items()
+        name: resource["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+        for name, resource in deployments.items()
     }
     held = requests.pop("placeholder")
-    assert int(held["cpu"].rstrip("m")) == max(int(each["cpu"].rstrip("m")) for each in requests.values())
-    assert int(held["memory"].rstrip("Mi")) == max(int(each["memory"].rstrip("Mi")) for each in requests.values())
+    assert int(held["cpu"].rstrip("m")) == max(int(entry["cpu"].rstrip("m")) for entry in requests.values())
+    assert int(held["memory"].rstrip("Mi")) == max(int(entry["memory"].rstrip("Mi")) for entry in requests.values())
 
 
 def test_priorities_fall_from_crisis_to_placeholder() -> None:
-    values = {name.removeprefix("lifeline-"): found["value"] for name, found in of_kind("PriorityClass").items()}
+    values = {name.removeprefix("lifeline-"): resource["value"] for name, resource in of_kind("PriorityClass").items()}
     order = ["crisis", "hotline", "data", "core", "full", "placeholder"]
     assert sorted(values, key=lambda name: -values[name]) == order
     assert values["placeholder"] == scaling.PLACEHOLDER_PRIORITY < 0
@@ -203,7 +203,7 @@ def test_every_service_pod_has_all_probes_requests_limits_and_spreads_over_zones
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             assert container[probe]["httpGet"] == {"path": service.health_path, "port": "http"}
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys() == container["resources"]["limits"].keys()
-        assert "topology.kubernetes.io/zone" in [each["topologyKey"] for each in pod["topologySpreadConstraints"]]
+        assert "topology.kubernetes.io/zone" in [entry["topologyKey"] for entry in pod["topologySpreadConstraints"]]
         stops = container["lifecycle"]["preStop"]["sleep"]["seconds"]
         assert pod["terminationGracePeriodSeconds"] > stops > 0
 
@@ -211,8 +211,8 @@ def test_every_service_pod_has_all_probes_requests_limits_and_spreads_over_zones
 def test_only_the_backend_mounts_the_database_password() -> None:
     mounting = [
         name
-        for name, found in of_kind("Deployment").items()
-        if any("csi" in volume for volume in found["spec"]["template"]["spec"].get("volumes", []))
+        for name, resource in of_kind("Deployment").items()
+        if any("csi" in volume for volume in resource["spec"]["template"]["spec"].get("volumes", []))
     ]
     assert mounting == ["mental-health-backend"]
     parameters = of_kind("SecretProviderClass")["database-password"]["spec"]["parameters"]
@@ -258,9 +258,11 @@ def test_network_policies_open_exactly_what_the_services_need() -> None:
 
 
 def test_a_policys_selector_finds_the_pods_it_is_meant_for() -> None:
-    labels = {name: found["spec"]["template"]["metadata"]["labels"] for name, found in of_kind("Deployment").items()}
-    using_database = [name for name, found in labels.items() if found.get(pods.USES_DATABASE) == "true"]
-    using_aws = {name for name, found in labels.items() if found.get(pods.USES_AWS) == "true"}
+    labels = {
+        name: resource["spec"]["template"]["metadata"]["labels"] for name, resource in of_kind("Deployment").items()
+    }
+    using_database = [name for name, resource in labels.items() if resource.get(pods.USES_DATABASE) == "true"]
+    using_aws = {name for name, resource in labels.items() if resource.get(pods.USES_AWS) == "true"}
     assert using_database == ["mental-health-backend"]
     assert using_aws == {"mental-health-backend", "crisis-detector", "hotline-gateway"}
 
@@ -282,7 +284,7 @@ def test_the_load_balancer_is_let_in_at_the_nodes_if_its_group_is_given() -> Non
 def test_in_a_flip_pods_and_autoscalers_wait_for_the_config_and_not_for_each_other(
     standby: dict[str, Registration],
 ) -> None:
-    urns = {name: found.urn for name, found in standby.items()}
+    urns = {name: resource.urn for name, resource in standby.items()}
     for component in ACTIVE:
         rolled, scaled = standby[f"workloads-{component}"], standby[f"workloads-{component}-autoscaler"]
         assert urns["workloads-config"] in rolled.dependencies
@@ -299,15 +301,15 @@ def test_the_config_waits_for_what_must_come_before_it() -> None:
         first = kubernetes.core.v1.Namespace("first", metadata={"name": "first"}, opts=options)
         Workloads("workloads", replace(ARGS, after=(first,)), options)
 
-    found = {each.name: each for each in record(program)}
-    assert found["first"].urn in found["workloads-config"].dependencies
-    assert found["first"].urn in found["workloads-backend-binding"].dependencies
+    resources = {entry.name: entry for entry in record(program)}
+    assert resources["first"].urn in resources["workloads-config"].dependencies
+    assert resources["first"].urn in resources["workloads-backend-binding"].dependencies
 
 
 def test_all_objects_are_children_and_use_the_clusters_provider(standby: dict[str, Registration]) -> None:
-    for found in standby.values():
-        assert "lifeline:index:Workloads" in found.parent
-        assert "::cluster::" in found.provider
+    for resource in standby.values():
+        assert "lifeline:index:Workloads" in resource.parent
+        assert "::cluster::" in resource.provider
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ def test_the_load_balancer_controller_is_pinned_and_comes_from_the_sites_own_reg
             "controllers", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
         )
 
-    release = next(found for found in record(program) if found.type == "kubernetes:helm.sh/v3:Release")
+    release = next(resource for resource in record(program) if resource.type == "kubernetes:helm.sh/v3:Release")
     assert schemas.problems({**release.inputs, "apiVersion": "helm.sh/v3", "kind": "Release"}, version="1.34") == []
     assert release.inputs["chart"].startswith("oci://123456789012.dkr.ecr.us-west-2.amazonaws.com/")
     assert ".us-west-2." in release.inputs["values"]["image"]["repository"]

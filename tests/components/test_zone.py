@@ -12,13 +12,13 @@ DOMAIN = "mentalhealthplatform.com"
 
 def registered(*, protect: bool = True) -> dict[str, Registration]:
     args = ZoneArgs(domain=DOMAIN, site=site(protect=protect))
-    return {found.name: found for found in record(lambda: Zone("zone", args)) if found.custom}
+    return {resource.name: resource for resource in record(lambda: Zone("zone", args)) if resource.custom}
 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_the_zone_is_protected_as_asked_and_its_record_is_not(protect):
-    found = registered(protect=protect)
-    assert {name: entry.protect for name, entry in found.items()} == {"zone-zone": protect, "zone-issuers": False}
+    resources = registered(protect=protect)
+    assert {name: entry.protect for name, entry in resources.items()} == {"zone-zone": protect, "zone-issuers": False}
 
 
 def test_a_zone_with_records_in_it_is_never_emptied_by_force():

@@ -21,9 +21,9 @@ def tools(tmp_path: Path) -> Path:
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in PLAIN_TOOLS:
-        found = shutil.which(name)
-        assert found is not None
-        (folder / name).symlink_to(found)
+        tool = shutil.which(name)
+        assert tool is not None
+        (folder / name).symlink_to(tool)
     return folder
 
 

@@ -45,18 +45,18 @@ class Stack:
         self._file = folder / "state.json"
         self._port = port
 
-    def up(self, wanted: Registration, *, dies: bool = False) -> list[Step]:
+    def up(self, registration: Registration, *, dies: bool = False) -> list[Step]:
         provider = GrpcProvider(self._port, project="lifeline", stack="secondary", config={})
-        deployment = Deployment(Mortal(self._file, dies=dies), {wanted.package: provider})
+        deployment = Deployment(Mortal(self._file, dies=dies), {registration.package: provider})
         try:
-            deployment.register(wanted)
+            deployment.register(registration)
         finally:
             provider.close()
         return deployment.steps
 
-    def dies_after(self, wanted: Registration) -> None:
+    def dies_after(self, registration: Registration) -> None:
         with pytest.raises(Killed):
-            self.up(wanted, dies=True)
+            self.up(registration, dies=True)
 
     @property
     def pending(self) -> dict[str, str]:

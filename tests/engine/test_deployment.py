@@ -57,7 +57,7 @@ class Dictionary:
             raise DeploymentError(f"{name} is broken")
 
 
-def wanted(logical: str, *, dependencies: tuple[str, ...] = (), protect: bool = False, **inputs: Any) -> Registration:
+def thing(logical: str, *, dependencies: tuple[str, ...] = (), protect: bool = False, **inputs: Any) -> Registration:
     type_ = "aws:x/thing:Thing"
     return Registration(
         type=type_, name=logical, urn=urn("s", "p", "", type_, logical), parent="", custom=True, remote=False,
@@ -75,31 +75,31 @@ def apply(folder: Path, provider: Dictionary, *resources: Registration) -> list[
 
 def test_the_same_program_again_does_nothing(tmp_path: Path) -> None:
     provider = Dictionary()
-    assert apply(tmp_path, provider, wanted("a", size=1)) == [Step("create", "aws:x/thing:Thing", "a")]
-    assert apply(tmp_path, provider, wanted("a", size=1)) == []
+    assert apply(tmp_path, provider, thing("a", size=1)) == [Step("create", "aws:x/thing:Thing", "a")]
+    assert apply(tmp_path, provider, thing("a", size=1)) == []
     assert provider.calls == ["create a"]
 
 
 def test_a_changed_input_is_an_update_that_names_it(tmp_path: Path) -> None:
     provider = Dictionary()
-    apply(tmp_path, provider, wanted("a", size=1, colour="red"))
-    assert apply(tmp_path, provider, wanted("a", size=2, colour="red")) == [
+    apply(tmp_path, provider, thing("a", size=1, colour="red"))
+    assert apply(tmp_path, provider, thing("a", size=2, colour="red")) == [
         Step("update", "aws:x/thing:Thing", "a", ("size",))
     ]
 
 
 def test_a_replacement_creates_before_it_deletes(tmp_path: Path) -> None:
     provider = Dictionary()
-    apply(tmp_path, provider, wanted("a", name="old"))
-    assert apply(tmp_path, provider, wanted("a", name="new")) == [Step("replace", "aws:x/thing:Thing", "a", ("name",))]
+    apply(tmp_path, provider, thing("a", name="old"))
+    assert apply(tmp_path, provider, thing("a", name="new")) == [Step("replace", "aws:x/thing:Thing", "a", ("name",))]
     assert provider.calls == ["create a", "create a", "delete a"]
     assert list(provider.made.values()) == [{"name": "new"}]
 
 
 def test_what_is_no_longer_registered_goes_dependants_first(tmp_path: Path) -> None:
     provider = Dictionary()
-    below = wanted("b")
-    apply(tmp_path, provider, below, wanted("a", dependencies=(below.urn,)))
+    below = thing("b")
+    apply(tmp_path, provider, below, thing("a", dependencies=(below.urn,)))
     steps = apply(tmp_path, provider)
     assert [(step.op, step.name) for step in steps] == [("delete", "a"), ("delete", "b")]
     assert provider.made == {}
@@ -107,11 +107,11 @@ def test_what_is_no_longer_registered_goes_dependants_first(tmp_path: Path) -> N
 
 def test_a_protected_resource_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:
     provider = Dictionary()
-    apply(tmp_path, provider, wanted("a", name="old", protect=True))
+    apply(tmp_path, provider, thing("a", name="old", protect=True))
     with pytest.raises(DeploymentError, match="is protected and cannot be deleted"):
         apply(tmp_path, provider)
     with pytest.raises(DeploymentError, match="force its replacement"):
-        apply(tmp_path, provider, wanted("a", name="new", protect=True))
+        apply(tmp_path, provider, thing("a", name="new", protect=True))
     assert provider.calls == ["create a"]
 
 
@@ -119,20 +119,20 @@ def test_a_failed_call_leaves_its_operation_pending_and_a_second_run_ends_it(tmp
     provider = Dictionary()
     provider.broken = "b"
     with pytest.raises(DeploymentError, match="b is broken"):
-        apply(tmp_path, provider, wanted("a"), wanted("b"))
+        apply(tmp_path, provider, thing("a"), thing("b"))
     left = State(tmp_path / "state.json")
-    assert left.pending == {wanted("b").urn: "create"}
+    assert left.pending == {thing("b").urn: "create"}
     assert [resource.name for resource in left.resources.values()] == ["a"]
     provider.broken = ""
-    assert apply(tmp_path, provider, wanted("a"), wanted("b")) == [Step("create", "aws:x/thing:Thing", "b")]
+    assert apply(tmp_path, provider, thing("a"), thing("b")) == [Step("create", "aws:x/thing:Thing", "b")]
     assert State(tmp_path / "state.json").pending == {}
 
 
 def test_a_type_of_an_unknown_package_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="no stand-in serves the package 'aws'"):
-        Deployment(State(tmp_path / "state.json"), {}).register(wanted("a"))
+        Deployment(State(tmp_path / "state.json"), {}).register(thing("a"))
 
 
 def test_a_name_cannot_be_registered_twice(tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="duplicate resource URN"):
-        apply(tmp_path, Dictionary(), wanted("a"), wanted("a"))
+        apply(tmp_path, Dictionary(), thing("a"), thing("a"))

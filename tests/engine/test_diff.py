@@ -17,8 +17,8 @@ KUBERNETES = f"{PROVIDER_PREFIX}kubernetes"
 
 
 def thing(logical: str, type_: str = BUCKET, **more: Any) -> Registration:
-    given: dict[str, Any] = {"parent": "", "custom": True, "remote": False, "inputs": {}, **more}
-    return Registration(type=type_, name=logical, urn=urn("s", "p", "", type_, logical), **given)
+    fields: dict[str, Any] = {"parent": "", "custom": True, "remote": False, "inputs": {}, **more}
+    return Registration(type=type_, name=logical, urn=urn("s", "p", "", type_, logical), **fields)
 
 
 def test_what_did_not_change_is_no_step() -> None:
@@ -79,7 +79,7 @@ def test_what_is_needed_comes_before_what_needs_it() -> None:
     """By dependency, parent and provider, against the order of names."""
     z, y, cluster = thing("z"), thing("y"), thing("cluster", KUBERNETES)
     x = thing("x", dependencies=(z.urn,), parent=y.urn, provider=f"{cluster.urn}::some-id")
-    assert [found.name for found in in_order([x, y, z, cluster])] == ["y", "cluster", "z", "x"]
+    assert [resource.name for resource in in_order([x, y, z, cluster])] == ["y", "cluster", "z", "x"]
 
 
 def test_deletes_come_last_and_dependants_first() -> None:

@@ -20,8 +20,8 @@ def test_registrations_come_by_urn_with_their_plain_inputs() -> None:
         aws.s3.Bucket("zebra", bucket="z")
         aws.s3.Bucket("ant", bucket="a", tags={"size": "1"})
 
-    found = [entry for entry in record(program) if entry.custom]
-    assert [(entry.name, entry.inputs) for entry in found] == [
+    resources = [entry for entry in record(program) if entry.custom]
+    assert [(entry.name, entry.inputs) for entry in resources] == [
         ("ant", {"bucket": "a", "tags": {"size": "1"}}),
         ("zebra", {"bucket": "z"}),
     ]
@@ -74,9 +74,9 @@ def test_a_secret_input_is_known_as_one() -> None:
     def program() -> None:
         aws.secretsmanager.SecretVersion("a", secret_id="s", secret_string=pulumi.Output.secret("hidden"))
 
-    (found,) = (entry for entry in record(program) if entry.custom)
-    assert found.secrets == {"secretString"}
-    assert "hidden" not in str(found.printable_inputs())
+    (resource,) = (entry for entry in record(program) if entry.custom)
+    assert resource.secrets == {"secretString"}
+    assert "hidden" not in str(resource.printable_inputs())
 
 
 def test_a_secret_output_is_secret_in_what_takes_it() -> None:
@@ -98,6 +98,8 @@ def test_a_program_that_fails_leaves_the_next_one_alone(caplog: pytest.LogCaptur
     assert gc.isenabled()
     assert logging.getLogger("asyncio").level == logging.INFO
     seen: list[object] = []
-    found = record(lambda: seen.append((pulumi.get_stack(), pulumi.Config("lifeline").get("owner"))), stack="second")
+    resources = record(
+        lambda: seen.append((pulumi.get_stack(), pulumi.Config("lifeline").get("owner"))), stack="second"
+    )
     assert seen == [("second", None)]
-    assert [entry.type for entry in found] == [STACK_TYPE]
+    assert [entry.type for entry in resources] == [STACK_TYPE]

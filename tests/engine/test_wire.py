@@ -21,9 +21,9 @@ PLAIN = st.recursive(
 
 
 def message(**properties: Any) -> struct_pb2.Struct:
-    found = struct_pb2.Struct()
-    found.update(properties)
-    return found
+    value = struct_pb2.Struct()
+    value.update(properties)
+    return value
 
 
 def signed(signature: str, **content: Any) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def test_plain_values_survive_the_wire(properties: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("sent", "type_"), [(3.0, int), (3.5, float)])
 def test_a_whole_number_comes_back_whole(sent: float, type_: type) -> None:
-    found = wire.decode(message(size=sent))["size"]
-    assert found == sent
-    assert type(found) is type_
+    value = wire.decode(message(size=sent))["size"]
+    assert value == sent
+    assert type(value) is type_
 
 
 def test_a_secret_is_unwrapped_and_known_as_one() -> None:
@@ -72,9 +72,9 @@ def test_what_is_marked_secret_is_wrapped() -> None:
 
 
 def test_an_output_without_a_value_is_unknown() -> None:
-    found = wire.decode(message(tags=[{"arn": signed(wire.OUTPUT)}]))
-    assert found == {"tags": [{"arn": UNKNOWN}]}
-    assert wire.is_unknown(found)
+    value = wire.decode(message(tags=[{"arn": signed(wire.OUTPUT)}]))
+    assert value == {"tags": [{"arn": UNKNOWN}]}
+    assert wire.is_unknown(value)
     assert not wire.is_unknown({"tags": [{"arn": "arn:known"}]})
 
 

@@ -28,11 +28,11 @@ def test_a_render_lists_every_resource_by_the_same_keys(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = lifeline(monkeypatch, capsys, "render", "--stack", "secondary", "--format", "json")
-    found = json.loads(out)
+    resources = json.loads(out)
     assert code == 0
-    assert len(found) >= 150
+    assert len(resources) >= 150
     keys = {"type", "name", "urn", "parent", "inputs", "protect", "dependencies"}
-    assert [entry["name"] for entry in found if entry.keys() != keys] == []
+    assert [entry["name"] for entry in resources if entry.keys() != keys] == []
 
 
 @pytest.mark.parametrize("form", ["json", "yaml", "table", "k8s"])

@@ -263,15 +263,15 @@ def test_the_role_follows_from_the_list(own: str, timeline: tuple[str, ...], rol
 def test_a_list_that_is_no_history_is_refused(
     timeline: tuple[str, ...], discards: tuple[int, ...], expected: list[tuple[int | None, str]]
 ) -> None:
-    found = rules.problems(ids(*timeline), discards)
-    assert [(problem.index, problem.message) for problem in found] == expected
-    assert all(problem.hint for problem in found)
+    problems = rules.problems(ids(*timeline), discards)
+    assert [(problem.index, problem.message) for problem in problems] == expected
+    assert all(problem.hint for problem in problems)
 
 
 def test_a_list_longer_than_any_life_is_refused_in_one_line() -> None:
     pasted = ids(*(f"{site}-1" for _ in range(rules.MAX_EPOCHS) for site in SITES))
-    found = rules.problems(pasted)
-    assert [problem.message for problem in found] == ["has 400 entries, at most 200 are allowed"]
+    problems = rules.problems(pasted)
+    assert [problem.message for problem in problems] == ["has 400 entries, at most 200 are allowed"]
 
 
 @pytest.mark.parametrize("text", ["", "primary", "primary-0", "primary-01", "Primary-1", "primary-1 ", "p-1", "a_b-1"])

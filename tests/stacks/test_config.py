@@ -220,10 +220,10 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
     ],
 )
 def test_values_that_contradict_each_other_are_refused(changes: dict[str, Any], message: str) -> None:
-    found = mistakes("primary", **changes)
-    assert message in found
+    problems = mistakes("primary", **changes)
+    assert message in problems
     if "peer__site" not in changes:
-        assert found == [message]
+        assert problems == [message]
 
 
 def test_a_peer_in_the_same_region_is_refused_and_so_is_its_ledger() -> None:
@@ -334,14 +334,14 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
 
 
 def test_all_contradictions_of_a_file_are_told_at_once() -> None:
-    found = mistakes(
+    problems = mistakes(
         "secondary",
         peer__region="us-west-2",
         peer__cidr="10.20.0.0/16",
         network__zones=["us-west-2a", "us-west-2b", "us-east-2c"],
         timeline=["primary-1", "tertiary-1", "primary-1"],
     )
-    assert found == [
+    assert problems == [
         "lifeline:peer.region: is us-west-2, the site's own region",
         "lifeline:peer.cidr: is 10.20.0.0/16, which overlaps 10.20.0.0/16",
         "lifeline:ledger.witness: is us-east-1: the ledger would be in us-west-2, us-west-2, us-east-1",

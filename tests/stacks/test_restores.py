@@ -27,8 +27,8 @@ def mistakes(stack: str, timeline: tuple[str, ...], **database: Any) -> list[str
 
 
 def instance(database: int, *restores: dict[str, Any]) -> dict[str, Any]:
-    found = deploy("primary", RESTORED, database={"seeded": 2, "restores": list(restores)})
-    return only(found, INSTANCE, f"database-{database}-instance").inputs
+    resources = deploy("primary", RESTORED, database={"seeded": 2, "restores": list(restores)})
+    return only(resources, INSTANCE, f"database-{database}-instance").inputs
 
 
 def test_a_restored_database_leads_and_the_old_one_is_fenced() -> None:
@@ -52,9 +52,9 @@ def test_a_moment_is_of_the_leader_of_the_epoch_before(restore: dict[str, Any], 
 
 
 def test_a_snapshot_is_taken_by_its_name() -> None:
-    found = instance(2, {"epoch": 2, "snapshot": "before-migration"})
-    assert found["snapshotIdentifier"] == "before-migration"
-    assert "restoreToPointInTime" not in found
+    resource = instance(2, {"epoch": 2, "snapshot": "before-migration"})
+    assert resource["snapshotIdentifier"] == "before-migration"
+    assert "restoreToPointInTime" not in resource
 
 
 def test_what_comes_with_a_backup_is_not_declared() -> None:

@@ -56,7 +56,7 @@ def registrations(args: WorkloadsArgs = ARGS) -> list[Registration]:
         )
         Workloads("workloads", replace(args, after=(controllers.release,)), options)
 
-    return [found for found in in_order(record(program)) if found.type.startswith("kubernetes:")]
+    return [manifest for manifest in in_order(record(program)) if manifest.type.startswith("kubernetes:")]
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def active() -> list[Registration]:
     return registrations(FLIPPED)
 
 
-def named(found: list[Registration], name: str) -> Registration:
-    return copy.deepcopy(next(each for each in found if each.name == name))
+def named(manifests: list[Registration], name: str) -> Registration:
+    return copy.deepcopy(next(entry for entry in manifests if entry.name == name))
 
 
-def deployed(found: list[Registration]) -> KubernetesApi:
+def deployed(manifests: list[Registration]) -> KubernetesApi:
     api = KubernetesApi("1.34")
-    for each in found:
-        backend(api).create(each.type, each.urn, each.inputs)
+    for entry in manifests:
+        backend(api).create(entry.type, entry.urn, entry.inputs)
     return api
 
 
@@ -85,14 +85,14 @@ def config_map(**meta: str) -> dict[str, Any]:
 
 
 def test_every_object_of_a_site_passes_the_check(standby: list[Registration], active: list[Registration]) -> None:
-    checks = {each.name: backend(KubernetesApi()).check(each.type, each.inputs) for each in [*standby, *active]}
+    checks = {entry.name: backend(KubernetesApi()).check(entry.type, entry.inputs) for entry in [*standby, *active]}
     assert checks == {key: [] for key in checks}
     assert len(checks) > 40
 
 
 def test_a_site_can_be_created_in_the_order_of_its_dependencies(standby: list[Registration]) -> None:
     api = deployed(standby)
-    names = {found["metadata"]["name"] for found in api.list("Deployment", namespace=NAMESPACE)}
+    names = {manifest["metadata"]["name"] for manifest in api.list("Deployment", namespace=NAMESPACE)}
     assert names == {
         "mental-health-backend", "mental-health-frontend", "crisis-detector", "hotline-gateway", "placeholder",
     }  # fmt: skip
@@ -102,34 +102,36 @@ def test_a_flip_updates_in_place_and_raises_the_pods(standby: list[Registration]
     api = deployed(standby)
     sizes = {name: api.pods(NAMESPACE, name) for name in ("mental-health-backend", "crisis-detector", "placeholder")}
     assert sizes == {"mental-health-backend": 2, "crisis-detector": 3, "placeholder": 4}
-    before = {found["metadata"]["name"]: found["metadata"]["uid"] for found in api.list("Deployment")}
+    before = {manifest["metadata"]["name"]: manifest["metadata"]["uid"] for manifest in api.list("Deployment")}
     for old, new in zip(standby, active, strict=True):
         if old.inputs != new.inputs:
             backend(api).update(new.type, new.urn, "", old.inputs, new.inputs, {})
     sizes = {name: api.pods(NAMESPACE, name) for name in sizes}
     assert sizes == {"mental-health-backend": 5, "crisis-detector": 3, "placeholder": 0}
-    assert {found["metadata"]["name"]: found["metadata"]["uid"] for found in api.list("Deployment")} == before
+    assert {manifest["metadata"]["name"]: manifest["metadata"]["uid"] for manifest in api.list("Deployment")} == before
     flipped = api.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
     assert flipped is not None
     assert flipped["data"]["SITE_ROLE"] == "active"
-    generations = {found["metadata"]["name"]: found["metadata"]["generation"] for found in api.list("Deployment")}
+    generations = {
+        manifest["metadata"]["name"]: manifest["metadata"]["generation"] for manifest in api.list("Deployment")
+    }
     assert generations["mental-health-backend"] == 2
     assert generations["crisis-detector"] == 1
 
 
 def test_an_unknown_field_fails_the_check(standby: list[Registration]) -> None:
-    found = named(standby, "workloads-backend")
-    found.inputs["spec"]["template"]["spec"]["containers"][0]["imagePulPolicy"] = "Always"
-    failures = backend(KubernetesApi()).check(found.type, found.inputs)
+    manifest = named(standby, "workloads-backend")
+    manifest.inputs["spec"]["template"]["spec"]["containers"][0]["imagePulPolicy"] = "Always"
+    failures = backend(KubernetesApi()).check(manifest.type, manifest.inputs)
     assert [path for path, _ in failures] == ["spec.template.spec.containers.0"]
     assert "imagePulPolicy" in failures[0][1]
 
 
 @pytest.mark.parametrize("field", ["targetGroupArn", "vpcId"])
 def test_an_unknown_field_of_a_custom_resource_fails_the_check(standby: list[Registration], field: str) -> None:
-    found = named(standby, "workloads-backend-binding")
-    found.inputs["spec"][field] = "x"
-    failures = backend(KubernetesApi()).check(found.type, found.inputs)
+    manifest = named(standby, "workloads-backend-binding")
+    manifest.inputs["spec"][field] = "x"
+    failures = backend(KubernetesApi()).check(manifest.type, manifest.inputs)
     assert [path for path, _ in failures] == ["spec"]
 
 
@@ -188,12 +190,12 @@ def test_an_object_in_a_namespace_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_binding_without_the_controllers_chart_is_refused(standby: list[Registration]) -> None:
-    found = named(standby, "workloads-backend-binding")
+    manifest = named(standby, "workloads-backend-binding")
     api = KubernetesApi()
     space = named(standby, "workloads-namespace")
     backend(api).create(space.type, space.urn, space.inputs)
     with pytest.raises(ApiError, match="no matches for kind"):
-        backend(api).create(found.type, found.urn, found.inputs)
+        backend(api).create(manifest.type, manifest.urn, manifest.inputs)
 
 
 @pytest.mark.parametrize(
@@ -208,16 +210,16 @@ def test_a_binding_without_the_controllers_chart_is_refused(standby: list[Regist
 def test_a_deployment_whose_pods_could_not_start_is_refused(
     standby: list[Registration], absent: str, reason: str
 ) -> None:
-    without = [each for each in standby if each.name != absent]
+    without = [entry for entry in standby if entry.name != absent]
     with pytest.raises(ApiError, match=reason):
         deployed(without)
 
 
 def test_a_deployment_that_reads_a_missing_key_is_refused(standby: list[Registration]) -> None:
-    api, found = deployed(standby), named(standby, "workloads-config")
-    old = copy.deepcopy(found.inputs)
-    del found.inputs["data"]["CRISIS_FALLBACK_MODE"]
-    backend(api).update(found.type, found.urn, "", old, found.inputs, {})
+    api, manifest = deployed(standby), named(standby, "workloads-config")
+    old = copy.deepcopy(manifest.inputs)
+    del manifest.inputs["data"]["CRISIS_FALLBACK_MODE"]
+    backend(api).update(manifest.type, manifest.urn, "", old, manifest.inputs, {})
     rolled = named(standby, "workloads-crisis-detector")
     with pytest.raises(ApiError, match="couldn't find key CRISIS_FALLBACK_MODE"):
         backend(api).update(rolled.type, rolled.urn, "", rolled.inputs, rolled.inputs, {})
@@ -238,25 +240,25 @@ def test_a_deployment_that_reads_a_missing_key_is_refused(standby: list[Registra
 def test_an_insecure_pod_is_refused_in_the_platforms_namespace(
     standby: list[Registration], field: str, value: object, reason: str
 ) -> None:
-    api, found = deployed(standby), named(standby, "workloads-backend")
-    found.inputs["spec"]["template"]["spec"]["containers"][0]["securityContext"][field] = value
+    api, manifest = deployed(standby), named(standby, "workloads-backend")
+    manifest.inputs["spec"]["template"]["spec"]["containers"][0]["securityContext"][field] = value
     with pytest.raises(ApiError, match=reason):
-        backend(api).update(found.type, found.urn, "", {}, found.inputs, {})
+        backend(api).update(manifest.type, manifest.urn, "", {}, manifest.inputs, {})
 
 
 def test_a_changed_selector_is_refused_as_an_update_and_named_as_a_replacement(standby: list[Registration]) -> None:
-    api, found = deployed(standby), named(standby, "workloads-backend")
-    found.inputs["spec"]["selector"]["matchLabels"]["component"] = "other"
+    api, manifest = deployed(standby), named(standby, "workloads-backend")
+    manifest.inputs["spec"]["selector"]["matchLabels"]["component"] = "other"
     with pytest.raises(ApiError, match=r"spec\.selector: Invalid value: field is immutable"):
-        backend(api).update(found.type, found.urn, "", {}, found.inputs, {})
-    assert backend(api).replaces(found.type) == {"metadata.name", "metadata.namespace", "spec.selector"}
+        backend(api).update(manifest.type, manifest.urn, "", {}, manifest.inputs, {})
+    assert backend(api).replaces(manifest.type) == {"metadata.name", "metadata.namespace", "spec.selector"}
 
 
 def test_a_changed_priority_fails_because_nothing_replaces_it(standby: list[Registration]) -> None:
-    api, found = deployed(standby), named(standby, "workloads-priority-lifeline-crisis")
-    found.inputs["value"] = 1
+    api, manifest = deployed(standby), named(standby, "workloads-priority-lifeline-crisis")
+    manifest.inputs["value"] = 1
     with pytest.raises(ApiError, match="value: Invalid value"):
-        backend(api).update(found.type, found.urn, "", {}, found.inputs, {})
+        backend(api).update(manifest.type, manifest.urn, "", {}, manifest.inputs, {})
     assert backend(api).replaces(PRIORITY_TYPE) == {"metadata.name", "metadata.namespace"}
 
 
@@ -287,9 +289,9 @@ def test_a_missing_name_is_generated_from_the_urn() -> None:
 def test_what_is_created_can_be_read_and_deleted() -> None:
     api = KubernetesApi()
     id_, _ = backend(api).create(CONFIG_MAP_TYPE, "urn::x", config_map(name="x", namespace="default"))
-    found = backend(api).read(CONFIG_MAP_TYPE, "urn::x", id_, {})
-    assert found is not None
-    assert found["data"] == {"A": "1"}
+    manifest = backend(api).read(CONFIG_MAP_TYPE, "urn::x", id_, {})
+    assert manifest is not None
+    assert manifest["data"] == {"A": "1"}
     backend(api).delete(CONFIG_MAP_TYPE, "urn::x", id_, {})
     assert backend(api).read(CONFIG_MAP_TYPE, "urn::x", id_, {}) is None
     backend(api).delete(CONFIG_MAP_TYPE, "urn::x", id_, {})
@@ -313,17 +315,17 @@ def test_an_unreachable_region_refuses_every_change_and_leaves_the_cluster_alone
 
 @pytest.mark.parametrize("version", ["", "3.x", ">=3.0.0"])
 def test_a_chart_that_is_not_pinned_fails_the_check(standby: list[Registration], version: str) -> None:
-    found = named(standby, "controllers-load-balancer")
-    found.inputs["version"] = version
-    failures = backend(KubernetesApi()).check(found.type, found.inputs)
+    manifest = named(standby, "controllers-load-balancer")
+    manifest.inputs["version"] = version
+    failures = backend(KubernetesApi()).check(manifest.type, manifest.inputs)
     assert [path for path, _ in failures] == ["version"]
 
 
 def test_an_object_handed_out_is_a_copy() -> None:
     api = KubernetesApi()
     api.apply(config_map(name="x", namespace="default"))
-    for found in (api.list("ConfigMap")[0], api.get("v1", "ConfigMap", "x", "default") or {}):
-        found["data"]["A"] = "changed"
+    for manifest in (api.list("ConfigMap")[0], api.get("v1", "ConfigMap", "x", "default") or {}):
+        manifest["data"]["A"] = "changed"
     kept = api.get("v1", "ConfigMap", "x", "default")
     assert kept is not None
     assert kept["data"] == {"A": "1"}

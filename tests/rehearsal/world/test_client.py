@@ -63,10 +63,10 @@ class Forgetful(set[str]):
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    found = World()
-    found.server.start()
-    yield found
-    found.server.close()
+    entry = World()
+    entry.server.start()
+    yield entry
+    entry.server.close()
 
 
 def client_of(world: World, clock: Clock, **options: float) -> BlackBoxClient:
@@ -189,13 +189,13 @@ def test_an_outage_ends_with_the_first_success_after_which_nothing_fails(
 @given(st.lists(st.booleans(), max_size=12))
 def test_an_outage_is_as_long_as_the_last_failure_says(oks: list[bool]) -> None:
     samples = [sample(100.0 + index, ok) for index, ok in enumerate(oks)]
-    found = outage(samples, since=100.0)
+    entry = outage(samples, since=100.0)
 
-    assert (found == 0) == all(oks)
-    if 0 < found < math.inf:
-        assert not samples[int(found) - 1].ok
-        assert all(oks[int(found) :])
-    assert (found == math.inf) == (bool(oks) and not oks[-1])
+    assert (entry == 0) == all(oks)
+    if 0 < entry < math.inf:
+        assert not samples[int(entry) - 1].ok
+        assert all(oks[int(entry) :])
+    assert (entry == math.inf) == (bool(oks) and not oks[-1])
 
 
 def test_an_outage_counts_only_what_was_asked_in_its_window(world: World) -> None:

@@ -52,9 +52,9 @@ class Told:
     def next(self) -> dict[str, Any]:
         """Wait for a process that was not seen before."""
         wait_until(self._unseen)
-        found: dict[str, Any] = json.loads((self.folder / f"{min(self._unseen())}.json").read_text())
-        self.known.add(found["pid"])
-        return found
+        manifests: dict[str, Any] = json.loads((self.folder / f"{min(self._unseen())}.json").read_text())
+        self.known.add(manifests["pid"])
+        return manifests
 
     def _unseen(self) -> set[int]:
         return {int(path.stem) for path in self.folder.glob("*.json")} - self.known
@@ -132,8 +132,8 @@ def running(cluster: KubernetesApi, folder: Path) -> Generator[Pods]:
 
 @pytest.fixture
 def pods(cluster: KubernetesApi, tmp_path: Path) -> Iterator[Pods]:
-    with running(cluster, tmp_path / "logs") as found:
-        yield found
+    with running(cluster, tmp_path / "logs") as manifest:
+        yield manifest
 
 
 def test_a_process_is_told_what_its_manifest_says(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
@@ -150,14 +150,14 @@ def test_a_process_is_told_what_its_manifest_says(cluster: KubernetesApi, pods: 
 
 def test_what_a_laptop_has_not_got_is_put_in_its_place(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
     cluster.apply(fence(told))
-    found = told.next()
-    environment = found["env"]
+    manifest = told.next()
+    environment = manifest["env"]
     assert (environment["DB_HOST"], environment["DB_PORT"]) == ("127.0.0.1", str(SERVER.port))
     assert Path(environment["DB_PASSWORD_FILE"]).read_text() == SERVER.password
     assert (environment["AWS_ENDPOINT_URL"], environment["PGSSLMODE"]) == (GATEWAY, "disable")
     assert float(environment["FENCE_SECONDS"]) == jobs.FENCE_SECONDS / SPEED
     assert Path(environment["ALIVE_FILE"]).exists()
-    assert Path(found["cwd"], "operations").is_dir()
+    assert Path(manifest["cwd"], "operations").is_dir()
 
 
 def test_a_process_gets_nothing_of_its_owners_credentials(
@@ -323,7 +323,7 @@ def test_a_job_that_failed_is_forgotten_and_tried_anew(cluster: KubernetesApi, p
 
 def test_a_job_that_ended_well_stays_in_the_cluster(cluster: KubernetesApi, pods: Pods) -> None:
     backend(cluster, pods.run).create(JOB_TYPE, "urn::gate", job(""))
-    assert [found["metadata"]["name"] for found in cluster.list("Job")] == ["handover-1"]
+    assert [manifest["metadata"]["name"] for manifest in cluster.list("Job")] == ["handover-1"]
 
 
 def test_the_fence_itself_starts_from_its_own_manifest(cluster: KubernetesApi, pods: Pods, tmp_path: Path) -> None:

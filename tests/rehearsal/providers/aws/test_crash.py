@@ -144,10 +144,10 @@ def test_a_promotion_that_was_not_written_down_is_an_error_until_that_one_resour
     with pytest.raises(DeploymentError, match="is not a read replica"):
         replica.up(databases.promoted_inputs)
     state = State(replica.state_file)
-    found = state.resources[replica.urn]
-    now = world.west.read(INSTANCE, replica.urn, found.id, found.outputs)
-    found.inputs, found.outputs = refreshed(found.inputs, found.outputs, now), now
-    state.end(replica.urn, found)
+    resource = state.resources[replica.urn]
+    now = world.west.read(INSTANCE, replica.urn, resource.id, resource.outputs)
+    resource.inputs, resource.outputs = refreshed(resource.inputs, resource.outputs, now), now
+    state.end(replica.urn, resource)
     assert replica.up(databases.promoted_inputs) == []
 
 

@@ -43,7 +43,7 @@ def test_a_network_goes_in_the_reverse_order(world):
     ):
         remove(world.east, type_, made)
     listed = world.client("ec2").describe_vpcs()["Vpcs"]
-    assert vpc[0] not in {each["VpcId"] for each in listed}
+    assert vpc[0] not in {entry["VpcId"] for entry in listed}
 
 
 def test_endpoints_and_flow_logs_take_their_parameters_from_aws_own_description(world):

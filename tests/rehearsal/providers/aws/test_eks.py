@@ -53,7 +53,7 @@ def test_a_cluster_takes_its_security_group_along(world):
     made = a_cluster(world.east)
     remove(world.east, CLUSTER, made)
     group = made[1]["vpcConfig"]["clusterSecurityGroupId"]
-    assert group not in {each["GroupId"] for each in world.client("ec2").describe_security_groups()["SecurityGroups"]}
+    assert group not in {entry["GroupId"] for entry in world.client("ec2").describe_security_groups()["SecurityGroups"]}
 
 
 def test_an_upgrade_keeps_the_subnets_that_moto_would_lose(world):

@@ -179,7 +179,7 @@ def test_a_replica_is_deleted_though_moto_answers_with_an_error(databases, world
     made = databases.replica()
     remove(world.west, INSTANCE, made)
     listed = world.client("rds", WEST).describe_db_instances()["DBInstances"]
-    assert made[0] not in {each["DBInstanceIdentifier"] for each in listed}
+    assert made[0] not in {entry["DBInstanceIdentifier"] for entry in listed}
     assert made[1]["arn"] not in world.tables["rds-instances"]
 
 
@@ -199,7 +199,7 @@ def test_a_leader_leaves_a_last_snapshot_and_a_replica_cannot(databases, world):
         remove(world.west, INSTANCE, (replica_id, replica_outputs | end))
     remove(world.east, INSTANCE, (databases.leader[0], databases.leader[1] | end))
     found = world.client("rds").describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
-    assert [each["DBInstanceIdentifier"] for each in found] == [databases.leader[0]]
+    assert [entry["DBInstanceIdentifier"] for entry in found] == [databases.leader[0]]
 
 
 def test_fencing_exchanges_the_security_group_in_place(databases, world):
@@ -208,13 +208,13 @@ def test_fencing_exchanges_the_security_group_in_place(databases, world):
     changed = {**databases.leader_inputs, "vpcSecurityGroupIds": [group]}
     change(world.east, INSTANCE, databases.leader, databases.leader_inputs, changed)
     seen = world.client("rds").describe_db_instances(DBInstanceIdentifier=databases.leader[0])["DBInstances"][0]
-    assert [each["VpcSecurityGroupId"] for each in seen["VpcSecurityGroups"]] == [group]
+    assert [entry["VpcSecurityGroupId"] for entry in seen["VpcSecurityGroups"]] == [group]
 
 
 def test_more_parameters_than_one_call_takes_are_all_set(world):
     names = [f"work_mem_{number}" for number in range(25)]
-    wanted = [{"name": name, "value": str(number)} for number, name in enumerate(names)]
-    inputs = {"family": "postgres17", "parameters": wanted}
+    settings = [{"name": name, "value": str(number)} for number, name in enumerate(names)]
+    inputs = {"family": "postgres17", "parameters": settings}
     made = make(world.east, "aws:rds/parameterGroup:ParameterGroup", inputs)
     assert world.east.clients.calls["rds", "ModifyDBParameterGroup", EAST] == 2
     assert made[1]["arn"].endswith(f":pg:{made[0]}")

@@ -64,7 +64,7 @@ def test_failover_latency_and_alias_records_are_there_for_an_evaluator(world):
     assert (crisis["Region"], crisis["TTL"], crisis["HealthCheckId"]) == (EAST, 15, app)
     assert crisis["ResourceRecords"] == [{"Value": f"primary.{domain}"}]
     assert api["fqdn"] == f"api.{domain}"
-    configs = {each["Id"]: each["HealthCheckConfig"] for each in route53.list_health_checks()["HealthChecks"]}
+    configs = {entry["Id"]: entry["HealthCheckConfig"] for entry in route53.list_health_checks()["HealthChecks"]}
     assert configs[switch]["Inverted"] is True
     assert (configs[both]["HealthThreshold"], sorted(configs[both]["ChildHealthChecks"])) == (2, sorted([app, switch]))
     assert len(outputs["nameServers"]) == 4
@@ -79,8 +79,8 @@ def test_a_record_that_exists_is_overwritten_only_if_that_is_asked_for(world):
     made = make(world.west, RECORD, {**inputs, "records": ["b.example"], "allowOverwrite": True})
     remove(world.west, RECORD, made)
     types = [
-        each["Type"]
-        for each in world.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        entry["Type"]
+        for entry in world.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     ]
     assert "CNAME" not in types
 
