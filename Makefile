@@ -21,15 +21,16 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## write the two lock files again (needs uv)
+lock: ## write the three lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra rehearsal --extra dev pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt images/operations/requirements.in -o images/operations/requirements.txt
 
 fmt: $(STAMP) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
-check: $(STAMP) ## lint, format, types, layers, layout, prose
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
+check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
 test: $(STAMP) ## every test that needs no Pulumi engine
 	$(BIN)/pytest -q -n 2 -m "not pulumi_cli"

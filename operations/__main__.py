@@ -1,29 +1,46 @@
-"""The entry point of the jobs: `python -m operations fence|handover`."""
+"""The in-cluster jobs of Lifeline, one command each: `python -m operations NAME`.
+
+Every setting is an environment variable. Exit codes: 0 success, 1 failure, 2 usage or a wrong setting, 3 refused.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from types import ModuleType
 
-from operations import fence, handover
+from operations import fence, handover, self_check
 from operations.environment import SettingError
 from operations.log import say
 
-JOBS: Mapping[str, Callable[[Mapping[str, str]], int]] = {"fence": fence.main, "handover": handover.main}
+JOBS: dict[str, ModuleType] = {"fence": fence, "handover": handover, "self-check": self_check}
 USAGE = 2
+HELP = ("--help", "-h")
 
 
 def main(words: list[str]) -> int:
-    """Run one job by name."""
+    """Run one job by name, or print the help of one or of all."""
+    if len(words) == 1 and words[0] in HELP:
+        _print_overview()
+        return 0
+    if len(words) == 2 and words[0] in JOBS and words[1] in HELP:
+        sys.stdout.write(f"{JOBS[words[0]].__doc__}")
+        return 0
     if len(words) != 1 or words[0] not in JOBS:
         say("usage", expected=sorted(JOBS), received=words)
         return USAGE
     try:
-        return JOBS[words[0]](os.environ)
+        return JOBS[words[0]].main(os.environ)
     except SettingError as error:
         say("settings", problem=str(error))
         return USAGE
+
+
+def _print_overview() -> None:
+    sys.stdout.write(f"{__doc__}\n")
+    for name, job in JOBS.items():
+        summary = (job.__doc__ or "").strip().splitlines()[0]
+        sys.stdout.write(f"  {name:12}{summary}\n")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def test_the_stack_is_built_of_one_constructor_shape() -> None:
     assert {shape for shape in shapes if len(shape[1]) != 4 or shape[1][1::2] != ("name", "opts")} == set()
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "images/operations/requirements.txt"])
 def test_every_locked_package_is_pinned_with_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     entries = re.split(r"\n(?=\S)", re.sub(r"(?m)^\s*#.*\n", "", text).strip())

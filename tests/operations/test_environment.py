@@ -121,12 +121,16 @@ def test_what_is_set_is_read() -> None:
     assert (reader.flag("DRAIN"), reader.number("FENCE_SECONDS")) == (True, 0.25)
 
 
-@pytest.mark.parametrize("words", [(), ("fense",), ("fence", "handover"), ("--help",)])
+@pytest.mark.parametrize("words", [(), ("fense",), ("fence", "handover"), ("fense", "--help")])
 def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> None:
     done = run(*words)
     line = only_line(done)
     assert done.returncode == 2
-    assert (line["step"], line["expected"], line["received"]) == ("usage", ["fence", "handover"], list(words))
+    assert (line["step"], line["expected"], line["received"]) == (
+        "usage",
+        ["fence", "handover", "self-check"],
+        list(words),
+    )
 
 
 @pytest.mark.parametrize("job", ["fence", "handover"])
