@@ -39,8 +39,7 @@ class Ledger(pulumi.ComponentResource):
     """The table. One stack owns it; the other stack refers to it by name in its own region.
 
     It is encrypted with a key that DynamoDB owns, because a regional key of ours could be lost with its region. It has
-    no
-    time to live, no local index and no transactions: strong consistency across regions excludes them.
+    no time to live, no local index and no transactions: strong consistency across regions excludes them.
     Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work".
     """
 
@@ -105,9 +104,8 @@ class Claims(pulumi.ComponentResource):
     """A site's claims: one item per epoch, written only if it does not exist, and never changed or deleted.
 
     A run that is killed between the write and the checkpoint leaves the item in the ledger and not in the state, and
-    the
-    next run is refused. Then the owner deletes the item, on the condition that it names the owner's database, and runs
-    again (docs/runbooks/failover.md, "Interrupted").
+    the next run is refused. Then the owner deletes the item, on the condition that it names the owner's database, and
+    runs again (docs/runbooks/failover.md, "Interrupted").
     """
 
     items: tuple[aws.dynamodb.TableItem, ...]

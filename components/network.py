@@ -29,8 +29,7 @@ def carve(cidr: str) -> Subnets:
     """Divide a network into the subnets of three zones.
 
     Each zone gets a quarter of the network for pods and nodes (each pod takes an address), a sixteenth for load
-    balancers
-    and NAT gateways, and a 64th for databases. A 64th stays free.
+    balancers and NAT gateways, and a 64th for databases. A 64th stays free.
 
     Raises:
         ValueError: if the network is smaller than a /22, whose databases would get less than the /28 that AWS allows.

@@ -50,8 +50,7 @@ def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Doc
     """A trust policy: EKS Pod Identity may assume the role for one service account of one cluster.
 
     EKS tags the session with the pod's cluster, namespace and service account. The conditions keep any other
-    association
-    in the account from using the role.
+    association in the account from using the role.
     Source: Amazon EKS User Guide, "Create IAM role with trust policy required by EKS Pod Identity".
     """
     session = {
@@ -140,8 +139,7 @@ def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:
     """The AWS Load Balancer Controller, limited to registering pods in this program's target groups.
 
     The program declares load balancers, listeners and security group rules itself, so a TargetGroupBinding must not
-    have
-    `spec.networking`. Source: the controller's installation guide, "IAM permission subset for those who use
+    have `spec.networking`. Source: the controller's installation guide, "IAM permission subset for those who use
     TargetGroupBinding only", with the write calls narrowed to the site's own target groups.
     """
     describe = (

@@ -1,9 +1,8 @@
 """DNS: the records of one site, and the health checks that decide whether they are answered.
 
 The records of both sites exist from the start, and a flip changes none: health checks move the traffic. Web traffic
-goes
-to the first site, unless that site is unhealthy or the other site has taken over. Crisis traffic goes to the nearest
-healthy site.
+goes to the first site, unless that site is unhealthy or the other site has taken over. Crisis traffic goes to the
+nearest healthy site.
 """
 
 from __future__ import annotations

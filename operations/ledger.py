@@ -68,8 +68,7 @@ class JobLedger:
         """The claim of the newest epoch, or None if no epoch was ever claimed.
 
         Claims are never deleted, so the search continues from the newest claim seen before. It skips gaps: an epoch
-        stays
-        unclaimed if a stack file names it and its run never reaches the claim.
+        stays unclaimed if a stack file names it and its run never reaches the claim.
 
         Raises:
             LedgerUnreadableError: if the ledger does not answer.

@@ -126,8 +126,7 @@ def discarded_epochs(position: int, timeline: Sequence[DatabaseId]) -> tuple[int
     """The epochs whose writes are lost when the entry at `position` (from 0) takes the lead.
 
     A database that led before lacks everything written after its last epoch. A replica lacks everything written after
-    the
-    epoch of its source.
+    the epoch of its source.
     """
     entry, earlier = timeline[position], timeline[:position]
     if entry in earlier:

@@ -1,10 +1,8 @@
 """A random walk over everything that people and machines may do to two sites, in any order and halfway.
 
 The rules are the real ones: `parse` checks every edit, the timeline gives the roles, `Fence` decides which site may
-write,
-and `Gate` which replica may be promoted. The cloud is a model: regions that fail and return, a database that is a set
-of
-writes, and a ledger that accepts an item once. A run of `up` may die after each of its effects.
+write, and `Gate` which replica may be promoted. The cloud is a model: regions that fail and return, a database that is
+a set of writes, and a ledger that accepts an item once. A run of `up` may die after each of its effects.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A stand-in for pulumi-eks' remote component `eks:index:Cluster`: `python -m rehearsal.providers.eks` prints its port.
 
 It registers the children that matter to a recovery (role, EKS cluster) under pulumi-eks' own names, with the AWS
-stand-in
-behind them. It runs in a process of its own because the SDK keeps its settings in global variables.
+stand-in behind them. It runs in a process of its own because the SDK keeps its settings in global variables.
 
 The names of the component's children are those of pulumi-eks 4, `nodejs/eks/cluster/cluster.ts`.
 """

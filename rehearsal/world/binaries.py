@@ -42,8 +42,7 @@ class Account:
         """A command line that runs as this user.
 
         A new interpreter changes the user. If `subprocess` did, it would have to fork, and gRPC's fork handlers
-        sometimes crash
-        the child. Without this it uses vfork, which runs no handlers.
+        sometimes crash the child. Without this it uses vfork, which runs no handlers.
         """
         if self.user is None:
             return list(words)

@@ -1,8 +1,7 @@
 """Time in the rehearsal: simulated seconds, which pass faster than real ones.
 
 Everything that waits as AWS waits (health checks, TTLs, intervals between requests) reads a `Clock`. Work of this
-machine
-(a commit, an HTTP request, a promotion) takes its real time.
+machine (a commit, an HTTP request, a promotion) takes its real time.
 """
 
 from __future__ import annotations

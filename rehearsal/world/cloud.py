@@ -23,8 +23,7 @@ def empty_account() -> Generator[str]:
     """The endpoint of an empty account.
 
     moto keeps one account per process: what an earlier test left is deleted first, and two accounts at a time would be
-    the
-    same one.
+    the same one.
     """
     _spare_repeated_work()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise

@@ -1,8 +1,7 @@
 """The crisis ledger: one DynamoDB table with multi-Region strong consistency, built on separate tables in moto.
 
 moto keeps the tables of the regions apart. Here every write reaches all replicas before it is acknowledged and needs
-two
-of the three regions; a region that returns gets the missed writes before it answers.
+two of the three regions; a region that returns gets the missed writes before it answers.
 Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", multi-Region strong consistency.
 """
 

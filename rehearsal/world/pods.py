@@ -1,8 +1,7 @@
 """The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
 The command and the environment are the manifest's own. Four things are replaced: the image's interpreter by this one,
-the
-database's host name by its server on loopback, the mounted password by a file, and AWS by a gateway.
+the database's host name by its server on loopback, the mounted password by a file, and AWS by a gateway.
 """
 
 from __future__ import annotations

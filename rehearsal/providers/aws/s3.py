@@ -1,8 +1,7 @@
 """S3 buckets, their configuration, and objects.
 
 moto ignores the Condition of a Deny statement and would refuse every call. Such statements are validated as JSON and
-kept
-in the table `s3-policies` with the rest of the policy; only the other statements are sent.
+kept in the table `s3-policies` with the rest of the policy; only the other statements are sent.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def parameters(
     """The parameters of one operation.
 
     Args:
-        operation: botocore's description of the operation.
+        shape: botocore's description of the operation's input.
         inputs: Pulumi's inputs.
         renames: AWS's name by Pulumi's name, where they differ by more than case and plural; valid at every depth.
 
