@@ -9,10 +9,8 @@ from recovery.naming import Tags
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The site that a component is part of."""
+    """The site that a component is part of. Its name is the stack's name."""
 
-    name: str
-    """The stack's name."""
     account: str
     """The AWS account, in twelve digits."""
     region: str
@@ -22,3 +20,8 @@ class Site:
     """Whether Pulumi, and AWS where it can, refuses to delete what holds data or cannot be made again: databases and
     their password, keys, the ledger, the cluster, the switch's bucket and the zone. ELB refuses to delete the load
     balancer; Pulumi does not, because a load balancer holds no data."""
+
+    @property
+    def name(self) -> str:
+        """The site's name, which its tags carry too."""
+        return self.tags.site

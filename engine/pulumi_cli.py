@@ -6,7 +6,6 @@ resource whose provider is not attached.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -61,11 +60,6 @@ def environment(folder: Path) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_HOME": str(folder / "home"),
     }
-
-
-def search_path() -> str:
-    """PATH, with the folder of the engine that `make engine` has built at its end."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(BUILT / "bin")])
 
 
 def _on_path() -> bool:

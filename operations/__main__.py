@@ -11,10 +11,10 @@ from types import ModuleType
 
 from operations import fence, handover, self_check
 from operations.environment import SettingError
+from operations.exit_codes import SUCCESS, USAGE
 from operations.log import say
 
 JOBS: dict[str, ModuleType] = {"fence": fence, "handover": handover, "self-check": self_check}
-USAGE = 2
 HELP = ("--help", "-h")
 
 
@@ -22,10 +22,10 @@ def main(words: list[str]) -> int:
     """Run one job by name, or print the help of one or of all."""
     if len(words) == 1 and words[0] in HELP:
         _print_overview()
-        return 0
+        return SUCCESS
     if len(words) == 2 and words[0] in JOBS and words[1] in HELP:
         sys.stdout.write(f"{JOBS[words[0]].__doc__}")
-        return 0
+        return SUCCESS
     if len(words) != 1 or words[0] not in JOBS:
         say("usage", expected=sorted(JOBS), received=words)
         return USAGE

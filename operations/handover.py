@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Reader
+from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.ledger import HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
-
-SUCCESS, FAILURE, REFUSED = 0, 1, 3
 
 
 @dataclass(frozen=True)

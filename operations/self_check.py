@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from operations.environment import Reader
+from operations.exit_codes import FAILURE, SUCCESS
 from operations.log import say
 
-SUCCESS, FAILURE = 0, 1
 PROGRAMS = ("pg_dump", "pg_restore")
 
 

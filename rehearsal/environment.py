@@ -120,7 +120,6 @@ class Environment:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
-        assert self.account.ledger is not None, "a site was added, and the ledger with it"
         gateway = AwsGateway(self.account.endpoint_url, faults=self.faults, ledger=self.account.ledger)
         self._exit.enter_context(gateway)
         for site in self.account.sites.values():
@@ -180,7 +179,6 @@ class Environment:
             return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
 
     def _platform(self, site: SiteWorld) -> SitePlatform:
-        assert self.account.ledger is not None, "a site was added, and the ledger with it"
         return SitePlatform(
             site.name,
             site.region,

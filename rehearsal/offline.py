@@ -119,7 +119,7 @@ class OfflineAccount:
         self._stack = contextlib.ExitStack()
         self._tables: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
-        self.ledger: GlobalTable | None = None
+        self._ledger: GlobalTable | None = None
         self.sites: dict[str, SiteWorld] = {}
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
@@ -134,14 +134,20 @@ class OfflineAccount:
     ) -> None:
         self._stack.close()
 
+    @property
+    def ledger(self) -> GlobalTable:
+        """The crisis ledger, which exists from the first site on."""
+        assert self._ledger is not None, "the first site brings the ledger"
+        return self._ledger
+
     def add_site(self, source: Path) -> SiteWorld:
         """Copy a committed stack file. The copy is the site's configuration from now on."""
         file = StackFile(source)
         file.path = self._folder / source.name
         file.save()
         config = parse(file.config, stack=source.name.split(".")[1])
-        if self.ledger is None:
-            self.ledger = GlobalTable(
+        if self._ledger is None:
+            self._ledger = GlobalTable(
                 self.endpoint_url,
                 replicas=(config.region, config.peer.region),
                 witness=config.ledger.witness,

@@ -61,7 +61,6 @@ class Context:
 def site_of(config: SiteConfig) -> Site:
     """The facts that every component of the site takes."""
     return Site(
-        name=config.site,
         account=config.account,
         region=config.region,
         tags=config.tags,

@@ -28,7 +28,7 @@ def site(name: str = "primary", *, protect: bool = True) -> Site:
     """A site for the arguments of one component, in the region of the committed stack of that name."""
     regions = {"primary": "us-east-2", "secondary": "us-west-2"}
     tags = Tags(owner="platform-team", site=name)
-    return Site(name=name, account="123456789012", region=regions[name], tags=tags, protect=protect)
+    return Site(account="123456789012", region=regions[name], tags=tags, protect=protect)
 
 
 def stack_config(stack: str, **changes: Any) -> dict[str, Any]:

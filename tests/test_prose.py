@@ -53,10 +53,8 @@ def _sentences(name: str, text: str) -> Iterator[tuple[str, int, str]]:
     if name.endswith(".md"):
         yield from _paragraphs(name, text)
     elif name.endswith(".py"):
-        yield from _docstrings(name, text)
+        yield from _strings(name, text)
         yield from _comments(name, text)
-        if not name.startswith("tests/"):
-            yield from _messages(name, text)
     elif name.endswith((".yaml", "Makefile", ".ci/run")):
         yield from ((name, number, line.partition("#")[2].strip()) for number, line in _lines(text) if "#" in line)
 
@@ -80,19 +78,16 @@ def _paragraphs(name: str, text: str) -> Iterator[tuple[str, int, str]]:
         yield name, start, " ".join(lines)
 
 
-def _docstrings(name: str, text: str) -> Iterator[tuple[str, int, str]]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield name, node.lineno, " ".join(node.value.value.split())
-
-
-def _messages(name: str, text: str) -> Iterator[tuple[str, int, str]]:
-    """Every text of several words in the program: errors, hints, help and reports are among them."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in SENT_TO_AWS:
-            words = node.value.split()
-            if len(words) > 2:
-                yield name, node.lineno, " ".join(words)
+def _strings(name: str, text: str) -> Iterator[tuple[str, int, str]]:
+    """Docstrings and, in the program, all text of several words: errors, hints, help and reports are among it."""
+    tree = ast.parse(text)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or node.value in SENT_TO_AWS:
+            continue
+        words = node.value.split()
+        if id(node) in docstrings or (len(words) > 2 and not name.startswith("tests/")):
+            yield name, node.lineno, " ".join(words)
 
 
 def _comments(name: str, text: str) -> Iterator[tuple[str, int, str]]:

@@ -19,8 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Place
+from operations.exit_codes import SUCCESS
 from operations.fence import Fence, Standing
-from operations.handover import SUCCESS, Gate
+from operations.handover import Gate
 from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.switch import OwnSwitch
 from recovery import timeline as rules

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from engine.deployment import Step
 from engine.program import PROGRAM_ROOT
+from engine.up import UpResult
 from recovery import objectives
 from recovery.naming import database_identifier, handover_key
 from rehearsal.assumptions import BY_TIER, Assumption
@@ -95,6 +96,10 @@ def apply(environment: Environment, reporter: Reporter, site: SiteWorld, **chang
     edit = ", ".join(f"{key}: {value}" for key, value in changes.items()) or "no edit"
     done = environment.account.up(site, on_step=reporter.step)
     reporter.say(f"Pulumi.{site.name}.yaml: {edit}: {len(done.steps)} steps")
+    return _stack_steps(site, done)
+
+
+def _stack_steps(site: SiteWorld, done: UpResult) -> tuple[StackStep, ...]:
     return tuple(StackStep(site.name, step.op, step.type, step.name) for step in done.steps)
 
 
@@ -119,13 +124,12 @@ def flip(
             "the flip calls nothing outside its own region", passed=not elsewhere, detail=", ".join(elsewhere) or made
         ),
     )
-    return tuple(StackStep(survivor.name, step.op, step.type, step.name) for step in done.steps), checks
+    return _stack_steps(survivor, done), checks
 
 
 def handover_record(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
     """Wait for the handover record of a draining site. Returns None if it is not written in time."""
     ledger = environment.account.ledger
-    assert ledger is not None, "a site was added, and the ledger with it"
     until(environment, lambda: ledger.get(region, handover_key(epoch)) is not None)
     return ledger.get(region, handover_key(epoch))
 
@@ -192,7 +196,6 @@ class Losses:
 
 def losses(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
     """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
-    assert environment.account.ledger is not None, "the account has sites, and so a ledger"
     stored = {str(item["pk"]) for item in environment.account.ledger.scan(leader.region)}
     events = [event.id for event in client.events]
     rows = environment.rows(database_identifier(leader.config.own_database))

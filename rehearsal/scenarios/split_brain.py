@@ -44,7 +44,6 @@ def split_brain(environment: Environment, reporter: Reporter) -> Outcome:
         refused = _refuses_write(environment, old.name)
         client.stop()
     losses = actions.losses(environment, client, leader)
-    assert environment.account.ledger is not None, "the account has sites, and so a ledger"
     claim = environment.account.ledger.get(old.region, claim_key(2)) or {}
     return actions.outcome(
         "split-brain",

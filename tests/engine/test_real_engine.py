@@ -78,7 +78,8 @@ def test_ctrl_c_ends_the_engine_and_the_program(tmp_path: Path) -> None:
     """
     (tmp_path / "__main__.py").write_text(textwrap.dedent(program))
     command = pulumi_cli.command().command
-    environment = {**os.environ, **pulumi_cli.environment(tmp_path), "PATH": pulumi_cli.search_path()}
+    path = os.pathsep.join([os.environ["PATH"], str(pulumi_cli.BUILT / "bin")])
+    environment = {**os.environ, **pulumi_cli.environment(tmp_path), "PATH": path}
     subprocess.run([command, "stack", "init", "s"], cwd=tmp_path, env=environment, check=True, capture_output=True)
     preview = [command, "preview", "--stack", "s", "--non-interactive"]
     with subprocess.Popen(preview, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as engine:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from operations.handover import FAILURE, REFUSED, SUCCESS, Gate
+from operations.exit_codes import FAILURE, REFUSED, SUCCESS
+from operations.handover import Gate
 from operations.ledger import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server

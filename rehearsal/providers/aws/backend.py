@@ -58,7 +58,6 @@ class AwsBackend:
 
     def replaces(self, type_: str) -> frozenset[str]:
         """The inputs whose change replaces the resource. `region` always does."""
-        _adapter(type_)
         return replacing_inputs(type_)
 
     def create(self, type_: str, urn: str, inputs: Plain) -> tuple[str, Plain]:
