@@ -9,12 +9,17 @@ import os
 import sys
 from types import ModuleType
 
-from operations import fence, handover, self_check
+from operations import backup, fence, handover, self_check
 from operations.environment import SettingError
 from operations.exit_codes import SUCCESS, USAGE
 from operations.log import say
 
-JOBS: dict[str, ModuleType] = {"fence": fence, "handover": handover, "self-check": self_check}
+JOBS: dict[str, ModuleType] = {
+    "backup": backup,
+    "fence": fence,
+    "handover": handover,
+    "self-check": self_check,
+}
 HELP = ("--help", "-h")
 
 

@@ -103,6 +103,17 @@ class Session:
         """Whether a replica has replayed everything before a position."""
         return bool(self._one("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", position))
 
+    def has_caught_up(self, seconds: float) -> bool:
+        """Whether a replica hears from its leader, and has replayed everything or is at most `seconds` behind."""
+        return bool(
+            self._one(
+                "SELECT status = 'streaming' AND last_msg_receipt_time > clock_timestamp() - interval '2 minutes'"
+                " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() OR pg_last_xact_replay_timestamp()"
+                " > clock_timestamp() - make_interval(secs => %s)) FROM pg_stat_wal_receiver",
+                seconds,
+            )
+        )
+
     def _end_others(self, began_by: object) -> int:
         """Ask sessions that began before a time to end, except our own. Returns their number."""
         asked = self._connection.execute(

@@ -77,11 +77,20 @@ class JobLedger:
         ahead = epoch + LOOK_AHEAD
         while epoch < ahead:
             epoch += 1
-            item = self._get(claim_key(epoch))
-            if item is not None:
-                self._newest = Claim(epoch, DatabaseId.parse(item["database"]["S"]))
+            claim = self.claim(epoch)
+            if claim is not None:
+                self._newest = claim
                 ahead = epoch + LOOK_AHEAD
         return self._newest
+
+    def claim(self, epoch: int) -> Claim | None:
+        """The claim of one epoch, or None if it was not claimed.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        item = self._get(claim_key(epoch))
+        return Claim(epoch, DatabaseId.parse(item["database"]["S"])) if item is not None else None
 
     def handover_record(self, epoch: int) -> HandoverRecord | None:
         """The handover record of an epoch, or None if the leader was not drained or has resumed.

@@ -18,6 +18,11 @@ DATABASE_USER = "lifeline"
 TAKEOVER_KEY = "takeover"
 """The key of the takeover object. Creating the object in the standby's own bucket moves traffic to the standby."""
 
+BACKUP_DUMPS = "dumps/"
+BACKUP_MANIFESTS = "manifests/"
+BACKUP_CHECKS = "checks/"
+"""The prefixes of a backup bucket: dumps, their manifests, and the results of restoring them."""
+
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
 PASSWORD_SECRET = f"{PROJECT}/database/password"
@@ -74,6 +79,16 @@ def switch_bucket(site: str, *, account: str) -> str:
 def switch_bucket_host(site: str, *, account: str, region: str) -> str:
     """The regional name at which health checkers read the takeover object."""
     return f"{switch_bucket(site, account=account)}.s3.{region}.amazonaws.com"
+
+
+def backup_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the site's own region, that the site's backups are written to."""
+    return f"{PROJECT}-{account}-{site}-backups"
+
+
+def backup_copy_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the other site's region, that S3 replicates a site's backups to."""
+    return f"{backup_bucket(site, account=account)}-copy"
 
 
 def cluster_name(site: str, generation: int) -> str:

@@ -1,12 +1,18 @@
-"""A leader and its replica, started once per module."""
+"""A leader and its replica, started once per module, and buckets in moto, started once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from moto.server import ThreadedMotoServer
 
+from operations import retry
+from operations.backup_store import BackupStore
+from rehearsal.world import binaries
 from rehearsal.world.postgres import PostgresServers, Server
+from tests.operations.backups import locked_bucket, s3
 from tests.operations.world import set_by_hand
 
 
@@ -30,3 +36,35 @@ def replica(servers: PostgresServers, leader: Server) -> Server:
     """The leader's replica, caught up."""
     servers.wait_caught_up("secondary-1")
     return servers["secondary-1"]
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of AWS."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def client(endpoint: str) -> Any:
+    return s3(endpoint)
+
+
+@pytest.fixture
+def bucket(client: Any) -> str:
+    return locked_bucket(client)
+
+
+@pytest.fixture
+def store(client: Any, bucket: str) -> BackupStore:
+    return BackupStore(client, bucket)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's programs on the path, and short waits before a retry."""
+    monkeypatch.setenv("PATH", str(binaries.programs()), prepend=":")
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.01)
