@@ -9,7 +9,7 @@ import os
 import sys
 from types import ModuleType
 
-from operations import backup, fence, handover, self_check
+from operations import backup, fence, handover, restore, restore_check, self_check
 from operations.environment import SettingError
 from operations.exit_codes import SUCCESS, USAGE
 from operations.log import say
@@ -18,6 +18,8 @@ JOBS: dict[str, ModuleType] = {
     "backup": backup,
     "fence": fence,
     "handover": handover,
+    "restore": restore,
+    "restore-check": restore_check,
     "self-check": self_check,
 }
 HELP = ("--help", "-h")
@@ -45,7 +47,7 @@ def _print_overview() -> None:
     sys.stdout.write(f"{__doc__}\n")
     for name, job in JOBS.items():
         summary = (job.__doc__ or "").strip().splitlines()[0]
-        sys.stdout.write(f"  {name:12}{summary}\n")
+        sys.stdout.write(f"  {name:22}{summary}\n")
 
 
 if __name__ == "__main__":

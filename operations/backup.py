@@ -18,16 +18,17 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from operations import contents, postgres_programs
-from operations.backup_store import BackupStore, StoreError, TooLargeError, part_bytes
+from operations.backup_store import BackupStore, part_bytes
 from operations.contents import WATCHED, Contents
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import DatabaseAddress, Place, Reader
-from operations.exit_codes import FAILURE, REFUSED, SUCCESS
+from operations.exit_codes import REFUSED, SUCCESS
+from operations.job import JobFailedError, exit_code
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.manifest import Manifest, backup_name, dump_key
 from operations.postgres_programs import Dump, ProgramError
-from operations.retry import InterruptedJobError, limited, patiently
+from operations.retry import patiently
 from operations.source import Source, SourceRefusedError, require_source
 
 SKEW_SECONDS = 60.0
@@ -35,7 +36,7 @@ SKEW_SECONDS = 60.0
 _SESSION = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=on"
 
 
-class BackupError(RuntimeError):
+class BackupError(JobFailedError):
     """The backup cannot be trusted, or cannot be made now."""
 
 
@@ -193,22 +194,8 @@ def main(environment: Mapping[str, str]) -> int:
     reader.done()
     store, ledger = BackupStore.connect(place.region, bucket), JobLedger.connect(place.region, place.ledger_table)
     backup = Backup(place=place, ledger=ledger, address=address, store=store, floors=floors)
-    try:
-        with limited(seconds):
-            manifest = backup.run()
-    except (SourceRefusedError, TooLargeError) as error:
-        say("backup refused", reason=str(error))
-        return REFUSED
-    except (
-        BackupError,
-        DatabaseUnreachableError,
-        InterruptedJobError,
-        LedgerUnreadableError,
-        OSError,
-        ProgramError,
-        StoreError,
-        psycopg.Error,
-    ) as error:
-        say("backup failed", error=type(error).__name__, reason=str(error).strip())
-        return FAILURE
-    return REFUSED if manifest.suspect else SUCCESS
+
+    def work() -> int:
+        return REFUSED if backup.run().suspect else SUCCESS
+
+    return exit_code("backup", work, seconds=seconds)

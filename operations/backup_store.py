@@ -6,6 +6,7 @@ intruder with its role can change or delete a backup.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -17,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.manager import TransferConfig, TransferManager
 
+from operations.job import JobFailedError, JobRefusedError
 from operations.log import say
 from operations.manifest import Manifest, ManifestError
 from recovery.naming import BACKUP_CHECKS, BACKUP_MANIFESTS
@@ -45,8 +47,12 @@ class StoreError(ConnectionError):
     """The bucket did not answer, or refused."""
 
 
-class TooLargeError(ValueError):
-    """A dump of the database may not fit into one upload."""
+class TooLargeError(JobRefusedError):
+    """A dump does not fit: into one upload, or onto the disk of a check."""
+
+
+class CorruptDumpError(JobFailedError):
+    """A stored dump is not the one that its manifest describes."""
 
 
 class Source(Protocol):
@@ -190,6 +196,23 @@ class BackupStore:
             raise StoreError(f"{self.bucket}/{key}: {error}") from error
         finally:
             body.close()
+
+    def dump(self, manifest: Manifest) -> Iterator[bytes]:
+        """A dump, in chunks. The last chunk is followed by an error if the dump is not the one of the manifest.
+
+        Raises:
+            CorruptDumpError: if its size or its checksum is another one.
+            StoreError: if it does not exist, or the bucket stops answering.
+        """
+        checksum, size = hashlib.sha256(), 0
+        for chunk in self.open(manifest.dump_key):
+            checksum.update(chunk)
+            size += len(chunk)
+            yield chunk
+        if size != manifest.dump_bytes:
+            raise CorruptDumpError(f"the dump has {size} bytes instead of {manifest.dump_bytes}")
+        if checksum.hexdigest() != manifest.sha256:
+            raise CorruptDumpError("the dump has another checksum than its manifest")
 
     def _text(self, key: str) -> str:
         return b"".join(self.open(key)).decode(errors="replace")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from operations.environment import DatabaseAddress
+from operations.job import JobFailedError
 from operations.log import say
 
 PROGRESS_SECONDS = 30.0
@@ -25,7 +26,7 @@ COMPRESSION = "gzip:6"
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
-class ProgramError(RuntimeError):
+class ProgramError(JobFailedError):
     """A program failed. The text has no value of a row, because everything in quotes is removed from it."""
 
 
@@ -87,6 +88,8 @@ class Dump:
 
     def __init__(self, environment: Mapping[str, str], snapshot: str) -> None:
         command = ["pg_dump", "--format=custom", f"--snapshot={snapshot}", "--no-password"]
+        # The bootstrap of a database creates this extension of RDS. A server elsewhere does not have it.
+        command.append("--exclude-extension=pgaudit")
         command += [f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}", f"--compress={COMPRESSION}"]
         with contextlib.ExitStack() as stack:
             self._errors = stack.enter_context(tempfile.TemporaryFile())

@@ -1,11 +1,8 @@
-"""Bounded retries with jitter, and the time limit of a job."""
+"""Bounded retries with jitter."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import TypeVar
 
 import tenacity
@@ -14,10 +11,6 @@ ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 10.0
 
 _Result = TypeVar("_Result")
-
-
-class InterruptedJobError(RuntimeError):
-    """The job's time is over, or the cluster asked it to stop."""
 
 
 def patiently(call: Callable[[], _Result], *errors: type[Exception]) -> _Result:
@@ -33,25 +26,3 @@ def patiently(call: Callable[[], _Result], *errors: type[Exception]) -> _Result:
         reraise=True,
     )
     return retrying(call)
-
-
-@contextmanager
-def limited(seconds: float) -> Generator[None]:
-    """Stop a block after a time, and when the cluster ends the pod, so that it can clean up.
-
-    Raises:
-        InterruptedJobError: in the block.
-    """
-
-    def over(number: int, _: FrameType | None) -> None:
-        reason = f"more than {seconds:g} s" if number == signal.SIGALRM else "the pod ends"
-        raise InterruptedJobError(reason)
-
-    before = {number: signal.signal(number, over) for number in (signal.SIGALRM, signal.SIGTERM)}
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Check the image itself: the PostgreSQL client, and the certificate authorities of RDS.
+"""Check the image itself: the programs of PostgreSQL, and the certificate authorities of RDS.
 
 first-deployment.md runs it after a build. It needs no database, no AWS and no network.
 """
@@ -15,7 +15,7 @@ from operations.environment import Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.log import say
 
-PROGRAMS = ("pg_dump", "pg_restore")
+PROGRAMS = ("pg_dump", "pg_restore", "initdb", "postgres")
 
 
 def main(environment: Mapping[str, str]) -> int:
@@ -23,11 +23,11 @@ def main(environment: Mapping[str, str]) -> int:
     reader = Reader(environment)
     bundle, major = Path(reader.text("PGSSLROOTCERT")), int(reader.number("PG_MAJOR"))
     reader.done()
-    problems = [*_authority_problems(bundle), *_client_problems(major)]
+    problems = [*_authority_problems(bundle), *_program_problems(major)]
     for problem in problems:
         say("self-check failed", problem=problem)
     if not problems:
-        say("self-check passed", postgresql_client=major)
+        say("self-check passed", postgresql=major)
     return FAILURE if problems else SUCCESS
 
 
@@ -39,7 +39,7 @@ def _authority_problems(bundle: Path) -> Iterator[str]:
         yield f"{bundle} is not a file of certificate authorities: {error}"
 
 
-def _client_problems(major: int) -> Iterator[str]:
+def _program_problems(major: int) -> Iterator[str]:
     for program in PROGRAMS:
         try:
             done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from operations.database import Session
 from operations.environment import Place
+from operations.job import JobRefusedError
 from operations.ledger import JobLedger, LedgerUnreadableError
 
 LEADER = "leader"
@@ -14,7 +15,7 @@ BEHIND_SECONDS = 300.0
 """A replica that is further behind is not backed up."""
 
 
-class SourceRefusedError(RuntimeError):
+class SourceRefusedError(JobRefusedError):
     """The database must not be backed up: it does not have the platform's present data."""
 
 

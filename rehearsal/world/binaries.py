@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import shlex
 import shutil
 import stat
 import subprocess
@@ -68,6 +69,30 @@ def programs() -> Path:
     folder = Path(spec.origin).parent / "pginstall" / "bin"
     if os.geteuid() == 0:
         _refuse_hidden(folder)
+    return folder
+
+
+def for_jobs(folder: Path) -> Path:
+    """A folder of PostgreSQL's programs for a job, which starts a server as its own user.
+
+    A pod's user is never root. Where this process is, two programs switch to the servers' user, and the job must use a
+    data folder that belongs to it.
+
+    Args:
+        folder: for those two programs. They stay there.
+    """
+    real, account = programs(), Account.current()
+    if account.user is None:
+        return real
+    folder.mkdir(parents=True, exist_ok=True)
+    for program in real.iterdir():
+        link = folder / program.name
+        link.unlink(missing_ok=True)
+        if program.name in ("initdb", "postgres"):
+            link.write_text(f'#!/bin/sh\nexec {shlex.join(account.run_as([str(program)]))} "$@"\n')
+            link.chmod(0o755)
+        else:
+            link.symlink_to(program)
     return folder
 
 

@@ -96,10 +96,11 @@ def test_the_self_check_names_each_thing_that_is_wrong(image: Image, broken: dic
 
 
 @pytest.mark.parametrize("stack", ["primary", "secondary"])
-def test_the_client_has_the_major_version_of_the_server(stack: str) -> None:
+def test_the_programs_have_the_major_version_of_the_server(stack: str) -> None:
     configured = stack_config(stack)["lifeline:database"].get("engineVersion", DatabaseConfig().engine_version)
     major = str(configured).split(".")[0]
-    assert re.findall(r"postgresql-client-(\d+)=(\d+)\.", DOCKERFILE) == [(major, major)]
+    assert re.findall(r"postgresql-(?:client-)?(\d+)=(\d+)\.", DOCKERFILE) == [(major, major)] * 2
+    assert re.findall(r"/usr/lib/postgresql/(\d+)/bin", DOCKERFILE) == [major]
     assert re.findall(r"^ENV PG_MAJOR=(\d+)$", DOCKERFILE, re.MULTILINE) == [major]
 
 
