@@ -87,23 +87,50 @@ class Keys(pulumi.ComponentResource):
     def _key(
         self, name: str, args: KeysArgs, purpose: str, policy: Document, *, tier: str, data: str
     ) -> pulumi.Output[str]:
-        label = f"{PROJECT}-{args.site.name}-{purpose}"
-        key = aws.kms.Key(
+        return symmetric_key(
             f"{name}-{purpose}",
-            description=f"Lifeline {args.site.name}: {purpose}",
-            policy=json.dumps(policy),
-            enable_key_rotation=True,
-            deletion_window_in_days=DELETION_WINDOW_DAYS,
-            tags=args.site.tags.of(tier=tier, data=data, name=label),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
+            site=args.site,
+            purpose=purpose,
+            region=args.site.region,
+            policy=policy,
+            tier=tier,
+            data=data,
+            parent=self,
         )
-        aws.kms.Alias(
-            f"{name}-{purpose}-alias",
-            name=f"alias/{label}",
-            target_key_id=key.key_id,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return key.arn
+
+
+def symmetric_key(
+    name: str,
+    *,
+    site: Site,
+    purpose: str,
+    region: str,
+    policy: Document,
+    tier: str,
+    data: str,
+    parent: pulumi.Resource,
+) -> pulumi.Output[str]:
+    """A rotated key and its alias in a region, of the site or of the other one. Returns the key's ARN."""
+    label = f"{PROJECT}-{site.name}-{purpose}"
+    elsewhere = None if region == site.region else region
+    key = aws.kms.Key(
+        name,
+        description=f"Lifeline {site.name}: {purpose}",
+        policy=json.dumps(policy),
+        enable_key_rotation=True,
+        deletion_window_in_days=DELETION_WINDOW_DAYS,
+        region=elsewhere,
+        tags=site.tags.of(tier=tier, data=data, name=label),
+        opts=pulumi.ResourceOptions(parent=parent, protect=site.protect),
+    )
+    aws.kms.Alias(
+        f"{name}-alias",
+        name=f"alias/{label}",
+        target_key_id=key.key_id,
+        region=elsewhere,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return key.arn
 
 
 def service_key_policy(service: str, *, account: str, region: str) -> Document:

@@ -18,6 +18,12 @@ WILDCARD_REASONS: dict[str, str] = {
     "ReadPassword": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
     "DescribeTargets": "EC2 and Elastic Load Balancing know no resource-level permissions for Describe calls",
     "FindLogGroup": "CloudWatch Logs knows no resource-level permissions for listing log groups",
+    "WriteBackups": "every backup has a key of its own; the prefixes in front of them are exact",
+    "ReadBackups": "every backup has a key of its own; the prefixes in front of them are exact",
+    "ReadCopies": "the bucket holds backups only",
+    "WriteResults": "every result has a key of its own; the prefix in front of it is exact",
+    "ReadObjects": "S3 copies every object of the bucket",
+    "WriteCopies": "S3 copies every object of the bucket",
     "DeliverFlowLogs": "log streams are named after network interfaces; the log group in front of them is exact",
 }
 """The reason why a statement, named by its Sid, has a pattern instead of one resource."""
@@ -38,6 +44,19 @@ def statement(
     """One statement that allows actions."""
     allowed: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     return allowed if condition is None else allowed | {"Condition": dict(condition)}
+
+
+def refuse_plain_text(bucket: str) -> Statement:
+    """A statement of a bucket's policy that denies requests without TLS."""
+    arn = f"arn:aws:s3:::{bucket}"
+    return {
+        "Sid": "RefusePlainText",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def service_trust(service: str, *, condition: Mapping[str, Any] | None = None) -> Document:
@@ -102,6 +121,68 @@ def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Docum
         statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=_keys("handover#*")),
         *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
+
+
+def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None) -> Document:
+    """The backup job: add objects to the site's own bucket, read manifests and results, and connect to the database.
+
+    It may neither delete an object nor change its lock. Whether an object is locked is visible only with
+    s3:GetObjectRetention: Amazon S3 User Guide, "Object Lock considerations".
+    """
+    table = naming.ledger_arn(account=account, region=region)
+    arn = f"arn:aws:s3:::{bucket}"
+    dumps, manifests = f"{arn}/{naming.BACKUP_DUMPS}*", f"{arn}/{naming.BACKUP_MANIFESTS}*"
+    return document(
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*")),
+        statement("ListBackups", ("s3:ListBucket",), (arn,)),
+        statement("WriteBackups", ("s3:AbortMultipartUpload", "s3:PutObject"), (dumps, manifests)),
+        statement("ReadBackups", ("s3:GetObject", "s3:GetObjectRetention"), (dumps, manifests)),
+        _use_bucket_key(("kms:Decrypt", "kms:GenerateDataKey"), bucket_key_arn, region),
+        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def restore_check(
+    *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
+) -> Document:
+    """The restore check: read the copy in the other region, and add results to the site's own bucket."""
+    copy = f"arn:aws:s3:::{copy_bucket}"
+    return document(
+        statement("ListCopies", ("s3:ListBucket",), (copy,)),
+        statement("ReadCopies", ("s3:GetObject",), (f"{copy}/*",)),
+        _use_bucket_key(("kms:Decrypt",), copy_key_arn, copy_region, sid="DecryptCopies"),
+        statement("WriteResults", ("s3:PutObject",), (f"arn:aws:s3:::{bucket}/{naming.BACKUP_CHECKS}*",)),
+        _use_bucket_key(("kms:GenerateDataKey",), bucket_key_arn, region),
+    )
+
+
+def replication(
+    *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
+) -> Document:
+    """The role with which S3 copies a bucket of locked, encrypted objects to another region. It deletes nothing.
+
+    Source: Amazon S3 User Guide, "Setting up permissions for live replication" and "Replicating encrypted objects".
+    """
+    arn, copy = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{copy_bucket}"
+    read = (
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionForReplication",
+        "s3:GetObjectVersionTagging",
+    )
+    return document(
+        statement("FindObjects", ("s3:GetReplicationConfiguration", "s3:ListBucket"), (arn,)),
+        statement("ReadObjects", read, (f"{arn}/*",)),
+        statement("WriteCopies", ("s3:ReplicateObject", "s3:ReplicateTags"), (f"{copy}/*",)),
+        _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
+        _use_bucket_key(("kms:Encrypt",), copy_key_arn, copy_region, sid="EncryptCopies"),
+    )
+
+
+def _use_bucket_key(actions: Sequence[str], key_arn: str, region: str, *, sid: str = "UseBucketKey") -> Statement:
+    via = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
+    return statement(sid, actions, (key_arn,), condition=via)
 
 
 def _keys(*patterns: str) -> dict[str, Any]:

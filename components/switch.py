@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from components.permissions import refuse_plain_text
 from components.site import Site
 from recovery.naming import TAKEOVER_KEY, switch_bucket
 
@@ -105,12 +106,4 @@ def switch_policy(bucket: str) -> dict[str, Any]:
         "Action": "s3:GetObject",
         "Resource": f"{arn}/{TAKEOVER_KEY}",
     }
-    refuse = {
-        "Sid": "RefusePlainText",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return {"Version": "2012-10-17", "Statement": [read, refuse]}
+    return {"Version": "2012-10-17", "Statement": [read, refuse_plain_text(bucket)]}

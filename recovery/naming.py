@@ -22,6 +22,8 @@ BACKUP_DUMPS = "dumps/"
 BACKUP_MANIFESTS = "manifests/"
 BACKUP_CHECKS = "checks/"
 """The prefixes of a backup bucket: dumps, their manifests, and the results of restoring them."""
+BACKUP_CRON_JOB = "postgresql-backup"
+RESTORE_CHECK_CRON_JOB = "restore-check"
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"

@@ -49,6 +49,13 @@ CRISIS_SURGE_REPLICAS = 10
 BACKUP_RETENTION_DAYS = 35
 """The longest point-in-time window that RDS offers."""
 
+BACKUP_INTERVAL_SECONDS = 24 * HOUR
+"""The plan: automated daily backups."""
+OLDEST_BACKUP_SECONDS = BACKUP_INTERVAL_SECONDS + 2 * HOUR
+"""The greatest age of the newest proved backup. It leaves two hours for the dump, its replication and the check."""
+MINIMUM_BACKUP_DAYS = 30
+"""The least time for which a backup is kept: a mistake may be found only after a monthly DR test."""
+
 
 def detection_seconds(ttl_seconds: int) -> int:
     """The longest time until clients use another site: all failed checks, then the TTL of the old answer."""

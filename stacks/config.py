@@ -20,6 +20,7 @@ from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.problems import ConfigError, Problem, schema_problems
 from stacks.relations import relation_problems
 from stacks.sections import (
+    BackupsConfig,
     Capacity,
     ClusterConfig,
     DatabaseConfig,
@@ -51,6 +52,7 @@ class SiteConfig(Section):
     network: NetworkConfig
     cluster: ClusterConfig = ClusterConfig()
     database: DatabaseConfig = DatabaseConfig()
+    backups: BackupsConfig = BackupsConfig()
     switchover: SwitchoverConfig = SwitchoverConfig()
     ledger: LedgerConfig = LedgerConfig()
     capacity: Capacity

@@ -163,12 +163,12 @@ def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Re
         lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))
     )
     identities: list[pulumi.Resource] = [
-        _identity(context, f"{service.short_name}-identity", service.name, policy, tier=service.tier.name)
+        identity(context, f"{service.short_name}-identity", service.name, policy, tier=service.tier.name)
         for service, policy in policies
     ]
     return [
         *identities,
-        _identity(context, "controller-identity", LOAD_BALANCER_CONTROLLER, controller, namespace=CONTROLLER_NAMESPACE),
+        identity(context, "controller-identity", LOAD_BALANCER_CONTROLLER, controller, namespace=CONTROLLER_NAMESPACE),
     ]
 
 
@@ -180,10 +180,10 @@ def _job_identities(context: Context) -> list[pulumi.Resource]:
         FENCE: key.apply(lambda arn: json.dumps(permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))),
         HANDOVER: key.apply(lambda arn: json.dumps(permissions.handover(**own, secrets_key_arn=arn))),
     }
-    return [_identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]
+    return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]
 
 
-def _identity(
+def identity(
     context: Context,
     name: str,
     service_account: str,
@@ -192,6 +192,7 @@ def _identity(
     namespace: str = naming.NAMESPACE,
     tier: str = "platform",
 ) -> PodIdentity:
+    """The role of one service account's pods."""
     return PodIdentity(
         name,
         PodIdentityArgs(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from recovery import objectives
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.problems import Problem
@@ -74,6 +75,12 @@ def _size_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem("lifeline:cluster.nodes.minimum", "is larger than lifeline:cluster.nodes.maximum")
     if site.database.storage_gib > site.database.max_storage_gib:
         yield Problem("lifeline:database.storageGib", "is larger than lifeline:database.maxStorageGib")
+    if site.backups.keep_days < objectives.MINIMUM_BACKUP_DAYS:
+        hint = f"keep backups for at least {objectives.MINIMUM_BACKUP_DAYS} days: a mistake may be found a month later"
+        yield Problem("lifeline:backups.keepDays", f"is {site.backups.keep_days}", hint)
+    if site.backups.scratch_gib < site.database.storage_gib:
+        hint = "the daily check restores the whole database onto this disk"
+        yield Problem("lifeline:backups.scratchGib", "is smaller than lifeline:database.storageGib", hint)
     active, standby = (
         cast("dict[str, int]", size.model_dump(by_alias=True)) for size in (site.capacity.active, site.capacity.standby)
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from recovery import objectives
 from recovery import timeline as rules
 
 
@@ -93,6 +94,21 @@ class DatabaseConfig(Section):
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"
     storage_gib: int = Field(default=200, ge=100, le=65536)
     max_storage_gib: int = Field(default=1000, ge=100, le=65536)
+
+
+class BackupsConfig(Section):
+    """The backups of the site's database: for how long they are kept, and what makes one suspect."""
+
+    lock_mode: Literal["governance", "compliance"] = "governance"
+    """governance: a principal with a special permission may delete a backup. compliance: no one may."""
+    keep_days: int = Field(default=objectives.BACKUP_RETENTION_DAYS, ge=1, le=3650)
+    """Dumps, manifests and results are locked, and kept, for so long."""
+    minimum_rows: int = Field(default=1, ge=0)
+    """A dump with fewer users or crisis events is suspect: it is kept, and not offered for a restore."""
+    minimum_percent: int = Field(default=80, ge=1, le=100)
+    """A dump with a smaller part of the last good one's rows or bytes is suspect."""
+    scratch_gib: int = Field(default=200, ge=10, le=16384)
+    """The disk on which a backup is restored for the daily check."""
 
 
 class SwitchoverConfig(Section):

@@ -6,7 +6,7 @@ import pulumi
 
 from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
-from stacks import data, edge, platform
+from stacks import backups, data, edge, platform
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 
@@ -21,6 +21,7 @@ def build(config: SiteConfig) -> None:
     databases = data.databases(context, claims)
     workloads = platform.workloads(context, front, databases)
     platform.fence(context, databases, workloads)
+    backups.backups(context, workloads)
     edge.switch(context, workloads, databases)
     edge.traffic(context, zone_id, front)
     _export(context, zone_id, databases, front)

@@ -18,7 +18,30 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 OWN_REGION = {"primary": "us-east-2", "secondary": "us-west-2"}
 ALL_REGIONS = {"us-east-1", "us-east-2", "us-west-2"}
-FIRST_SITE = {
+EVERY_SITE = {
+    ("aws:iam/rolePolicy:RolePolicy", "policy"),
+    ("aws:kms/alias:Alias", "region"),
+    ("aws:kms/key:Key", "policy"),
+    ("aws:kms/key:Key", "region"),
+    *(
+        (f"aws:s3/{token[0].lower()}{token[1:]}:{token}", "region")
+        for token in (
+            "Bucket",
+            "BucketLifecycleConfiguration",
+            "BucketObjectLockConfiguration",
+            "BucketOwnershipControls",
+            "BucketPolicy",
+            "BucketPublicAccessBlock",
+            "BucketServerSideEncryptionConfiguration",
+            "BucketVersioning",
+        )
+    ),
+    ("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "rules"),
+    ("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration", "rules"),
+    ("kubernetes:batch/v1:CronJob", "spec"),
+}
+"""A site owns the copy of its backups in the other region. No flip changes it."""
+FIRST_SITE = EVERY_SITE | {
     ("aws:dynamodb/table:Table", "globalTableWitness"),
     ("aws:dynamodb/table:Table", "replicas"),
     ("aws:route53/healthCheck:HealthCheck", "fqdn"),
@@ -26,11 +49,11 @@ FIRST_SITE = {
 }
 FOREIGN: dict[str, set[tuple[str, str]]] = {
     "primary leads": FIRST_SITE,
-    "secondary follows": {("aws:rds/instance:Instance", "replicateSourceDb")},
+    "secondary follows": EVERY_SITE | {("aws:rds/instance:Instance", "replicateSourceDb")},
     "primary fenced": FIRST_SITE,
-    "secondary leads": set(),
+    "secondary leads": EVERY_SITE,
 }
-"""The inputs that may name a region other than the site's own. A site that leads after a recovery has none."""
+"""The inputs that may name a region other than the site's own. After a recovery, only those of the backups' copy do."""
 PASSWORD_HOLDERS = {"primary": ["database-1-instance", "password-version"], "secondary": []}
 TIER_NAMES = {"platform", *(tier.name for tier in TIERS)}
 DATA_CLASSES = {"none", "operational", "credentials", "phi"}
@@ -43,9 +66,12 @@ UNTAGGABLE_AWS = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/alias:Alias",
     "aws:route53/record:Record",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
@@ -117,6 +143,13 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
         if any(region in json.dumps(value) for region in ALL_REGIONS - {OWN_REGION[stack]})
     }
     assert foreign == FOREIGN[site]
+
+
+@every_site
+def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
+    elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
+    assert len(elsewhere) == 10
+    assert [resource.name for resource in elsewhere if not resource.name.startswith("backups-copy-")] == []
 
 
 @every_site

@@ -35,7 +35,7 @@ def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {**_selector(name), **labels}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {**selector(name), **labels}},
         "automountServiceAccountToken": False,
     }
 
@@ -49,7 +49,7 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         switch_bucket: the site's own bucket.
         labels: the labels of the object.
     """
-    container = _container(
+    own = container(
         FENCE,
         image,
         FENCE_SETTINGS,
@@ -58,22 +58,22 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         ALIVE_FILE=ALIVE_FILE,
     )
     probe = {"exec": {"command": ["python", "-c", _ALIVE]}, "periodSeconds": 30, "timeoutSeconds": 10}
-    container |= {
+    own |= {
         "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 12},
         "livenessProbe": {**probe, "failureThreshold": 2},
         "readinessProbe": {**probe, "failureThreshold": 1},
     }
     template = {
-        "metadata": {"labels": _pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
-        "spec": {**_pod_spec(FENCE, container), "terminationGracePeriodSeconds": 15},
+        "metadata": {"labels": pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
+        "spec": {**pod_spec(FENCE, own), "terminationGracePeriodSeconds": 15},
     }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**_selector(FENCE), **labels}},
+        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**selector(FENCE), **labels}},
         "spec": {
             "replicas": 2,
-            "selector": {"matchLabels": _selector(FENCE)},
+            "selector": {"matchLabels": selector(FENCE)},
             # Old and new pods must not run together: a pod without the drain setting would undo the drain.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 5,
@@ -87,10 +87,10 @@ def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**_selector(FENCE), **labels}},
+        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**selector(FENCE), **labels}},
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": _selector(FENCE)},
+            "selector": {"matchLabels": selector(FENCE)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
@@ -105,7 +105,7 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
         accept_loss: whether a replica that is behind may be promoted.
         labels: the labels of the object.
     """
-    container = _container(
+    own = container(
         HANDOVER,
         image,
         PLACE_SETTINGS,
@@ -114,8 +114,8 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
         PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
     )
     template = {
-        "metadata": {"labels": _pod_labels(HANDOVER)},
-        "spec": {**_pod_spec(HANDOVER, container), "restartPolicy": "Never"},
+        "metadata": {"labels": pod_labels(HANDOVER)},
+        "spec": {**pod_spec(HANDOVER, own), "restartPolicy": "Never"},
     }
     return {
         "apiVersion": "batch/v1",
@@ -123,7 +123,7 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
         "metadata": {
             "name": f"{HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}",
             "namespace": NAMESPACE,
-            "labels": {**_selector(HANDOVER), **labels},
+            "labels": {**selector(HANDOVER), **labels},
             # Without it, the next run would wait for a Job that has already failed.
             "annotations": {"pulumi.com/replaceUnready": "true"},
         },
@@ -135,31 +135,55 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
     }
 
 
-def _container(job: str, image: str, config_keys: tuple[str, ...], **plain: str) -> Manifest:
+def container(
+    job: str,
+    image: str,
+    config_keys: tuple[str, ...],
+    *,
+    database: bool = True,
+    cpu_millis: int = 100,
+    memory_mib: int = 192,
+    **plain: str,
+) -> Manifest:
+    """The container of a job.
+
+    Args:
+        job: the command of `python -m operations`.
+        image: the operations image, by digest.
+        config_keys: the keys of the ConfigMap that become environment variables.
+        database: whether the job connects to the site's database, with its password.
+        cpu_millis: the request; the limit is five times as much.
+        memory_mib: the request and the limit.
+        plain: more environment variables.
+    """
     return {
         "name": job,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "operations", job],
-        "env": list(pods.environment(config_keys=config_keys, password=True, **_TLS, **plain)),
-        "resources": pods.resources(100, 192, cpu_limit_millis=500, scratch=True),
+        "env": list(pods.environment(config_keys=config_keys, password=database, **_TLS, **plain)),
+        "resources": pods.resources(cpu_millis, memory_mib, cpu_limit_millis=5 * cpu_millis, scratch=True),
         "securityContext": pods.container_security(),
-        "volumeMounts": list(pods.mounts(password=True)),
+        "volumeMounts": list(pods.mounts(password=database)),
     }
 
 
-def _pod_spec(job: str, container: Manifest) -> Manifest:
+def pod_spec(account: str, container: Manifest, *, database: bool = True) -> Manifest:
+    """The pod of a job, with the identity of a service account."""
     return {
-        **pods.pod_basics(priority_class(objectives.DATA), _selector(job)),
-        "serviceAccountName": job,
+        **pods.pod_basics(priority_class(objectives.DATA), selector(account)),
+        "serviceAccountName": account,
         "containers": [container],
-        "volumes": list(pods.volumes(password=True)),
+        "volumes": list(pods.volumes(password=database)),
     }
 
 
-def _selector(job: str) -> dict[str, str]:
+def selector(job: str) -> dict[str, str]:
+    """The labels that select a job's pods."""
     return {"app": APP, "component": job}
 
 
-def _pod_labels(job: str) -> dict[str, str]:
-    return {**_selector(job), pods.USES_DATABASE: "true", pods.USES_AWS: "true"}
+def pod_labels(job: str, *, database: bool = True) -> dict[str, str]:
+    """The labels of a job's pods: AWS, and the database if it uses one, are open to them."""
+    marks = {pods.USES_DATABASE: "true"} if database else {}
+    return {**selector(job), **marks, pods.USES_AWS: "true"}

@@ -25,7 +25,24 @@ TARGETS = [
 ]
 FLOW_LOGS = "arn:aws:logs:us-west-2:123456789012:log-group:network-flow-logs"
 
+BACKUPS = "arn:aws:s3:::lifeline-123456789012-secondary-backups"
+COPIES = f"{BACKUPS}-copy"
+COPY_KEY = "arn:aws:kms:us-east-2:123456789012:key/0a1b2c3d-0000-1111-2222-333344446666"
+BUCKETS = {
+    "region": "us-west-2",
+    "bucket": "lifeline-123456789012-secondary-backups",
+    "bucket_key_arn": KEY,
+    "copy_region": "us-east-2",
+    "copy_bucket": "lifeline-123456789012-secondary-backups-copy",
+    "copy_key_arn": COPY_KEY,
+}
+
 DOCUMENTS: dict[str, Document] = {
+    "backup": permissions.backup(
+        **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
+    ),
+    "replication": permissions.replication(**BUCKETS),
+    "restore check": permissions.restore_check(**BUCKETS),
     "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
     "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
     "crisis detector": permissions.crisis_detector(**OWN),
@@ -135,3 +152,45 @@ def test_a_service_trust_says_who_and_under_what_condition():
     (bound,) = permissions.service_trust("vpc-flow-logs.amazonaws.com", condition=condition)["Statement"]
     assert plain == {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": ["sts:AssumeRole"]}
     assert bound["Condition"] == condition
+
+
+def test_the_backup_adds_objects_and_can_neither_delete_nor_unlock_one():
+    document = DOCUMENTS["backup"]
+    assert allowed(document) == {
+        "ReadClaims": ["dynamodb:GetItem"],
+        "ListBackups": ["s3:ListBucket"],
+        "WriteBackups": ["s3:AbortMultipartUpload", "s3:PutObject"],
+        "ReadBackups": ["s3:GetObject", "s3:GetObjectRetention"],
+        "UseBucketKey": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "ReadPassword": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+        "DecryptPassword": ["kms:Decrypt"],
+    }
+    assert resources(document)["WriteBackups"] == [f"{BACKUPS}/dumps/*", f"{BACKUPS}/manifests/*"]
+    assert resources(document)["UseBucketKey"] == [KEY]
+
+
+def test_the_restore_check_reads_the_copy_and_writes_results_only():
+    document = DOCUMENTS["restore check"]
+    assert allowed(document) == {
+        "ListCopies": ["s3:ListBucket"],
+        "ReadCopies": ["s3:GetObject"],
+        "DecryptCopies": ["kms:Decrypt"],
+        "WriteResults": ["s3:PutObject"],
+        "UseBucketKey": ["kms:GenerateDataKey"],
+    }
+    assert resources(document) == {
+        "ListCopies": [COPIES],
+        "ReadCopies": [f"{COPIES}/*"],
+        "DecryptCopies": [COPY_KEY],
+        "WriteResults": [f"{BACKUPS}/checks/*"],
+        "UseBucketKey": [KEY],
+    }
+
+
+def test_the_replication_copies_and_deletes_nothing():
+    document = DOCUMENTS["replication"]
+    assert allowed(document)["WriteCopies"] == ["s3:ReplicateObject", "s3:ReplicateTags"]
+    assert [action for actions in allowed(document).values() for action in actions if "Delete" in action] == []
+    conditions = {entry["Sid"]: entry.get("Condition") for entry in document["Statement"]}
+    assert conditions["UseBucketKey"] == {"StringEquals": {"kms:ViaService": "s3.us-west-2.amazonaws.com"}}
+    assert conditions["EncryptCopies"] == {"StringEquals": {"kms:ViaService": "s3.us-east-2.amazonaws.com"}}

@@ -14,13 +14,15 @@ import pytest
 
 from components.ledger import claim_item
 from operations.backup_store import BackupStore
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE
+from recovery.naming import LEDGER_KEY
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
 from tests.harness import ROOT
 from tests.operations.backups import REGION, fill, job_environment, objects, unfinished_uploads
 from tests.patience import wait_until
 
+TABLE = "ledger-of-the-backup-process"
+"""All servers of moto in one process share their tables."""
 COMMAND = [sys.executable, "-m", "operations", "backup"]
 
 
@@ -30,12 +32,12 @@ def claimed(endpoint: str) -> None:
     session = boto3.session.Session("test", "test")
     dynamodb = session.client("dynamodb", REGION, endpoint_url=endpoint)
     dynamodb.create_table(
-        TableName=LEDGER_TABLE,
+        TableName=TABLE,
         KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.put_item(TableName=LEDGER_TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
+    dynamodb.put_item(TableName=TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def filled(servers: Any) -> Server:
 
 @pytest.fixture
 def environment(filled: Server, tmp_path: Path, endpoint: str, bucket: str) -> dict[str, str]:
-    return job_environment(filled, tmp_path, endpoint, bucket)
+    return job_environment(filled, tmp_path, endpoint, bucket) | {"LEDGER_TABLE": TABLE}
 
 
 def start(environment: dict[str, str]) -> subprocess.Popen[str]:

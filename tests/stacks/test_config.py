@@ -210,9 +210,11 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
             "lifeline:cluster.nodes.minimum: is larger than lifeline:cluster.nodes.maximum",
         ),
         (
-            {"database__storageGib": 2000},
+            {"database__maxStorageGib": 150},
             "lifeline:database.storageGib: is larger than lifeline:database.maxStorageGib",
         ),
+        ({"backups__keepDays": 29}, "lifeline:backups.keepDays: is 29"),
+        ({"backups__scratchGib": 199}, "lifeline:backups.scratchGib: is smaller than lifeline:database.storageGib"),
         (
             {"capacity__standby__backend": 9},
             "lifeline:capacity.standby.backend: is 9, more than 5 when active",
@@ -328,8 +330,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "lifeline:cluster.generatoin: is not a key of lifeline",
         "  hint: allowed here: generation, nodes, publicAccessCidrs, version",
         "lifeline:netwrok: is not a key of lifeline",
-        "  hint: allowed here: account, capacity, cluster, database, discards, domain, globals, images, ledger, "
-        "network, owner, peer, protect, switchover, timeline, zoneId",
+        "  hint: allowed here: account, backups, capacity, cluster, database, discards, domain, globals, images, "
+        "ledger, network, owner, peer, protect, switchover, timeline, zoneId",
     ]
 
 
@@ -375,7 +377,12 @@ def test_the_project_file_declares_every_key_but_the_one_that_is_never_in_all_st
 def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
     declared = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"]
     defaults = {key: schema["default"] for key, schema in declared.items() if "default" in schema}
-    assert defaults == {"lifeline:discards": [], "lifeline:protect": True, "lifeline:switchover": {}}
+    assert defaults == {
+        "lifeline:backups": {},
+        "lifeline:discards": [],
+        "lifeline:protect": True,
+        "lifeline:switchover": {},
+    }
     assert parse({**defaults, **stack_file("primary")}, stack="primary") == accepted("primary")
 
 

@@ -43,14 +43,14 @@ def _delete_bucket(call: Call) -> None:
     call.do("DeleteBucket", Bucket=call.id)
 
 
-def _setting(token: str, operation: str, member: str, keys: str, *, undo: str | None = None) -> Adapter:
+def _setting(token: str, operation: str, member: str, keys: str, *, undo: str | None = None, **fixed: str) -> Adapter:
     """A resource that is one setting of a bucket: it is put to create and to update, and removed by `undo`."""
 
     def put(call: Call) -> Plain:
         shape: Any = call.clients.model("s3", operation).input_shape
         values = {key: call.inputs[key] for key in words(keys) if call.inputs.get(key) is not None}
         value = values.get("versioningConfiguration", values)
-        setting: Plain = {member: parameters(shape.members[member], value, _S3_NAMES)}
+        setting: Plain = {member: {**parameters(shape.members[member], value, _S3_NAMES), **fixed}}
         call.do(operation, Bucket=call.inputs["bucket"], **setting)
         return {}
 
@@ -159,6 +159,20 @@ ADAPTERS = (
         name="bucket",
     ),
     _setting("BucketVersioning", "PutBucketVersioning", "VersioningConfiguration", "versioningConfiguration"),
+    _setting(
+        "BucketObjectLockConfiguration",
+        "PutObjectLockConfiguration",
+        "ObjectLockConfiguration",
+        "rule",
+        ObjectLockEnabled="Enabled",
+    ),
+    _setting(
+        "BucketReplicationConfig",
+        "PutBucketReplication",
+        "ReplicationConfiguration",
+        "role rules",
+        undo="DeleteBucketReplication",
+    ),
     _setting(
         "BucketPublicAccessBlock",
         "PutPublicAccessBlock",

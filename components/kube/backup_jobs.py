@@ -1,0 +1,147 @@
+"""The CronJobs that back up the site's database and prove the backups, and the Job that restores one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.kube import jobs
+from recovery import objectives
+from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB
+
+Manifest = dict[str, Any]
+
+BACKUP_SCHEDULE = "17 3 * * *"
+RESTORE_CHECK_SCHEDULE = "17 5 * * *"
+"""Every day, in UTC. The check follows when the dump and its copy are complete."""
+RESTORE = "restore"
+SCRATCH_CLASS = "lifeline-scratch"
+"""The StorageClass of the disk on which a backup is restored."""
+SCRATCH_PATH = "/scratch"
+_BACKUP_SECONDS = 2 * objectives.HOUR
+"""The limit of a dump, and of its check. Longer, and the check of the same day would not see it."""
+_RETRIES = 2
+_KEPT_SECONDS = 7 * 24 * objectives.HOUR
+"""The time for which a finished Job, with its log, stays in the cluster."""
+_STOP_SECONDS = 30
+_FINAL_EXIT_CODES = [2, 3]
+"""A wrong setting and a refusal: another attempt would end in the same way (operations/exit_codes.py)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupPlace:
+    """The buckets of a site's backups, and the disk for their check."""
+
+    bucket: str
+    copy_bucket: str
+    copy_region: str
+    minimum_rows: int
+    """The least number of rows of each watched table. A dump with fewer is suspect."""
+    minimum_ratio: float
+    """The least part of the last good backup's rows and bytes. A dump with less is suspect."""
+    scratch_gib: int
+
+
+def backup(place: BackupPlace, *, image: str, labels: Mapping[str, str]) -> Manifest:
+    """The daily backup. `kubectl create job --from=cronjob/postgresql-backup NAME` makes one at once.
+
+    It is the same object in both roles: the ledger decides at run time whether the database may be backed up.
+    """
+    own = jobs.container(
+        "backup",
+        image,
+        jobs.PLACE_SETTINGS,
+        cpu_millis=200,
+        # 256 MiB for the job, the rest for pg_dump.
+        memory_mib=512,
+        BACKUP_BUCKET=place.bucket,
+        MINIMUM_ROWS=str(place.minimum_rows),
+        MINIMUM_RATIO=str(place.minimum_ratio),
+        DEADLINE_SECONDS=str(_BACKUP_SECONDS),
+    )
+    spec = jobs.pod_spec(BACKUP_CRON_JOB, own)
+    return _cron_job(BACKUP_CRON_JOB, BACKUP_SCHEDULE, spec, jobs.pod_labels(BACKUP_CRON_JOB), labels)
+
+
+def restore_check(place: BackupPlace, *, image: str, labels: Mapping[str, str]) -> Manifest:
+    """The daily check of the newest backup, on a disk that exists as long as its pod."""
+    own = jobs.container(
+        "restore-check",
+        image,
+        ("AWS_REGION",),
+        database=False,
+        cpu_millis=200,
+        # 256 MiB for the job, the rest for the server that it starts.
+        memory_mib=1024,
+        BACKUP_BUCKET=place.bucket,
+        COPY_BUCKET=place.copy_bucket,
+        COPY_REGION=place.copy_region,
+        SCRATCH_FOLDER=SCRATCH_PATH,
+        OLDEST_SECONDS=str(objectives.OLDEST_BACKUP_SECONDS),
+        DEADLINE_SECONDS=str(_BACKUP_SECONDS),
+    )
+    own["volumeMounts"].append({"name": "disk", "mountPath": SCRATCH_PATH})
+    spec = jobs.pod_spec(RESTORE_CHECK_CRON_JOB, own, database=False)
+    spec["volumes"].append({"name": "disk", "ephemeral": {"volumeClaimTemplate": {"spec": _claim(place.scratch_gib)}}})
+    pod_labels = jobs.pod_labels(RESTORE_CHECK_CRON_JOB, database=False)
+    return _cron_job(RESTORE_CHECK_CRON_JOB, RESTORE_CHECK_SCHEDULE, spec, pod_labels, labels)
+
+
+def scratch_class(*, labels: Mapping[str, str]) -> Manifest:
+    """The StorageClass of the check's disk: an encrypted EBS volume in the zone of its pod."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": SCRATCH_CLASS, "labels": dict(labels)},
+        "provisioner": "ebs.csi.aws.com",
+        # Without a key of ours: the add-on's role must be able to use it, and the data is gone with the pod.
+        "parameters": {"type": "gp3", "encrypted": "true"},
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "reclaimPolicy": "Delete",
+    }
+
+
+def _claim(gib: int) -> Manifest:
+    return {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": SCRATCH_CLASS,
+        "resources": {"requests": {"storage": f"{gib}Gi"}},
+    }
+
+
+def _cron_job(
+    name: str, schedule: str, spec: Manifest, pod_labels: Mapping[str, str], labels: Mapping[str, str]
+) -> Manifest:
+    template = {
+        "metadata": {"labels": dict(pod_labels)},
+        "spec": {**spec, "restartPolicy": "Never", "terminationGracePeriodSeconds": _STOP_SECONDS},
+    }
+    rules = [
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": _FINAL_EXIT_CODES}},
+        # A pod that was evicted for a more important one did not fail.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {**jobs.selector(name), **labels}},
+        "spec": {
+            "schedule": schedule,
+            "timeZone": "Etc/UTC",
+            "concurrencyPolicy": "Forbid",
+            # A cluster that was down at the time makes the backup when it returns.
+            "startingDeadlineSeconds": 12 * objectives.HOUR,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 5,
+            "jobTemplate": {
+                "spec": {
+                    "backoffLimit": _RETRIES,
+                    "activeDeadlineSeconds": (_RETRIES + 1) * _BACKUP_SECONDS,
+                    "ttlSecondsAfterFinished": _KEPT_SECONDS,
+                    "podFailurePolicy": {"rules": rules},
+                    "template": template,
+                },
+            },
+        },
+    }

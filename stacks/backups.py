@@ -1,0 +1,83 @@
+"""The wiring of a site's backups: the buckets, the identities of the jobs, and the jobs."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+
+from components import permissions
+from components.backup_buckets import BackupBuckets, BackupBucketsArgs
+from components.backup_jobs import BackupJobs, BackupJobsArgs
+from components.kube.backup_jobs import BackupPlace
+from components.locked_bucket import LockMode
+from components.workloads import Workloads
+from recovery import naming
+from recovery.naming import BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB
+from stacks.context import Context
+from stacks.platform import identity
+
+_LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
+
+
+def backups(context: Context, workloads: Workloads) -> None:
+    """Everything that backs up the site's database. A flip changes none of it."""
+    config = context.config.backups
+    buckets = BackupBuckets(
+        "backups",
+        BackupBucketsArgs(
+            peer_region=context.config.peer.region,
+            lock_mode=_LOCK_MODES[config.lock_mode],
+            keep_days=config.keep_days,
+            site=context.site,
+        ),
+    )
+    after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
+    args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
+    BackupJobs("backup-jobs", args, context.in_cluster)
+
+
+def _place(context: Context) -> BackupPlace:
+    site, config = context.site, context.config.backups
+    return BackupPlace(
+        bucket=naming.backup_bucket(site.name, account=site.account),
+        copy_bucket=naming.backup_copy_bucket(site.name, account=site.account),
+        copy_region=context.config.peer.region,
+        minimum_rows=config.minimum_rows,
+        minimum_ratio=config.minimum_percent / 100,
+        scratch_gib=config.scratch_gib,
+    )
+
+
+def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resource]:
+    place, site = _place(context), context.site
+
+    def backup(arns: list[str]) -> str:
+        return json.dumps(
+            permissions.backup(
+                account=site.account,
+                region=site.region,
+                bucket=place.bucket,
+                bucket_key_arn=arns[0],
+                secrets_key_arn=arns[1],
+            )
+        )
+
+    def check(arns: list[str]) -> str:
+        return json.dumps(
+            permissions.restore_check(
+                region=site.region,
+                bucket=place.bucket,
+                bucket_key_arn=arns[0],
+                copy_region=place.copy_region,
+                copy_bucket=place.copy_bucket,
+                copy_key_arn=arns[1],
+            )
+        )
+
+    own, copy = buckets.own.key_arn, buckets.copy.key_arn
+    policies = {
+        BACKUP_CRON_JOB: pulumi.Output.all(own, context.secrets_key_arn).apply(backup),
+        RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
+    }
+    return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]
