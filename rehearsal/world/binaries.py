@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import pwd
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -136,6 +138,21 @@ def start(command: Sequence[str | Path], account: Account, log: IO[bytes]) -> su
         env=_environment(None),
         start_new_session=True,
     )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server and the processes that serve its sessions (SIGKILL).
+
+    A session's process notices the death of the server only when it next waits, and would commit once more. Its number
+    is known on Linux only.
+    """
+    process.send_signal(signal.SIGSTOP)  # it starts no process any more
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    children = listed.read_text().split() if listed.exists() else []
+    process.kill()
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGKILL)
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:

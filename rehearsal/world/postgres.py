@@ -184,7 +184,7 @@ class PostgresServers:
         with self._lock:
             process = self._processes.pop(self[name].name, None)
             if process is not None:
-                process.kill()
+                binaries.kill(process)
                 process.wait(PATIENCE_SECONDS)
 
     def is_running(self, name: str) -> bool:
