@@ -20,6 +20,8 @@ WILDCARD_REASONS: dict[str, str] = {
     "FindLogGroup": "CloudWatch Logs knows no resource-level permissions for listing log groups",
     "WriteBackups": "every backup has a key of its own; the prefixes in front of them are exact",
     "ReadBackups": "every backup has a key of its own; the prefixes in front of them are exact",
+    "ReadAllBackups": "every backup has a key of its own; the prefixes in front of them are exact",
+    "DecryptAllBackups": "the ids of the other site's keys are not known; the condition names their aliases",
     "ReadCopies": "the bucket holds backups only",
     "WriteResults": "every result has a key of its own; the prefix in front of it is exact",
     "ReadObjects": "S3 copies every object of the bucket",
@@ -153,6 +155,40 @@ def restore_check(
         _use_bucket_key(("kms:Decrypt",), copy_key_arn, copy_region, sid="DecryptCopies"),
         statement("WriteResults", ("s3:PutObject",), (f"arn:aws:s3:::{bucket}/{naming.BACKUP_CHECKS}*",)),
         _use_bucket_key(("kms:GenerateDataKey",), bucket_key_arn, region),
+    )
+
+
+def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_key_arn: str | None) -> Document:
+    """The restore job: read every bucket of backups, of either site, and connect to the database that leads.
+
+    The other site's keys have ids that this site does not know, so a condition names the aliases, which follow from
+    names. Source: AWS KMS Developer Guide, "Use aliases to control access to KMS keys".
+
+    Args:
+        account: twelve digits.
+        region: the site's own region.
+        buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
+        secrets_key_arn: the key of the password's secret; None for a replica of the secret.
+    """
+    table = naming.ledger_arn(account=account, region=region)
+    arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
+    prefixes = (naming.BACKUP_DUMPS, naming.BACKUP_MANIFESTS)
+    return document(
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*")),
+        statement("ListAllBackups", ("s3:ListBucket",), arns),
+        statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
+        statement(
+            "DecryptAllBackups",
+            ("kms:Decrypt",),
+            [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
+            condition={
+                "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
+                "ForAnyValue:StringEquals": {
+                    "kms:ResourceAliases": [f"alias/{bucket.replace(f'{account}-', '')}" for bucket in sorted(buckets)]
+                },
+            },
+        ),
+        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from operations import contents, postgres_programs
 from operations.backup_store import BackupStore
@@ -56,6 +57,9 @@ class Restore:
             ConnectionError, CorruptDumpError, OSError, ProgramError, psycopg.Error: if the restore fails. Then the
                 database is as empty as before.
         """
+        if patiently(self._restored_from, psycopg.OperationalError):
+            say("restored earlier", backup=self._restored_from())
+            return True
         patiently(self._require_leader, LedgerUnreadableError, DatabaseUnreachableError)
         manifest = self._manifest()
         if not self._is_empty():
@@ -64,6 +68,12 @@ class Restore:
         with postgres_programs.client_environment(self.address) as environment:
             postgres_programs.restore(environment, self.store.dump(manifest), _OPTIONS)
         return self._compare(manifest)
+
+    def _restored_from(self) -> str:
+        """The backup that an earlier run restored. Later changes are the platform's own."""
+        with psycopg.connect(self.address.conninfo()) as connection:
+            row = connection.execute("SELECT current_setting('lifeline.restored_from', true)").fetchone()
+        return str(row[0] or "") if row else ""
 
     def _require_leader(self) -> None:
         claim = self.ledger.newest_claim()
@@ -101,7 +111,17 @@ class Restore:
             restored = contents.read(connection)
         differences = manifest.contents.differences(restored)
         say("restored", backup=manifest.name, rows=dict(restored.rows), differences=differences)
+        if not differences:
+            self._note(manifest)
         return not differences
+
+    def _note(self, manifest: Manifest) -> None:
+        with psycopg.connect(self.address.conninfo(), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET lifeline.restored_from = {}").format(
+                    sql.Identifier(self.address.name), sql.Literal(manifest.name)
+                )
+            )
 
 
 def main(environment: Mapping[str, str]) -> int:

@@ -24,6 +24,7 @@ BACKUP_CHECKS = "checks/"
 """The prefixes of a backup bucket: dumps, their manifests, and the results of restoring them."""
 BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
+RESTORE_JOB = "restore"
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
@@ -91,6 +92,16 @@ def backup_bucket(site: str, *, account: str) -> str:
 def backup_copy_bucket(site: str, *, account: str) -> str:
     """The bucket, in the other site's region, that S3 replicates a site's backups to."""
     return f"{backup_bucket(site, account=account)}-copy"
+
+
+def backup_buckets(site: str, region: str, *, peer: str, peer_region: str, account: str) -> dict[str, tuple[str, str]]:
+    """The region and the name of every bucket of backups, by its origin as `lifeline:database.restores` names it."""
+    return {
+        "own": (region, backup_bucket(site, account=account)),
+        "ownCopy": (peer_region, backup_copy_bucket(site, account=account)),
+        "peer": (peer_region, backup_bucket(peer, account=account)),
+        "peerCopy": (region, backup_copy_bucket(peer, account=account)),
+    }
 
 
 def cluster_name(site: str, generation: int) -> str:

@@ -24,6 +24,7 @@ from rehearsal.world.health import HealthChecks
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
 from rehearsal.world.zone import load_zone
 
@@ -53,7 +54,8 @@ class DatabaseEffects:
             moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
             self._servers.restore(name, str(point["sourceDbInstanceIdentifier"]), moment)
         else:
-            self._servers.create(name, str(inputs["password"]))
+            # The platform's first deployment creates its tables. A later database gets them from a dump.
+            self._servers.create(name, str(inputs["password"]), tables=not self.by_address)
         self.by_address[str(outputs["address"])] = name
 
     def updated(
@@ -157,6 +159,14 @@ class Environment:
             self.postgres.start(database)
         self.platforms[site.name].restore()
         self.pods[site.name].restore()
+
+    def replicate_buckets(self) -> list[str]:
+        """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
+        return replicate(self._s3, self.faults)
+
+    def text(self, bucket: str, key: str) -> str:
+        """An object in a bucket, as text."""
+        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
     def databases(self, site: SiteWorld) -> list[str]:
         """The names of a site's servers."""

@@ -8,13 +8,13 @@ import pulumi
 
 from components import permissions
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
-from components.backup_jobs import BackupJobs, BackupJobsArgs
+from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
 from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockMode
 from components.workloads import Workloads
 from recovery import naming
-from recovery.naming import BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB
-from stacks.context import Context
+from recovery.naming import BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from stacks.context import Context, Databases
 from stacks.platform import identity
 
 _LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
@@ -35,6 +35,35 @@ def backups(context: Context, workloads: Workloads) -> None:
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs("backup-jobs", args, context.in_cluster)
+
+
+def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, ...]:
+    """The Jobs that fill databases from dumps. No other pod may know such a database before its Job has ended."""
+    named = {restore.epoch: restore for restore in context.config.database.restores if restore.dump is not None}
+    filled: list[pulumi.Resource] = []
+    for database, made in databases.items():
+        restore = named.get(database.epoch)
+        if restore is not None and restore.dump is not None:
+            region, bucket = _buckets(context)[restore.dump_from]
+            args = DumpRestoreArgs(
+                database=database,
+                host=made.address,
+                backup=restore.dump,
+                bucket=bucket,
+                region=region,
+                image=context.operations_image,
+                site=context.site,
+                after=(made.instance,),
+            )
+            filled.append(DumpRestore(f"restore-{database.epoch}", args, context.in_cluster).job)
+    return tuple(filled)
+
+
+def _buckets(context: Context) -> dict[str, tuple[str, str]]:
+    peer = context.config.peer
+    return naming.backup_buckets(
+        context.site.name, context.site.region, peer=peer.site, peer_region=peer.region, account=context.site.account
+    )
 
 
 def _place(context: Context) -> BackupPlace:
@@ -75,9 +104,17 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
             )
         )
 
+    def restore(secrets_key_arn: str | None) -> permissions.Document:
+        regions = {bucket: region for region, bucket in _buckets(context).values()}
+        return permissions.restore(
+            account=site.account, region=site.region, buckets=regions, secrets_key_arn=secrets_key_arn
+        )
+
     own, copy = buckets.own.key_arn, buckets.copy.key_arn
     policies = {
         BACKUP_CRON_JOB: pulumi.Output.all(own, context.secrets_key_arn).apply(backup),
         RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
     }
+    secrets_key = context.secrets_key_arn
+    policies[RESTORE_JOB] = secrets_key.apply(lambda arn: json.dumps(restore(arn)))
     return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]

@@ -63,6 +63,9 @@ def databases(context: Context, claims: Claims) -> Databases:
 def _database(context: Context, database: DatabaseId, password: pulumi.Output[str] | None, claims: Claims) -> Database:
     config, history = context.config, context.config.history
     restores = {restore.epoch: restore for restore in config.database.restores}
+    restore = _restore(restores.get(database.epoch), history)
+    # A database for a dump begins empty, as the first one did.
+    begins_empty = rules.is_born_leader(database, history) and restore is None
     return Database(
         f"database-{database.epoch}",
         DatabaseArgs(
@@ -70,8 +73,8 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             role=rules.database_role(database, history),
             source_arn=_source_arn(context, database),
             born_leader=rules.is_born_leader(database, history),
-            restore=_restore(restores.get(database.epoch), history),
-            password=password if database.epoch == 1 else None,
+            restore=restore,
+            password=password if begins_empty else None,
             engine_version=config.database.engine_version,
             instance_class=config.database.instance_class,
             storage_gib=config.database.storage_gib,
@@ -95,7 +98,7 @@ def _password(context: Context) -> DatabasePassword:
 
 
 def _restore(restore: RestoreConfig | None, history: tuple[DatabaseId, ...]) -> Restore | None:
-    if restore is None:
+    if restore is None or restore.dump is not None:
         return None
     source = naming.database_identifier(history[restore.epoch - 2])
     return Restore(source=source, moment=restore.point_in_time, snapshot=restore.snapshot)

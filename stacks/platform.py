@@ -61,7 +61,9 @@ def _cluster(config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cl
     )
 
 
-def workloads(context: Context, front: LoadBalancer, databases: Databases) -> Workloads:
+def workloads(
+    context: Context, front: LoadBalancer, databases: Databases, restores: tuple[pulumi.Resource, ...]
+) -> Workloads:
     """The platform's services, the load balancer controller, and the identities of their pods."""
     config, site = context.config, context.site
     controllers = Controllers(
@@ -88,7 +90,7 @@ def workloads(context: Context, front: LoadBalancer, databases: Databases) -> Wo
             database_cidrs=context.network.database_cidrs,
             site=site,
             # A pod with the new role must find a database that takes its writes.
-            after=(controllers.release, *(database.instance for database in databases.values())),
+            after=(controllers.release, *(database.instance for database in databases.values()), *restores),
         ),
         context.in_cluster,
     )

@@ -152,9 +152,13 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
         yield Problem(path, f"names {site.site}-{number}, which is to be restored, but no backup is named", hint)
     for index, restore in enumerate(site.database.restores):
         path = f"lifeline:database.restores[{index}]"
-        if (restore.point_in_time is None) == (restore.snapshot is None):
-            hint = "set exactly one of pointInTime and snapshot"
-            yield Problem(path, f"names {'both' if restore.snapshot else 'neither'} of its sources", hint)
+        sources = [source for source in (restore.point_in_time, restore.snapshot, restore.dump) if source is not None]
+        if len(sources) != 1:
+            hint = "set exactly one of pointInTime, snapshot and dump"
+            yield Problem(path, f"names {len(sources) or 'none'} of its sources", hint)
+        if restore.dump is not None and rules.first_site(history) != site.site:
+            hint = f"only {rules.first_site(history)} has the password of an empty database: restore a snapshot here"
+            yield Problem(f"{path}.dump", f"is {restore.dump}, at a site that did not lead first", hint)
         if epochs.count(restore.epoch) > 1 and epochs.index(restore.epoch) == index:
             yield Problem(
                 f"{path}.epoch", f"is {restore.epoch}, which another restore names too", "keep one restore per epoch"

@@ -29,6 +29,8 @@ SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,19}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 Cidr = Annotated[str, AfterValidator(_network)]
 Moment = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")]
+BackupName = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})$")]
+BackupOrigin = Literal["own", "ownCopy", "peer", "peerCopy"]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$")]
 
@@ -69,7 +71,7 @@ class ClusterConfig(Section):
 
 
 class RestoreConfig(Section):
-    """The backup that a restored database starts from: exactly one of the two.
+    """The backup that a restored database starts from: exactly one of a moment, a snapshot and a dump.
 
     It stays in the file as long as the database.
     """
@@ -80,6 +82,10 @@ class RestoreConfig(Section):
     """A time in UTC at which this site's leader of the previous epoch was running; or `latest`."""
     snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
     """The identifier of a snapshot in the site's own region."""
+    dump: BackupName | None = None
+    """The name of a backup; or `latest`, the newest that is not suspect and failed no check."""
+    dump_from: BackupOrigin = "own"
+    """The bucket of the dump: the site's own or its copy in the other region, or the other site's or its copy here."""
 
 
 class DatabaseConfig(Section):

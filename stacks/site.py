@@ -19,7 +19,7 @@ def build(config: SiteConfig) -> None:
     front = edge.front(context, zone_id)
     claims = data.claims(context, ledger, data.handover(context))
     databases = data.databases(context, claims)
-    workloads = platform.workloads(context, front, databases)
+    workloads = platform.workloads(context, front, databases, backups.restores(context, databases))
     platform.fence(context, databases, workloads)
     backups.backups(context, workloads)
     edge.switch(context, workloads, databases)

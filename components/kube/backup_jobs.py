@@ -8,14 +8,14 @@ from typing import Any
 
 from components.kube import jobs
 from recovery import objectives
-from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB
+from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from recovery.timeline import DatabaseId
 
 Manifest = dict[str, Any]
 
-BACKUP_SCHEDULE = "17 3 * * *"
-RESTORE_CHECK_SCHEDULE = "17 5 * * *"
-"""Every day, in UTC. The check follows when the dump and its copy are complete."""
-RESTORE = "restore"
+BACKUP_SCHEDULE = "17 7 * * *"
+RESTORE_CHECK_SCHEDULE = "17 9 * * *"
+"""Every day, in UTC: at night in all of the United States. The check follows the dump and its replication."""
 SCRATCH_CLASS = "lifeline-scratch"
 """The StorageClass of the disk on which a backup is restored."""
 SCRATCH_PATH = "/scratch"
@@ -88,6 +88,56 @@ def restore_check(place: BackupPlace, *, image: str, labels: Mapping[str, str]) 
     return _cron_job(RESTORE_CHECK_CRON_JOB, RESTORE_CHECK_SCHEDULE, spec, pod_labels, labels)
 
 
+def restore(
+    *, image: str, database: DatabaseId, host: Any, backup: str, bucket: str, region: str, labels: Mapping[str, str]
+) -> Manifest:
+    """The Job that fills an empty database from a dump, before any other pod knows the database.
+
+    Args:
+        image: the operations image, by digest.
+        database: the empty database, which leads the epoch that it is named after.
+        host: its host name. The ConfigMap still has that of the old one.
+        backup: the backup's name, or `latest`.
+        bucket: the bucket of the backup.
+        region: the bucket's region.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        RESTORE_JOB,
+        image,
+        tuple(key for key in jobs.PLACE_SETTINGS if key not in ("DATABASE", "DB_HOST")),
+        cpu_millis=200,
+        memory_mib=512,
+        DATABASE=str(database),
+        DB_HOST=host,
+        BACKUP=backup,
+        RESTORE_BUCKET=bucket,
+        RESTORE_REGION=region,
+        DEADLINE_SECONDS=str(objectives.DATA.rto_seconds),
+    )
+    template = {
+        "metadata": {"labels": jobs.pod_labels(RESTORE_JOB)},
+        "spec": {**jobs.pod_spec(RESTORE_JOB, own), "restartPolicy": "Never"},
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{RESTORE_JOB}-{database.epoch}",
+            "namespace": NAMESPACE,
+            "labels": {**jobs.selector(RESTORE_JOB), **labels},
+            # Without it, the next run would wait for a Job that has already failed.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+        },
+        "spec": {
+            "backoffLimit": _RETRIES,
+            "activeDeadlineSeconds": objectives.DATA.rto_seconds,
+            "podFailurePolicy": _failure_policy(),
+            "template": template,
+        },
+    }
+
+
 def scratch_class(*, labels: Mapping[str, str]) -> Manifest:
     """The StorageClass of the check's disk: an encrypted EBS volume in the zone of its pod."""
     return {
@@ -110,6 +160,16 @@ def _claim(gib: int) -> Manifest:
     }
 
 
+def _failure_policy() -> Manifest:
+    return {
+        "rules": [
+            {"action": "FailJob", "onExitCodes": {"operator": "In", "values": _FINAL_EXIT_CODES}},
+            # A pod that was evicted for a more important one did not fail.
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        ]
+    }
+
+
 def _cron_job(
     name: str, schedule: str, spec: Manifest, pod_labels: Mapping[str, str], labels: Mapping[str, str]
 ) -> Manifest:
@@ -117,11 +177,6 @@ def _cron_job(
         "metadata": {"labels": dict(pod_labels)},
         "spec": {**spec, "restartPolicy": "Never", "terminationGracePeriodSeconds": _STOP_SECONDS},
     }
-    rules = [
-        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": _FINAL_EXIT_CODES}},
-        # A pod that was evicted for a more important one did not fail.
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-    ]
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -139,7 +194,7 @@ def _cron_job(
                     "backoffLimit": _RETRIES,
                     "activeDeadlineSeconds": (_RETRIES + 1) * _BACKUP_SECONDS,
                     "ttlSecondsAfterFinished": _KEPT_SECONDS,
-                    "podFailurePolicy": {"rules": rules},
+                    "podFailurePolicy": _failure_policy(),
                     "template": template,
                 },
             },

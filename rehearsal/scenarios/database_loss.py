@@ -1,20 +1,27 @@
-"""Scenario 2 of the plan: all users are deleted, in the replica as well, and restored from an earlier moment."""
+"""Scenario 2 of the plan: all users are deleted, in the replica as well, and restored.
+
+It restores twice: from a point in time, which is the way to recover, and then from the dump of the night before, which
+is the way when RDS has no backup left.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from recovery.naming import database_identifier
 from rehearsal.assumptions import RESTORED
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.backups import back_up_and_prove, restore_checks
 from rehearsal.scenarios.verification import verify
 
 
 def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
-    """Back up, let a bad migration delete every user, stop writes, restore in place, and reseed the other site."""
+    """Back up, let a bad migration delete every user, stop writes, restore in place twice, reseed the other site."""
     phases = Phases(reporter)
     with phases("build both sites"):
         home, away = actions.build_both(environment, reporter)
@@ -22,6 +29,11 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
         environment.postgres.back_up(old)
     with phases("people use the platform"):
         client = actions.people_near(environment, home)
+    with phases("the night's backup is made, copied and proved"):
+        _archive_crisis_events(environment, old)
+        night = back_up_and_prove(environment, reporter, home)
+    with phases("people go on"):
+        environment.clock.sleep(actions.LOAD_SECONDS)
         before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         expected = _rows_before(environment, old, before)
         environment.clock.sleep(actions.LOAD_SECONDS)
@@ -29,42 +41,73 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("every user is deleted, in the replica as well"):
         _delete_users(environment, old)
         actions.until(environment, lambda: not environment.rows(replica) & expected)
-        steps = actions.apply(environment, reporter, home, switchover={"drain": 1})
-        actions.handover_record(environment, 1, home.region)
+        steps = _drain(environment, reporter, home)
         stopped = environment.clock.now()
-    with phases("restore in place"):
-        database = {**actions.seeded_at(home, 2), "restores": [{"epoch": 2, "pointInTime": before}]}
-        timeline = [*map(str, home.config.history), f"{home.name}-2"]
-        steps += actions.apply(environment, reporter, home, timeline=timeline, database=database)
+    with phases("restore in place from a point in time"):
+        steps += _restore(environment, reporter, home, pointInTime=before)
         restored = environment.rows(database_identifier(home.config.own_database))
         actions.wait_until_back(environment, client, disaster)
+        losses, back = actions.losses(environment, client, home), environment.clock.now()
+    with phases("restore in place from the copy of the night's dump"):
+        steps += _drain(environment, reporter, home)
+        again = environment.clock.now()
+        steps += _restore(environment, reporter, home, dump=night.manifest.name, dumpFrom="ownCopy")
+        from_dump = environment.rows(database_identifier(home.config.own_database))
+        actions.wait_until_back(environment, client, again)
     with phases("the other site follows again"):
+        timeline = [*map(str, home.config.history)]
         steps += actions.apply(environment, reporter, away, timeline=timeline)
-        steps += actions.apply(environment, reporter, away, database={**actions.seeded_at(away, 2), "kept": [1]})
+        steps += actions.apply(environment, reporter, away, database={**actions.seeded_at(away, 3), "kept": [1]})
         environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
     with phases("verify"):
         checks = verify(client, home.config.domain)
         client.stop()
-    deleted = {step.name for step in steps if step.op in ("delete", "replace")}
     return actions.outcome(
         "database-loss",
         environment,
-        tiers=actions.tier_outcomes(client, disaster, RESTORED),
-        losses=actions.losses(environment, client, home),
+        tiers=actions.tier_outcomes(client, disaster, RESTORED, back),
+        losses=losses,
         writes_ended=stopped,
         steps=steps,
         checks=(
-            Check(
-                "every user of that moment is restored",
-                passed=expected <= restored and len(expected) > 0,
-                detail=f"{len(expected)} users then, {len(expected & restored)} of them restored",
-            ),
-            Check("nothing is deleted or replaced", passed=not deleted, detail=", ".join(sorted(deleted))),
+            _all_restored(expected, restored),
+            *restore_checks(environment, home, night, from_dump),
+            _nothing_deleted(steps),
             Check("the old database is kept and takes no writes", passed=_is_closed(environment, old), detail=old),
             *checks,
         ),
         phases=phases,
     )
+
+
+def _all_restored(expected: set[str], restored: set[str]) -> Check:
+    return Check(
+        "every user of that moment is restored",
+        passed=expected <= restored and len(expected) > 0,
+        detail=f"{len(expected)} users then, {len(expected & restored)} of them restored",
+    )
+
+
+def _nothing_deleted(steps: tuple[StackStep, ...]) -> Check:
+    deleted = sorted({step.name for step in steps if step.op in ("delete", "replace")})
+    return Check("nothing is deleted or replaced", passed=not deleted, detail=", ".join(deleted))
+
+
+def _drain(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[StackStep, ...]:
+    """Stop writes, and wait until the fence has noted the position."""
+    epoch = len(site.config.history)
+    steps = actions.apply(environment, reporter, site, switchover={"drain": epoch})
+    actions.handover_record(environment, epoch, site.region)
+    return steps
+
+
+def _restore(environment: Environment, reporter: Reporter, site: SiteWorld, **backup: Any) -> tuple[StackStep, ...]:
+    """Begin a new epoch with a backup, by one edit."""
+    epoch = len(site.config.history) + 1
+    database = actions.seeded_at(site, epoch)
+    restores = [*database.get("restores", []), {"epoch": epoch, **backup}]
+    timeline = [*map(str, site.config.history), f"{site.name}-{epoch}"]
+    return actions.apply(environment, reporter, site, timeline=timeline, database={**database, "restores": restores})
 
 
 def _rows_before(environment: Environment, database: str, moment: str) -> set[str]:
@@ -74,6 +117,12 @@ def _rows_before(environment: Environment, database: str, moment: str) -> set[st
             "SELECT id FROM users WHERE created_at < %s::timestamptz - interval '1 second'", [moment]
         )
         return {str(row[0]) for row in rows}
+
+
+def _archive_crisis_events(environment: Environment, database: str) -> None:
+    """Add earlier crisis events, which the platform has archived from the ledger."""
+    with environment.postgres[database].connect() as connection:
+        connection.execute("INSERT INTO crisis_events SELECT 'earlier-' || n, 'ml' FROM generate_series(1, 40) AS n")
 
 
 def _delete_users(environment: Environment, database: str) -> None:

@@ -78,6 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         server = cast("_Server", self.server)
+        if self.headers.get("Expect") == "100-continue":  # S3's client sends the body a second later otherwise
+            self.send_response_only(http.HTTPStatus.CONTINUE)
+            self.end_headers()
+            del self.headers["Expect"]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         scope = _SCOPE.search(self.headers.get("Authorization", ""))
         region, service = (scope["region"], scope["service"]) if scope else ("", "")

@@ -1,7 +1,8 @@
 """The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
-The command and the environment are the manifest's own. Four things are replaced: the image's interpreter by this one,
-the database's host name by its server on loopback, the mounted password by a file, and AWS by a gateway.
+The command and the environment are the manifest's own. Six things are replaced: the image's interpreter and its
+PostgreSQL by those of this machine, the database's host name by its server on loopback, the mounted password by a file,
+the mounted disk by a folder, and AWS by a gateway.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any, Self
 
 from engine.program import PROGRAM_ROOT
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
+from rehearsal.world import binaries
+from rehearsal.world.binaries import Account
 from rehearsal.world.server import Server
 
 Manifest = dict[str, Any]
@@ -56,6 +59,7 @@ class Pods:
     folder: Path
     deployments: tuple[str, ...] = ("fence",)
     namespace: str = "mental-health-platform"
+    _runs: int = 0
     _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
     _lost: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -64,6 +68,9 @@ class Pods:
     def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._keep, name="pods", daemon=True)
         self._secrets = tempfile.TemporaryDirectory(prefix="lifeline-pods-")
+        self._scratch = tempfile.TemporaryDirectory(prefix="lifeline-scratch-")
+        Account.current().own(Path(self._scratch.name))
+        self._programs = binaries.for_jobs(Path(self._secrets.name) / "programs")
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -78,6 +85,7 @@ class Pods:
             self._thread.join()
         self._end_all(signal.SIGTERM)
         self._secrets.cleanup()
+        self._scratch.cleanup()
 
     def lose(self) -> None:
         """Kill every pod, as the loss of the region does."""
@@ -105,6 +113,24 @@ class Pods:
         if process.returncode != 0:
             said = (self.folder / f"{name}.log").read_text().strip().splitlines()
             raise ApiError(f'Job "{name}" failed with exit code {process.returncode}: {said[-1] if said else "silent"}')
+
+    def run_cron_job(self, name: str) -> list[dict[str, Any]]:
+        """Run a CronJob at once, as `kubectl create job --from=cronjob/NAME` does. Returns the lines that it logged.
+
+        Raises:
+            ApiError: if there is none, or the Job fails.
+        """
+        declared = self.cluster.get("batch/v1", "CronJob", name, self.namespace)
+        if declared is None:
+            raise ApiError(f'cronjobs.batch "{name}" not found')
+        self._runs += 1
+        job = f"{name}-manual-{self._runs}"
+        self.run({"metadata": {"name": job}, "spec": declared["spec"]["jobTemplate"]["spec"]})
+        return self.log(job)
+
+    def log(self, job: str) -> list[dict[str, Any]]:
+        """The lines that a job has logged so far."""
+        return [json.loads(line) for line in (self.folder / f"{job}.log").read_text().splitlines()]
 
     def _keep(self) -> None:
         """Run one process per Deployment, and replace it when its pods would be replaced."""
@@ -154,6 +180,9 @@ class Pods:
             variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
             variables["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
         variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
+        variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
+        if "SCRATCH_FOLDER" in variables:
+            variables["SCRATCH_FOLDER"] = self._scratch.name
         return variables | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in variables}
 
     def _variable(self, entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from recovery.naming import DATABASE_NAME, DATABASE_USER
 from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.server import Server, free_port, load_schema, slot, wal_position
+from rehearsal.world.server import Server, create_database, free_port, load_schema, slot, wal_position
 
 PATIENCE_SECONDS = 20.0
 """The limit in real seconds for a server to start, stop or catch up."""
@@ -84,8 +84,8 @@ class PostgresServers:
     def __contains__(self, name: object) -> bool:
         return name in self._servers
 
-    def create(self, name: str, password: str) -> Server:
-        """Create and start a new, writable server with the platform's tables.
+    def create(self, name: str, password: str, *, tables: bool = True) -> Server:
+        """Create and start a new, writable server with the platform's database, and its tables or none.
 
         Raises:
             PostgresError: if the name is taken or the server does not start.
@@ -99,7 +99,9 @@ class PostgresServers:
                 self._initialise(name, Path(secret.name))
             self._servers[name] = server
             self.start(name)
-            load_schema(server)
+            create_database(server)
+            if tables:
+                load_schema(server)
             return server
 
     def replicate(self, name: str, source_name: str) -> Server:

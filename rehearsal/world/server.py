@@ -89,9 +89,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def load_schema(server: Server) -> None:
-    """Create the platform's database and its tables."""
+def create_database(server: Server) -> None:
+    """Create the platform's database, without tables."""
     with server.connect("postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
+
+
+def load_schema(server: Server) -> None:
+    """Create the platform's tables."""
     with server.connect() as connection:
         connection.execute(_SCHEMA.read_bytes())

@@ -43,6 +43,14 @@ DOCUMENTS: dict[str, Document] = {
     ),
     "replication": permissions.replication(**BUCKETS),
     "restore check": permissions.restore_check(**BUCKETS),
+    "restore": permissions.restore(
+        **OWN,
+        buckets={
+            "lifeline-123456789012-primary-backups": "us-east-2",
+            "lifeline-123456789012-secondary-backups": "us-west-2",
+        },
+        secrets_key_arn=KEY,
+    ),
     "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
     "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
     "crisis detector": permissions.crisis_detector(**OWN),
@@ -62,10 +70,14 @@ def resources(document: Document) -> dict[str, list[str]]:
     return {entry["Sid"]: entry["Resource"] for entry in document["Statement"]}
 
 
+KNOWN_FINDINGS = {"restore": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"]}
+"""AWS added the condition key after parliament's list was made: AWS KMS Developer Guide, "AWS KMS condition keys"."""
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_parliament_finds_nothing_wrong(name):
     findings = parliament.analyze_policy_string(json.dumps(DOCUMENTS[name])).findings
-    assert [str(finding) for finding in findings] == []
+    assert [finding.detail for finding in findings] == KNOWN_FINDINGS.get(name, [])
 
 
 def test_parliament_would_find_a_misspelt_action_and_a_resource_that_does_not_fit():

@@ -83,8 +83,28 @@ def test_a_second_run_changes_nothing_and_succeeds(
     assert restore.run()
     said(capsys)
     assert restore.run()
-    assert [line["step"] for line in said(capsys)] == ["restored"]
+    assert said(capsys) == [{"step": "restored earlier", "backup": made.name}]
     assert users(empty) == 300
+
+
+def test_a_later_run_leaves_the_changes_of_the_platform_alone(made: Manifest, restore: Restore, empty: Server) -> None:
+    assert restore.run()
+    with empty.connect() as connection:
+        connection.execute("DELETE FROM users WHERE id = 'user-1'")
+    assert replace(restore, ledger=ledger(Table("primary-1"))).run()
+    assert users(empty) == 299
+
+
+def test_a_run_that_was_killed_after_the_restore_is_completed(
+    made: Manifest, restore: Restore, empty: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Restore, "_note", lambda *_: None)
+        assert restore.run()
+    said(capsys)
+    assert restore.run()
+    assert [line["step"] for line in said(capsys)] == ["restored"]
+    assert restore._restored_from() == made.name
 
 
 def test_a_backup_can_be_named(made: Manifest, restore: Restore, leader: Server, tmp_path: Path, empty: Server) -> None:
@@ -104,12 +124,12 @@ def test_the_latest_is_not_a_suspect_one(
 
 
 def test_a_database_with_other_data_is_not_touched(made: Manifest, restore: Restore, empty: Server) -> None:
-    assert restore.run()
     with empty.connect() as connection:
-        connection.execute("DELETE FROM users WHERE id = 'user-1'")
+        connection.execute("CREATE TABLE users AS SELECT 'ada' AS id, now() AS created_at")
+        connection.execute("CREATE TABLE crisis_events AS SELECT 'one' AS id, now() AS detected_at")
     with pytest.raises(RestoreRefusedError, match="is not empty"):
         restore.run()
-    assert users(empty) == 299
+    assert users(empty) == 1
 
 
 @pytest.mark.parametrize("claims", [("primary-1",), ("primary-1", "primary-2", "secondary-3")])

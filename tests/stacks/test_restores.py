@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from engine.registration import Registration
 from recovery.timeline import DatabaseRole
 from stacks.config import SiteConfig, parse
 from stacks.problems import ConfigError
@@ -77,10 +79,10 @@ def test_the_other_site_need_not_know_where_a_database_came_from() -> None:
 @pytest.mark.parametrize(
     ("restores", "expected"),
     [
-        ([{"epoch": 2}], "lifeline:database.restores[0]: names neither of its sources"),
+        ([{"epoch": 2}], "lifeline:database.restores[0]: names none of its sources"),
         (
             [{**LATEST, "snapshot": "before-migration"}],
-            "lifeline:database.restores[0]: names both of its sources",
+            "lifeline:database.restores[0]: names 2 of its sources",
         ),
         (
             [LATEST, {"epoch": 2, "snapshot": "before-migration"}],
@@ -140,3 +142,65 @@ def test_only_a_stale_replica_has_to_be_kept(
     stack: str, timeline: tuple[str, ...], database: dict[str, Any], expected: str
 ) -> None:
     assert mistakes(stack, timeline, **database) == [expected]
+
+
+DUMP = {"epoch": 2, "dump": "20261124T071700123456Z-0a1b2c3d"}
+JOB = "kubernetes:batch/v1:Job"
+
+
+def of_dump(**restore: str) -> list[Registration]:
+    return deploy("primary", RESTORED, database={"seeded": 2, "restores": [DUMP | restore]})
+
+
+def test_a_database_for_a_dump_begins_empty_with_the_password() -> None:
+    resource = only(of_dump(), INSTANCE, "database-2-instance").inputs
+    assert (resource["dbName"], resource["username"]) == ("mental_health_platform", "lifeline")
+    first = only(of_dump(), INSTANCE, "database-1-instance").inputs
+    assert resource["password"] == first["password"]
+    assert resource.keys() & {"restoreToPointInTime", "snapshotIdentifier"} == set()
+
+
+@pytest.mark.parametrize(
+    ("origin", "region", "bucket"),
+    [
+        ("own", "us-east-2", "lifeline-123456789012-primary-backups"),
+        ("ownCopy", "us-west-2", "lifeline-123456789012-primary-backups-copy"),
+        ("peer", "us-west-2", "lifeline-123456789012-secondary-backups"),
+        ("peerCopy", "us-east-2", "lifeline-123456789012-secondary-backups-copy"),
+    ],
+)
+def test_a_job_fills_it_from_any_bucket_before_a_pod_knows_it(origin: str, region: str, bucket: str) -> None:
+    resources = of_dump(dumpFrom=origin)
+    job = only(resources, JOB, "restore-2-job")
+    (container,) = job.inputs["spec"]["template"]["spec"]["containers"]
+    settings = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert (settings["RESTORE_REGION"], settings["RESTORE_BUCKET"]) == (region, bucket)
+    assert (settings["DATABASE"], settings["BACKUP"]) == ("primary-2", DUMP["dump"])
+    assert settings["DB_HOST"] is not None
+    by_name = {resource.name: resource for resource in resources}
+    assert job.urn in by_name["platform-config"].dependencies
+    assert [urn.rsplit("::", 1)[-1] for urn in job.dependencies if "rds/instance" in urn] == ["database-2-instance"]
+
+
+def test_the_restores_identity_can_open_every_bucket_of_either_site() -> None:
+    policy = only(of_dump(), "aws:iam/rolePolicy:RolePolicy", "restore-identity-policy").inputs["policy"]
+    statements = {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+    assert statements["ListAllBackups"]["Resource"] == [
+        f"arn:aws:s3:::lifeline-123456789012-{name}"
+        for name in ("primary-backups", "primary-backups-copy", "secondary-backups", "secondary-backups-copy")
+    ]
+    aliases = statements["DecryptAllBackups"]["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"]
+    both = [*deploy("primary"), *deploy("secondary")]
+    declared = {entry.inputs["name"] for entry in both if entry.type == "aws:kms/alias:Alias"}
+    assert set(aliases) == {name for name in declared if "backups" in name}
+
+
+def test_a_site_that_did_not_lead_first_has_no_password_for_an_empty_database() -> None:
+    assert mistakes("secondary", ("primary-1", "secondary-2"), seeded=2, restores=[DUMP]) == [
+        f"lifeline:database.restores[0].dump: is {DUMP['dump']}, at a site that did not lead first"
+    ]
+
+
+def test_a_backup_has_a_name_that_sorts_by_time() -> None:
+    problems = mistakes("primary", RESTORED, seeded=2, restores=[{"epoch": 2, "dump": "yesterday"}])
+    assert [problem for problem in problems if 'restores[0].dump: is "yesterday"' in problem] != []

@@ -335,3 +335,46 @@ def test_the_fence_itself_starts_from_its_own_manifest(cluster: KubernetesApi, p
     wait_until(lambda: log.exists() and '"standing": "unknown"' in log.read_text())
     assert pods._running["fence"].process.poll() is None
     assert {json.loads(line)["step"] for line in log.read_text().splitlines()} == {"look failed", "standing"}
+
+
+def cron_job(*words: str, **env: str) -> Manifest:
+    container = {
+        "name": "job",
+        "image": "operations@sha256:1",
+        "command": ["python", "-c", *words],
+        "env": [{"name": name, "value": env[name]} for name in env],
+    }
+    template = {"spec": {"containers": [container], "restartPolicy": "Never"}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "nightly", "namespace": NAMESPACE},
+        "spec": {"schedule": "0 0 * * *", "jobTemplate": {"spec": {"template": template}}},
+    }
+
+
+TELL_ONCE = """
+import json, os, subprocess
+version = subprocess.run(["initdb", "--version"], capture_output=True, text=True, check=True).stdout
+print(json.dumps({"initdb": version, "scratch": os.environ["SCRATCH_FOLDER"]}))
+"""
+
+
+def test_a_cron_job_runs_at_once_with_a_disk_and_postgresql_each_time_anew(cluster: KubernetesApi, pods: Pods) -> None:
+    cluster.apply(cron_job(TELL_ONCE, SCRATCH_FOLDER="/scratch"))
+    (first,), (second,) = pods.run_cron_job("nightly"), pods.run_cron_job("nightly")
+    assert first == second
+    assert "PostgreSQL" in first["initdb"]
+    assert Path(first["scratch"]).is_dir()
+    assert first["scratch"] != "/scratch"
+
+
+def test_a_cron_job_that_fails_is_an_error_with_its_last_line(cluster: KubernetesApi, pods: Pods) -> None:
+    cluster.apply(cron_job("print('no disk'); raise SystemExit(3)"))
+    with pytest.raises(ApiError, match=r'Job "nightly-manual-1" failed with exit code 3: no disk'):
+        pods.run_cron_job("nightly")
+
+
+def test_a_cron_job_that_is_not_declared_is_an_error(pods: Pods) -> None:
+    with pytest.raises(ApiError, match='"nightly" not found'):
+        pods.run_cron_job("nightly")
