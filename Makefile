@@ -8,7 +8,7 @@ GO_HINT := install Go 1.26.6 or newer, or the official pulumi and pulumi-languag
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check test engine test-engine rehearse bench
+.PHONY: help setup lock fmt check test engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,6 +57,9 @@ test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, whi
 
 rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 	$(BIN)/lifeline rehearse region-loss
+
+rehearse-database: $(STAMP) ## delete every user on this machine, and restore from a point in time and from a dump
+	$(BIN)/lifeline rehearse database-loss --engine in-process
 
 bench: $(STAMP) ## measure performance, as ratios within one run
 	$(BIN)/python -m rehearsal.bench

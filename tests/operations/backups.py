@@ -107,6 +107,15 @@ def fill(server: Server, users: int, events: int = 20) -> None:
         )
 
 
+def end_sessions(server: Server, application: str) -> int:
+    """End the sessions of a program, and return their number."""
+    with server.connect("postgres") as connection:
+        row = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s", (application,)
+        ).fetchone()
+    return row[0] if row else 0
+
+
 def objects(client: Any, bucket: str) -> list[str]:
     return [item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
 

@@ -24,8 +24,9 @@ from operations.postgres_programs import ProgramError
 from operations.source import SourceRefusedError
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.server import Server
-from tests.operations.backups import answers, backup, fill, locked_bucket, objects, s3, unfinished_uploads
+from tests.operations.backups import answers, backup, end_sessions, fill, locked_bucket, objects, s3, unfinished_uploads
 from tests.operations.world import Table, said
+from tests.patience import wait_until
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -107,6 +108,7 @@ def test_a_replica_that_lost_its_leader_is_refused(
 ) -> None:
     servers.kill("primary-1")
     try:
+        wait_until(lambda: replica.truth("SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)"))
         with pytest.raises(SourceRefusedError, match="has lost its leader"):
             backup(replica, tmp_path, store).run()
     finally:
@@ -246,14 +248,12 @@ def test_a_dump_whose_session_is_ended_is_never_completed(
     large(filled, monkeypatch)
     read = postgres_programs.Dump.read
 
-    def end_after_the_first(dump: postgres_programs.Dump, size: int) -> bytes:
-        with filled.connect("postgres") as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
-            )
+    def end_at_the_first(dump: postgres_programs.Dump, size: int) -> bytes:
+        if dump.bytes == 0:
+            wait_until(lambda: end_sessions(filled, "pg_dump"))
         return read(dump, size)
 
-    monkeypatch.setattr(postgres_programs.Dump, "read", end_after_the_first)
+    monkeypatch.setattr(postgres_programs.Dump, "read", end_at_the_first)
     with pytest.raises(ProgramError, match="pg_dump failed with exit code 1"):
         backup(filled, tmp_path, store).run()
     assert (objects(client, bucket), unfinished_uploads(client, bucket)) == ([], [])

@@ -20,7 +20,7 @@ from recovery.naming import DATABASE_NAME, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.server import Server
-from tests.operations.backups import REGION, address, backup, fill
+from tests.operations.backups import REGION, address, backup, end_sessions, fill
 from tests.operations.world import Table, ledger, said
 from tests.patience import wait_until
 
@@ -170,15 +170,6 @@ def test_a_damaged_dump_restores_nothing_and_a_good_one_can_follow(
     assert restore.run()
 
 
-def end_sessions_of_pg_restore(server: Server) -> int:
-    """Returns their number."""
-    with server.connect("postgres") as connection:
-        row = connection.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'pg_restore'"
-        ).fetchone()
-    return row[0] if row else 0
-
-
 def test_a_restore_that_loses_its_session_restores_nothing(
     made: Manifest, restore: Restore, empty: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +178,7 @@ def test_a_restore_that_loses_its_session_restores_nothing(
     def end_before_the_last(store: BackupStore, manifest: Manifest) -> Iterator[bytes]:
         first, *rest = b"".join(stored(store, manifest)), b""
         yield first[:-10]
-        wait_until(lambda: end_sessions_of_pg_restore(empty))
+        wait_until(lambda: end_sessions(empty, "pg_restore"))
         yield from (first[-10:], *rest)
 
     monkeypatch.setattr(BackupStore, "dump", end_before_the_last)
