@@ -1,6 +1,7 @@
 """Performance figures, as ratios within one run: `python -m rehearsal.bench`. Writes bench.json.
 
 (a) Rendering a site, compared with a program that registers the same number of plain resources in the same process.
+(b) Backing up and restoring a generated database, compared with plain streaming (rehearsal/bench_backups.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pulumi_aws as aws
 
 from engine.program import PROGRAM_ROOT, checked_config, recorded
 from engine.recorder import record
+from rehearsal import bench_backups
 
 RUNS = 9
 
@@ -51,6 +53,7 @@ def main() -> None:
         "render_seconds": round(site, 3),
         "bare_seconds": round(plain, 3),
         "render_to_bare": round(site / plain, 2),
+        **bench_backups.figures(),
     }
     Path("bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))

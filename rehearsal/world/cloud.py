@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 import moto.backends
 import moto.core.loaders
 import moto.core.utils
 import moto.iam.models
+import moto.s3.models
 from moto.server import ThreadedMotoServer
 
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
@@ -26,6 +28,7 @@ def empty_account() -> Generator[str]:
     the same one.
     """
     _spare_repeated_work()
+    moto.s3.models.S3Backend.complete_multipart_upload = _complete_and_lock
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -37,6 +40,20 @@ def empty_account() -> Generator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+_complete: Callable[..., Any] = moto.s3.models.S3Backend.complete_multipart_upload
+
+
+def _complete_and_lock(self: moto.s3.models.S3Backend, bucket_name: str, multipart_id: str, body: Any) -> Any:
+    """Complete an upload and lock the object by the bucket's default, as S3 does. moto locks only what PutObject puts.
+
+    Source: Amazon S3 User Guide, "Locking objects with Object Lock", default retention settings for buckets.
+    """
+    key, bucket = _complete(self, bucket_name, multipart_id, body), self.get_bucket(bucket_name)
+    if key is not None and bucket.has_default_lock:
+        key.lock_mode, key.lock_until = bucket.default_lock_mode, bucket.default_retention()
+    return key
 
 
 def _spare_repeated_work() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from operations import retry
 from operations.backup_store import BackupStore
 from rehearsal.world import binaries
+from rehearsal.world.cloud import empty_account
 from rehearsal.world.postgres import PostgresServers, Server
 from tests.operations.backups import locked_bucket, s3
 from tests.operations.world import set_by_hand
@@ -41,11 +41,8 @@ def replica(servers: PostgresServers, leader: Server) -> Server:
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     """The address of AWS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with empty_account() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

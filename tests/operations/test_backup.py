@@ -236,8 +236,6 @@ def test_a_dump_in_several_parts_is_the_same_dump(
 def large(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the database with more than one part, of the smallest size that S3 accepts."""
     fill(server, 200_000)
-    # moto applies a bucket's default retention to PutObject only, S3 to every new object.
-    monkeypatch.setattr(BackupStore, "locked_until", lambda *_: datetime.now(UTC))
     monkeypatch.setattr("operations.backup.part_bytes", lambda _: 5 * MIB)
     monkeypatch.setattr("operations.postgres_programs.COMPRESSION", "none")
 

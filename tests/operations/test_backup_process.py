@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ def claimed(endpoint: str) -> None:
     """The ledger with one claim."""
     session = boto3.session.Session("test", "test")
     dynamodb = session.client("dynamodb", REGION, endpoint_url=endpoint)
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    with suppress(dynamodb.exceptions.ResourceInUseException):  # the tests of another module came in between
+        dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
     dynamodb.put_item(TableName=TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
 
 
