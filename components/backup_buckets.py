@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.backup_permissions import replication
 from components.locked_bucket import LockedBucket, LockedBucketArgs, LockMode
-from components.permissions import replication, service_trust
+from components.permissions import service_trust
 from components.site import Site
 from recovery.naming import BACKUP_CHECKS, BACKUP_DUMPS, BACKUP_MANIFESTS, backup_bucket, backup_copy_bucket
 

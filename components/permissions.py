@@ -22,6 +22,7 @@ WILDCARD_REASONS: dict[str, str] = {
     "ReadBackups": "every backup has a key of its own; the prefixes in front of them are exact",
     "ReadAllBackups": "every backup has a key of its own; the prefixes in front of them are exact",
     "DecryptAllBackups": "the ids of the other site's keys are not known; the condition names their aliases",
+    "ReadManifests": "every manifest has a key of its own; the prefix in front of it is exact",
     "ReadCopies": "the bucket holds backups only",
     "WriteResults": "every result has a key of its own; the prefix in front of it is exact",
     "ReadObjects": "S3 copies every object of the bucket",
@@ -99,7 +100,7 @@ def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Docume
             no permission.
     """
     ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (naming.ledger_arn(account=account, region=region),))
-    return document(ledger, *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
+    return document(ledger, *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
 
 
 def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
@@ -107,12 +108,12 @@ def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str
     table = naming.ledger_arn(account=account, region=region)
     takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*", "handover#*")),
-        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=_keys("handover#*")),
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=ledger_keys("handover#*")),
         # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
         statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
         statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
-        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 
@@ -120,113 +121,18 @@ def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Docum
     """The gate of a switchover: read the handover record and the password."""
     table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=_keys("handover#*")),
-        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("handover#*")),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 
-def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None) -> Document:
-    """The backup job: add objects to the site's own bucket, read manifests and results, and connect to the database.
-
-    It may neither delete an object nor change its lock. Whether an object is locked is visible only with
-    s3:GetObjectRetention: Amazon S3 User Guide, "Object Lock considerations".
-    """
-    table = naming.ledger_arn(account=account, region=region)
-    arn = f"arn:aws:s3:::{bucket}"
-    dumps, manifests = f"{arn}/{naming.BACKUP_DUMPS}*", f"{arn}/{naming.BACKUP_MANIFESTS}*"
-    return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*")),
-        statement("ListBackups", ("s3:ListBucket",), (arn,)),
-        statement("WriteBackups", ("s3:AbortMultipartUpload", "s3:PutObject"), (dumps, manifests)),
-        statement("ReadBackups", ("s3:GetObject", "s3:GetObjectRetention"), (dumps, manifests)),
-        _use_bucket_key(("kms:Decrypt", "kms:GenerateDataKey"), bucket_key_arn, region),
-        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
-    )
-
-
-def restore_check(
-    *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
-) -> Document:
-    """The restore check: read the copy in the other region, and add results to the site's own bucket."""
-    copy = f"arn:aws:s3:::{copy_bucket}"
-    return document(
-        statement("ListCopies", ("s3:ListBucket",), (copy,)),
-        statement("ReadCopies", ("s3:GetObject",), (f"{copy}/*",)),
-        _use_bucket_key(("kms:Decrypt",), copy_key_arn, copy_region, sid="DecryptCopies"),
-        statement("WriteResults", ("s3:PutObject",), (f"arn:aws:s3:::{bucket}/{naming.BACKUP_CHECKS}*",)),
-        _use_bucket_key(("kms:GenerateDataKey",), bucket_key_arn, region),
-    )
-
-
-def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_key_arn: str | None) -> Document:
-    """The restore job: read every bucket of backups, of either site, and connect to the database that leads.
-
-    The other site's keys have ids that this site does not know, so a condition names the aliases, which follow from
-    names. Source: AWS KMS Developer Guide, "Use aliases to control access to KMS keys".
-
-    Args:
-        account: twelve digits.
-        region: the site's own region.
-        buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
-        secrets_key_arn: the key of the password's secret; None for a replica of the secret.
-    """
-    table = naming.ledger_arn(account=account, region=region)
-    arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
-    prefixes = (naming.BACKUP_DUMPS, naming.BACKUP_MANIFESTS)
-    return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=_keys("epoch#*")),
-        statement("ListAllBackups", ("s3:ListBucket",), arns),
-        statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
-        statement(
-            "DecryptAllBackups",
-            ("kms:Decrypt",),
-            [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
-            condition={
-                "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
-                "ForAnyValue:StringEquals": {
-                    "kms:ResourceAliases": [f"alias/{bucket.replace(f'{account}-', '')}" for bucket in sorted(buckets)]
-                },
-            },
-        ),
-        *_read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
-    )
-
-
-def replication(
-    *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
-) -> Document:
-    """The role with which S3 copies a bucket of locked, encrypted objects to another region. It deletes nothing.
-
-    Source: Amazon S3 User Guide, "Setting up permissions for live replication" and "Replicating encrypted objects".
-    """
-    arn, copy = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{copy_bucket}"
-    read = (
-        "s3:GetObjectLegalHold",
-        "s3:GetObjectRetention",
-        "s3:GetObjectVersionAcl",
-        "s3:GetObjectVersionForReplication",
-        "s3:GetObjectVersionTagging",
-    )
-    return document(
-        statement("FindObjects", ("s3:GetReplicationConfiguration", "s3:ListBucket"), (arn,)),
-        statement("ReadObjects", read, (f"{arn}/*",)),
-        statement("WriteCopies", ("s3:ReplicateObject", "s3:ReplicateTags"), (f"{copy}/*",)),
-        _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
-        _use_bucket_key(("kms:Encrypt",), copy_key_arn, copy_region, sid="EncryptCopies"),
-    )
-
-
-def _use_bucket_key(actions: Sequence[str], key_arn: str, region: str, *, sid: str = "UseBucketKey") -> Statement:
-    via = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
-    return statement(sid, actions, (key_arn,), condition=via)
-
-
-def _keys(*patterns: str) -> dict[str, Any]:
+def ledger_keys(*patterns: str) -> dict[str, Any]:
     """A condition that allows only items whose key matches one of the patterns."""
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
 
 
-def _read_password(*, account: str, region: str, secrets_key_arn: str | None) -> Iterator[Statement]:
+def read_password(*, account: str, region: str, secrets_key_arn: str | None) -> Iterator[Statement]:
+    """Read the copy of the database password in a region, whose key is None if AWS manages it."""
     yield statement(
         "ReadPassword",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),

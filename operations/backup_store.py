@@ -125,6 +125,15 @@ class BackupStore:
         keys = sorted(self._keys(f"{BACKUP_CHECKS}{name}/"))
         return [key.removesuffix(".json").rpartition("-")[2] for key in keys]
 
+    def is_proved(self, name: str) -> bool:
+        """Whether a check restored a backup, and none failed.
+
+        Raises:
+            StoreError: if the bucket does not answer.
+        """
+        verdicts = self.verdicts(name)
+        return bool(verdicts) and FAILED not in verdicts
+
     def checks(self) -> list[str]:
         """The keys of the results of all checks.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from psycopg import sql
 
 from operations.environment import DatabaseAddress
 
-_OPTIONS = "-c default_transaction_read_only=off -c statement_timeout=5000"
-"""A job must be able to write in a database that is set read-only, and must not wait for one that does not answer."""
+_OPTIONS = "-c statement_timeout=5000"
+"""A job must not wait for a database that does not answer."""
+_PAST_THE_FENCE = " -c default_transaction_read_only=off"
+"""The fence itself must be able to write in a database that it has set read-only."""
 _FAREWELL_SECONDS = 5.0
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -23,10 +26,16 @@ class DatabaseUnreachableError(ConnectionError):
 
 
 class OwnDatabase:
-    """One PostgreSQL database. Each use opens a new connection, so a promotion or a restart does no harm."""
+    """One PostgreSQL database. Each use opens a new connection, so a promotion or a restart does no harm.
 
-    def __init__(self, address: DatabaseAddress) -> None:
+    Args:
+        address: its address.
+        fenced: whether a database that is closed to writes is closed to this job too.
+    """
+
+    def __init__(self, address: DatabaseAddress, *, fenced: bool = False) -> None:
         self._address = address
+        self._options = _OPTIONS if fenced else _OPTIONS + _PAST_THE_FENCE
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -40,7 +49,7 @@ class OwnDatabase:
         except OSError as error:
             raise DatabaseUnreachableError(f"password of {self._address.host}: {error}") from error
         try:
-            with psycopg.connect(conninfo, autocommit=True, options=_OPTIONS) as connection:
+            with psycopg.connect(conninfo, autocommit=True, options=self._options) as connection:
                 yield Session(connection, self._address.name)
         except psycopg.Error as error:
             raise DatabaseUnreachableError(f"{self._address.host}: {str(error).strip()}") from error
@@ -113,6 +122,26 @@ class Session:
                 seconds,
             )
         )
+
+    def write_heartbeat(self, database: str) -> None:
+        """Set the time of the heartbeat's one row, whose table is created when it is first written."""
+        self._connection.execute("CREATE SCHEMA IF NOT EXISTS lifeline")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS lifeline.heartbeat (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+            " database text NOT NULL, at timestamptz NOT NULL)"
+        )
+        self._connection.execute(
+            "INSERT INTO lifeline.heartbeat (database, at) VALUES (%s, clock_timestamp())"
+            " ON CONFLICT (one) DO UPDATE SET database = excluded.database, at = excluded.at",
+            (database,),
+        )
+
+    def heartbeat_age(self) -> float:
+        """The age in seconds of the newest heartbeat in this database; NaN if there is none."""
+        if self._one("SELECT to_regclass('lifeline.heartbeat')") is None:
+            return math.nan
+        age = self._one("SELECT extract(epoch FROM clock_timestamp() - at) FROM lifeline.heartbeat")
+        return math.nan if age is None else float(str(age))
 
     def _end_others(self, began_by: object) -> int:
         """Ask sessions that began before a time to end, except our own. Returns their number."""

@@ -49,6 +49,9 @@ CRISIS_SURGE_REPLICAS = 10
 BACKUP_RETENTION_DAYS = 35
 """The longest point-in-time window that RDS offers."""
 
+HEARTBEAT_SECONDS = MINUTE
+"""The interval of the heartbeat, by whose age the loss of user data is measured."""
+
 BACKUP_INTERVAL_SECONDS = 24 * HOUR
 """The plan: automated daily backups."""
 OLDEST_BACKUP_SECONDS = BACKUP_INTERVAL_SECONDS + 2 * HOUR

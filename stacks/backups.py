@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pulumi
 
-from components import permissions
+from components import backup_permissions
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
+from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockMode
+from components.permissions import Document
 from components.workloads import Workloads
 from recovery import naming
-from recovery.naming import BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from recovery.naming import BACKUP_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from stacks.context import Context, Databases
-from stacks.platform import identity
+from stacks.platform import identity, settings
 
 _LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 
 
-def backups(context: Context, workloads: Workloads) -> None:
-    """Everything that backs up the site's database. A flip changes none of it."""
+def backups(context: Context, workloads: Workloads, databases: Databases) -> None:
+    """Everything that backs up the site's database, and measures it. A flip changes none of it."""
     config = context.config.backups
     buckets = BackupBuckets(
         "backups",
@@ -35,6 +38,17 @@ def backups(context: Context, workloads: Workloads) -> None:
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs("backup-jobs", args, context.in_cluster)
+    Exporter(
+        "exporter",
+        ExporterArgs(
+            config=settings(context.config, databases[context.config.own_database].address),
+            image=context.operations_image,
+            bucket=_place(context).bucket,
+            site=context.site,
+            after=after,
+        ),
+        context.in_cluster,
+    )
 
 
 def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, ...]:
@@ -80,21 +94,18 @@ def _place(context: Context) -> BackupPlace:
 
 def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resource]:
     place, site = _place(context), context.site
+    own, copy = buckets.own.key_arn, buckets.copy.key_arn
 
-    def backup(arns: list[str]) -> str:
-        return json.dumps(
-            permissions.backup(
-                account=site.account,
-                region=site.region,
-                bucket=place.bucket,
-                bucket_key_arn=arns[0],
-                secrets_key_arn=arns[1],
-            )
-        )
+    def in_own_bucket(policy: Callable[..., Document]) -> pulumi.Output[str]:
+        def text(arns: list[str]) -> str:
+            place_of = {"account": site.account, "region": site.region, "bucket": place.bucket}
+            return json.dumps(policy(**place_of, bucket_key_arn=arns[0], secrets_key_arn=arns[1]))
+
+        return pulumi.Output.all(own, context.secrets_key_arn).apply(text)
 
     def check(arns: list[str]) -> str:
         return json.dumps(
-            permissions.restore_check(
+            backup_permissions.restore_check(
                 region=site.region,
                 bucket=place.bucket,
                 bucket_key_arn=arns[0],
@@ -104,15 +115,15 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
             )
         )
 
-    def restore(secrets_key_arn: str | None) -> permissions.Document:
+    def restore(secrets_key_arn: str | None) -> Document:
         regions = {bucket: region for region, bucket in _buckets(context).values()}
-        return permissions.restore(
+        return backup_permissions.restore(
             account=site.account, region=site.region, buckets=regions, secrets_key_arn=secrets_key_arn
         )
 
-    own, copy = buckets.own.key_arn, buckets.copy.key_arn
     policies = {
-        BACKUP_CRON_JOB: pulumi.Output.all(own, context.secrets_key_arn).apply(backup),
+        BACKUP_CRON_JOB: in_own_bucket(backup_permissions.backup),
+        EXPORTER: in_own_bucket(backup_permissions.exporter),
         RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
     }
     secrets_key = context.secrets_key_arn

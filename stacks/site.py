@@ -21,7 +21,7 @@ def build(config: SiteConfig) -> None:
     databases = data.databases(context, claims)
     workloads = platform.workloads(context, front, databases, backups.restores(context, databases))
     platform.fence(context, databases, workloads)
-    backups.backups(context, workloads)
+    backups.backups(context, workloads, databases)
     edge.switch(context, workloads, databases)
     edge.traffic(context, zone_id, front)
     _export(context, zone_id, databases, front)

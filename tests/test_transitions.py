@@ -45,8 +45,15 @@ def database(number: int) -> list[str]:
     ]
 
 
+DRAINED = [
+    "update core/v1:ConfigMap platform-config",
+    "update apps/v1:Deployment fence-pods",
+    "update apps/v1:Deployment platform-backend",
+    "update apps/v1:Deployment platform-frontend",
+]
 MOVED = [
     "update core/v1:ConfigMap platform-config",
+    "update apps/v1:Deployment exporter-pods",
     "update apps/v1:Deployment fence-pods",
     "update apps/v1:Deployment platform-backend",
 ]
@@ -80,13 +87,13 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         "primary",
         {"timeline": PRIMARY_LEADS},
         {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
-        [*MOVED, "update apps/v1:Deployment platform-frontend"],
+        DRAINED,
     ),
     "drain taken back": (
         "primary",
         {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
         {"timeline": PRIMARY_LEADS},
-        [*MOVED, "update apps/v1:Deployment platform-frontend"],
+        DRAINED,
     ),
     "switchover": (
         "secondary",

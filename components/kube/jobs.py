@@ -23,7 +23,6 @@ FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN")
 FENCE_SECONDS = 5
 """The time between two checks of the fence. A superseded leader is read-only within twice this time."""
 ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
-_ALIVE = f"import os, sys, time; sys.exit(time.time() - os.path.getmtime('{ALIVE_FILE}') > {12 * FENCE_SECONDS})"
 _TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
 """The image contains RDS's certificate authorities."""
 _HANDOVER_PATIENCE_SECONDS = 300
@@ -57,12 +56,7 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         FENCE_SECONDS=str(FENCE_SECONDS),
         ALIVE_FILE=ALIVE_FILE,
     )
-    probe = {"exec": {"command": ["python", "-c", _ALIVE]}, "periodSeconds": 30, "timeoutSeconds": 10}
-    own |= {
-        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 12},
-        "livenessProbe": {**probe, "failureThreshold": 2},
-        "readinessProbe": {**probe, "failureThreshold": 1},
-    }
+    own |= alive_probes(12 * FENCE_SECONDS)
     template = {
         "metadata": {"labels": pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
         "spec": {**pod_spec(FENCE, own), "terminationGracePeriodSeconds": 15},
@@ -84,13 +78,18 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
 
 def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
     """Allows the eviction of one fence pod at a time."""
+    return budget(FENCE, labels=labels)
+
+
+def budget(job: str, *, labels: Mapping[str, str]) -> Manifest:
+    """Allows the eviction of one pod of a job at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": {"name": FENCE, "namespace": NAMESPACE, "labels": {**selector(FENCE), **labels}},
+        "metadata": {"name": job, "namespace": NAMESPACE, "labels": {**selector(job), **labels}},
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": selector(FENCE)},
+            "selector": {"matchLabels": selector(job)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
@@ -175,6 +174,17 @@ def pod_spec(account: str, container: Manifest, *, database: bool = True) -> Man
         "serviceAccountName": account,
         "containers": [container],
         "volumes": list(pods.volumes(password=database)),
+    }
+
+
+def alive_probes(seconds: int) -> Manifest:
+    """Probes of a job that touches ALIVE_FILE after each round: it must not be older than so many seconds."""
+    script = f"import os, sys, time; sys.exit(time.time() - os.path.getmtime('{ALIVE_FILE}') > {seconds})"
+    probe = {"exec": {"command": ["python", "-c", script]}, "periodSeconds": 30, "timeoutSeconds": 10}
+    return {
+        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 12},
+        "livenessProbe": {**probe, "failureThreshold": 2},
+        "readinessProbe": {**probe, "failureThreshold": 1},
     }
 
 

@@ -18,11 +18,11 @@ from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockedBucket, LockedBucketArgs
 from engine.recorder import record
 from engine.registration import Registration
-from operations import backup, restore_check
+from operations import backup, exporter, restore_check
 from operations.environment import Reader
 from operations.exit_codes import REFUSED, USAGE
 from recovery import objectives
-from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, site
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, only, site
 
 OWN, COPY = "lifeline-123456789012-secondary-backups", "lifeline-123456789012-secondary-backups-copy"
 PREFIXES = {"expire-checks": "checks/", "expire-dumps": "dumps/", "expire-manifests": "manifests/"}
@@ -65,6 +65,20 @@ def objects() -> dict[str, Registration]:
 
 def pod(objects: dict[str, Registration], name: str) -> dict[str, Any]:
     return objects[name].inputs["spec"]["jobTemplate"]["spec"]["template"]
+
+
+class CheckedError(Exception):
+    """The settings of a job are complete."""
+
+
+def checked_only(done: Callable[[Reader], None]) -> Callable[[Reader], None]:
+    """A job reads its settings and stops."""
+
+    def stop(reader: Reader) -> None:
+        done(reader)
+        raise CheckedError
+
+    return stop
 
 
 def test_each_bucket_is_in_another_region_with_a_key_of_its_own_there(buckets: dict[str, Registration]) -> None:
@@ -178,16 +192,7 @@ def test_a_pod_sets_everything_that_its_job_reads(
     (container,) = pod(objects, name)["spec"]["containers"]
     settings = {entry["name"]: entry.get("value", "primary-1") for entry in container["env"]}
 
-    class CheckedError(Exception):
-        """The settings are complete."""
-
-    done = Reader.done
-
-    def stop(reader: Reader) -> None:
-        done(reader)
-        raise CheckedError
-
-    monkeypatch.setattr(Reader, "done", stop)
+    monkeypatch.setattr(Reader, "done", checked_only(Reader.done))
     with pytest.raises(CheckedError):
         main(settings | {"DB_PORT": "5432"})
 
@@ -220,3 +225,42 @@ def test_a_flip_changes_nothing_of_the_backups(stack: str) -> None:
     before, after = backups(PRIMARY_LEADS), backups(FAILED_OVER)
     assert len(before) > 25
     assert before == after
+
+
+EXPORTED = ("primary", PRIMARY_LEADS)
+
+
+def exporter_pods(**changes: Any) -> dict[str, Any]:
+    return only(deploy(*EXPORTED, **changes), "kubernetes:apps/v1:Deployment", "exporter-pods").inputs
+
+
+def test_the_exporter_sets_everything_that_its_job_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    (container,) = exporter_pods()["spec"]["template"]["spec"]["containers"]
+    settings = {entry["name"]: entry.get("value", "primary-1") for entry in container["env"]}
+    monkeypatch.setattr(Reader, "done", checked_only(Reader.done))
+    with pytest.raises(CheckedError):
+        exporter.main(settings | {"DB_PORT": "5432"})
+
+
+def test_only_prometheus_reaches_the_metrics() -> None:
+    policy = only(deploy(*EXPORTED), "kubernetes:networking.k8s.io/v1:NetworkPolicy", "exporter-metrics").inputs["spec"]
+    (container,) = exporter_pods()["spec"]["template"]["spec"]["containers"]
+    (rule,) = policy["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [container["ports"][0]["containerPort"]]
+    (source,) = rule["from"]
+    assert source == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    assert (
+        policy["podSelector"]["matchLabels"].items()
+        <= exporter_pods()["spec"]["template"]["metadata"]["labels"].items()
+    )
+
+
+def test_the_exporter_restarts_when_its_database_changes_and_not_in_a_flip() -> None:
+    def checksum(timeline: tuple[str, ...], **changes: Any) -> str:
+        made = deploy("secondary", timeline, **changes)
+        pods = only(made, "kubernetes:apps/v1:Deployment", "exporter-pods").inputs
+        return next(iter(pods["spec"]["template"]["metadata"]["annotations"].values()))
+
+    assert checksum(PRIMARY_LEADS) == checksum(FAILED_OVER)
+    reseeded = checksum(("primary-1", "primary-2"), database={"seeded": 2})
+    assert checksum(PRIMARY_LEADS) != reseeded

@@ -133,7 +133,8 @@ def test_every_probe_asks_whether_the_last_look_is_recent(fence):
 
 def test_the_probe_tells_a_recent_look_from_an_old_one_and_from_none(tmp_path):
     alive = tmp_path / "alive"
-    script = jobs._ALIVE.replace(jobs.ALIVE_FILE, str(alive))
+    (_, _, script) = jobs.alive_probes(60)["livenessProbe"]["exec"]["command"]
+    script = script.replace(jobs.ALIVE_FILE, str(alive))
 
     def code() -> object:
         with pytest.raises(SystemExit) as ended:

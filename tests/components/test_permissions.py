@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from components import permissions
+from components import backup_permissions, permissions
 from components.permissions import WILDCARD_REASONS, Document
 
 with warnings.catch_warnings():
@@ -38,12 +38,15 @@ BUCKETS = {
 }
 
 DOCUMENTS: dict[str, Document] = {
-    "backup": permissions.backup(
+    "backup": backup_permissions.backup(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
-    "replication": permissions.replication(**BUCKETS),
-    "restore check": permissions.restore_check(**BUCKETS),
-    "restore": permissions.restore(
+    "exporter": backup_permissions.exporter(
+        **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
+    ),
+    "replication": backup_permissions.replication(**BUCKETS),
+    "restore check": backup_permissions.restore_check(**BUCKETS),
+    "restore": backup_permissions.restore(
         **OWN,
         buckets={
             "lifeline-123456789012-primary-backups": "us-east-2",

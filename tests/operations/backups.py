@@ -29,7 +29,7 @@ _names = itertools.count(1)
 
 def s3(endpoint: str) -> Any:
     """A client that gives up fast."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=20)
+    config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=20)
     session = boto3.session.Session("test", "test")
     return session.client("s3", REGION, endpoint_url=endpoint, config=config)
 

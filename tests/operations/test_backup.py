@@ -193,9 +193,9 @@ def test_a_backup_that_would_not_be_the_newest_is_not_made(
 def test_a_throttled_call_is_repeated(
     filled: Server, tmp_path: Path, store: BackupStore, client: Any, operation: str
 ) -> None:
-    with answers(client, operation, 503, "SlowDown", times=2) as calls:
+    with answers(client, operation, 503, "SlowDown", times=1) as calls:
         manifest = backup(filled, tmp_path, store).run()
-    assert len(calls) > 2
+    assert len(calls) > 1
     assert list(store.manifests()) == [manifest]
 
 
