@@ -133,15 +133,16 @@ def symmetric_key(
     return key.arn
 
 
-def service_key_policy(service: str, *, account: str, region: str) -> Document:
-    """A key that principals of the account use through one service only, if their own IAM policies allow it."""
+def service_key_policy(*services: str, account: str, region: str) -> Document:
+    """A key that principals of the account use through some services only, if their own IAM policies allow it."""
+    via = [f"{service}.{region}.amazonaws.com" for service in services]
     return document(
         _administration(account),
         _key_statement(
             "UseThroughService",
             (*CRYPTOGRAPHY, "kms:CreateGrant"),
             principal={"AWS": _root(account)},
-            condition={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+            condition={"StringEquals": {"kms:ViaService": via[0] if len(via) == 1 else via}},
         ),
     )
 

@@ -77,6 +77,11 @@ def database_arn(database: DatabaseId, *, account: str, region: str) -> str:
     return f"arn:aws:rds:{region}:{account}:db:{database_identifier(database)}"
 
 
+def databases_arn(site: str, *, account: str, region: str) -> str:
+    """A pattern of the ARNs of all databases of a site."""
+    return f"arn:aws:rds:{region}:{account}:db:{PROJECT}-{site}-*"
+
+
 def switch_bucket(site: str, *, account: str) -> str:
     """The bucket, in the site's own region, that holds its takeover object."""
     return f"{PROJECT}-{account}-{site}-switch"

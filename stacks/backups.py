@@ -14,6 +14,7 @@ from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockMode
 from components.permissions import Document
+from components.vault_plan import VaultPlan, VaultPlanArgs
 from components.workloads import Workloads
 from recovery import naming
 from recovery.naming import BACKUP_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
@@ -32,6 +33,16 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
             peer_region=context.config.peer.region,
             lock_mode=_LOCK_MODES[config.lock_mode],
             keep_days=config.keep_days,
+            site=context.site,
+        ),
+    )
+    VaultPlan(
+        "vaults",
+        VaultPlanArgs(
+            peer_region=context.config.peer.region,
+            lock_mode=_LOCK_MODES[config.lock_mode],
+            keep_days=config.keep_days,
+            other_account_vault_arn=config.other_account_vault_arn,
             site=context.site,
         ),
     )

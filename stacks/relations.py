@@ -78,6 +78,13 @@ def _size_problems(site: SiteConfig) -> Iterator[Problem]:
     if site.backups.keep_days < objectives.MINIMUM_BACKUP_DAYS:
         hint = f"keep backups for at least {objectives.MINIMUM_BACKUP_DAYS} days: a mistake may be found a month later"
         yield Problem("lifeline:backups.keepDays", f"is {site.backups.keep_days}", hint)
+    vault = site.backups.other_account_vault_arn
+    if vault is not None and f":{site.region}:" not in vault:
+        hint = f"name a vault in {site.region}: RDS is not copied to another region and another account in one step"
+        yield Problem("lifeline:backups.otherAccountVaultArn", f"is {vault}, not in {site.region}", hint)
+    if vault is not None and f":{site.account}:" in vault:
+        hint = "a copy in the same account is lost with it"
+        yield Problem("lifeline:backups.otherAccountVaultArn", f"is {vault}, in the site's own account", hint)
     if site.backups.scratch_gib < site.database.storage_gib:
         hint = "the daily check restores the whole database onto this disk"
         yield Problem("lifeline:backups.scratchGib", "is smaller than lifeline:database.storageGib", hint)

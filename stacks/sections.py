@@ -29,6 +29,9 @@ SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,19}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 Cidr = Annotated[str, AfterValidator(_network)]
 Moment = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")]
+VaultArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$")
+]
 BackupName = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})$")]
 BackupOrigin = Literal["own", "ownCopy", "peer", "peerCopy"]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -109,6 +112,8 @@ class BackupsConfig(Section):
     """governance: a principal with a special permission may delete a backup. compliance: no one may."""
     keep_days: int = Field(default=objectives.BACKUP_RETENTION_DAYS, ge=1, le=3650)
     """Dumps, manifests and results are locked, and kept, for so long."""
+    other_account_vault_arn: VaultArn | None = None
+    """A vault of AWS Backup in another account, in the site's own region, that gets a copy of every recovery point."""
     minimum_rows: int = Field(default=1, ge=0)
     """A dump with fewer users or crisis events is suspect: it is kept, and not offered for a restore."""
     minimum_percent: int = Field(default=80, ge=1, le=100)

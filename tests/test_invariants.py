@@ -19,6 +19,10 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
 OWN_REGION = {"primary": "us-east-2", "secondary": "us-west-2"}
 ALL_REGIONS = {"us-east-1", "us-east-2", "us-west-2"}
 EVERY_SITE = {
+    ("aws:backup/plan:Plan", "rules"),
+    ("aws:backup/vault:Vault", "region"),
+    ("aws:backup/vaultLockConfiguration:VaultLockConfiguration", "region"),
+    ("aws:backup/vault:Vault", "kmsKeyArn"),
     ("aws:iam/rolePolicy:RolePolicy", "policy"),
     ("aws:kms/alias:Alias", "region"),
     ("aws:kms/key:Key", "policy"),
@@ -59,6 +63,8 @@ TIER_NAMES = {"platform", *(tier.name for tier in TIERS)}
 DATA_CLASSES = {"none", "operational", "credentials", "phi"}
 UNTAGGABLE_AWS = {
     "aws:acm/certificateValidation:CertificateValidation",
+    "aws:backup/selection:Selection",
+    "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
     "aws:dynamodb/tableItem:TableItem",
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
@@ -78,6 +84,7 @@ UNTAGGABLE_AWS = {
 }
 """Types for which AWS has no tags."""
 STATEFUL = {
+    "aws:backup/vault:Vault",
     "aws:dynamodb/table:Table",
     "aws:kms/key:Key",
     "aws:rds/instance:Instance",
@@ -148,8 +155,9 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == 10
-    assert [resource.name for resource in elsewhere if not resource.name.startswith("backups-copy-")] == []
+    assert len(elsewhere) == 14
+    copies = ("backups-copy-", "vaults-copy-")
+    assert [resource.name for resource in elsewhere if not resource.name.startswith(copies)] == []
 
 
 @every_site

@@ -13,9 +13,11 @@ import pytest
 
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs
+from components.database import BACKUP_WINDOW, MAINTENANCE_WINDOW
 from components.kube import jobs
 from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockedBucket, LockedBucketArgs
+from components.vault_plan import SCHEDULE
 from engine.recorder import record
 from engine.registration import Registration
 from operations import backup, exporter, restore_check
@@ -264,3 +266,62 @@ def test_the_exporter_restarts_when_its_database_changes_and_not_in_a_flip() -> 
     assert checksum(PRIMARY_LEADS) == checksum(FAILED_OVER)
     reseeded = checksum(("primary-1", "primary-2"), database={"seeded": 2})
     assert checksum(PRIMARY_LEADS) != reseeded
+
+
+def vaults(stack: str = "primary", **backups: Any) -> dict[str, Registration]:
+    return {resource.name: resource for resource in deploy(stack, backups=backups)}
+
+
+@pytest.mark.parametrize(("kind", "region"), [("own", None), ("copy", "us-west-2")])
+def test_each_region_has_a_locked_vault_with_a_key_of_its_own(kind: str, region: str | None) -> None:
+    made = vaults(keepDays=40)
+    vault, lock = made[f"vaults-{kind}-vault"], made[f"vaults-{kind}-lock"].inputs
+    assert (vault.inputs.get("region"), vault.protect) == (region, True)
+    assert (lock["minRetentionDays"], lock.get("changeableForDays")) == (40, None)
+    policy = json.loads(made[f"vaults-{kind}-key"].inputs["policy"])
+    use = next(entry for entry in policy["Statement"] if entry["Sid"] == "UseThroughService")
+    place = region or "us-east-2"
+    assert use["Condition"]["StringEquals"]["kms:ViaService"] == [
+        f"{service}.{place}.amazonaws.com" for service in ("backup", "dynamodb", "rds")
+    ]
+
+
+def test_a_compliance_lock_becomes_final_and_a_governance_lock_does_not() -> None:
+    assert vaults(lockMode="compliance")["vaults-own-lock"].inputs["changeableForDays"] == 3
+    assert vaults(lockMode="compliance")["backups-own-lock"].inputs["rule"]["defaultRetention"]["mode"] == "COMPLIANCE"
+    assert "changeableForDays" not in vaults()["vaults-own-lock"].inputs
+
+
+def test_a_recovery_point_a_day_is_copied_to_the_other_region_and_to_another_account_if_asked() -> None:
+    elsewhere = "arn:aws:backup:us-east-2:999999999999:backup-vault:lifeline"
+
+    def copies(**backups: Any) -> list[str]:
+        (rule,) = vaults(**backups)["vaults-plan"].inputs["rules"]
+        assert rule["lifecycle"] == {"deleteAfter": 35}
+        assert {action["lifecycle"]["deleteAfter"] for action in rule["copyActions"]} == {35}
+        return [action["destinationVaultArn"] for action in rule["copyActions"]]
+
+    assert len(copies()) == 1
+    assert "vaults-copy" in copies()[0] or "us-west-2" in copies()[0]
+    assert copies(otherAccountVaultArn=elsewhere) == [*copies(), elsewhere]
+
+
+def test_the_plan_covers_every_database_of_the_site_and_the_ledger_and_stays_the_same() -> None:
+    chosen = vaults()["vaults-selection"].inputs["resources"]
+    assert chosen == [
+        "arn:aws:rds:us-east-2:123456789012:db:lifeline-primary-*",
+        "arn:aws:dynamodb:us-east-2:123456789012:table/lifeline-crisis-ledger",
+    ]
+    identifiers = [
+        entry.inputs["identifier"] for entry in vaults().values() if entry.type == "aws:rds/instance:Instance"
+    ]
+    assert [name for name in identifiers if not name.startswith("lifeline-primary-")] == []
+
+
+def test_the_plan_keeps_out_of_the_windows_of_rds() -> None:
+    (minute, hour, *_) = SCHEDULE.removeprefix("cron(").split()
+    start = int(hour) * 60 + int(minute)
+    windows = [BACKUP_WINDOW, MAINTENANCE_WINDOW.replace("tue:", "")]
+    for begin, end in (window.split("-") for window in windows):
+        first, last = (int(text[:2]) * 60 + int(text[3:]) for text in (begin, end))
+        assert not first - 60 <= start <= last + 60

@@ -213,8 +213,6 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
             {"database__maxStorageGib": 150},
             "lifeline:database.storageGib: is larger than lifeline:database.maxStorageGib",
         ),
-        ({"backups__keepDays": 29}, "lifeline:backups.keepDays: is 29"),
-        ({"backups__scratchGib": 199}, "lifeline:backups.scratchGib: is smaller than lifeline:database.storageGib"),
         (
             {"capacity__standby__backend": 9},
             "lifeline:capacity.standby.backend: is 9, more than 5 when active",

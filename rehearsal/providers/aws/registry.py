@@ -6,6 +6,7 @@ from types import ModuleType
 
 from rehearsal.providers.aws import (
     acm,
+    backup_vaults,
     dynamodb,
     ec2,
     eks,
@@ -25,6 +26,7 @@ from rehearsal.providers.aws.adapter import Adapter
 
 _MODULES: tuple[ModuleType, ...] = (
     acm,
+    backup_vaults,
     dynamodb,
     ec2,
     eks,
