@@ -69,6 +69,14 @@ def diff(
 
 
 @app.command()
+def copies(stack: StackOption) -> None:
+    """List every copy of a site's data: where it is, how long it is kept, and what proves it. As Markdown."""
+    from lifeline import copies as listing
+
+    print(listing.table(project_root(), stack))
+
+
+@app.command()
 def rehearse(
     scenario: Annotated[str, typer.Argument(help="region-loss, switchover, database-loss, failback or split-brain.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,

@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 import typer
+from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from components.controllers import CHART_VERSION, LOAD_BALANCER_CONTROLLER
+from components.kube.backup_jobs import BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE
+from components.kube.exporter import METRICS_PORT
+from lifeline import copies
 from lifeline.app import app
+from operations.backup_store import LARGEST_PART, PARTS
+from operations.exporter import Metrics
 from recovery import objectives
 from rehearsal.scenarios import SCENARIOS
 from stacks.config import SiteConfig
@@ -77,7 +83,7 @@ def test_the_command_names_every_scenario() -> None:
     assert [name for name in SCENARIOS if name != "region-loss" and f"`{name}`" not in readme] == []
 
 
-@pytest.mark.parametrize("section", ["cluster", "database", "switchover", "ledger", "peer", "network"])
+@pytest.mark.parametrize("section", ["backups", "cluster", "database", "switchover", "ledger", "peer", "network"])
 def test_the_project_file_describes_every_key_of_a_section(section: str) -> None:
     described = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"][f"lifeline:{section}"]["description"]
     model = SiteConfig.model_fields[section].annotation
@@ -118,6 +124,27 @@ def test_the_table_of_packages_has_every_package() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     described = {cells[1].split("/")[0].strip("`") for cells in _rows("docs/architecture.md") if "/`" in cells[1]}
     assert described - {"procedures", "policy"} == packages - {"procedures", "policy"}
+
+
+@pytest.mark.parametrize("stack", ["primary", "secondary"])
+def test_the_table_of_copies_is_what_the_program_declares(stack: str) -> None:
+    """If it fails, write the output of `lifeline copies --stack NAME` between the two comments."""
+    page = (ROOT / "docs" / "backups.md").read_text()
+    written = re.findall(rf"<!-- lifeline copies --stack {stack} -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
+    assert written == [copies.table(ROOT, stack)]
+
+
+def test_the_page_of_backups_names_every_metric_and_schedule() -> None:
+    page = text("docs/backups.md")
+    registry = CollectorRegistry()
+    Metrics(registry)
+    names = {metric.name for metric in registry.collect()}
+    assert set(re.findall(r"`(lifeline_\w+)`", page)) == names
+    for schedule in (BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE):
+        minute, hour, *_ = schedule.split()
+        assert f"{int(hour):02}:{minute} UTC" in page
+    assert f"port {METRICS_PORT}" in page
+    assert f"{PARTS * LARGEST_PART // 1024**3} GiB" in page
 
 
 def test_every_runbook_has_the_same_sections() -> None:

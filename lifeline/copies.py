@@ -1,0 +1,100 @@
+"""The copies of a site's data, read from the resources that the program registers: their place, retention and proof.
+
+A copy whose resource is missing has no row, so the table cannot promise what is not declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from engine.program import checked_config, recorded
+from engine.registration import Registration
+from stacks.config import SiteConfig, parse
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy of one kind of data."""
+
+    data: str
+    copy: str
+    where: str
+    kept: str
+    proved: str
+
+
+USERS, EVENTS, PASSWORD = "user data", "crisis events", "database password"
+_PRESENT = "the present state: a deletion reaches it"
+_DAILY = "`restore-check`, every day"
+_DRILL = "a drill: the offline world runs no AWS Backup"
+_REPLICA = "`lifeline_heartbeat_age_seconds`; every rehearsal of a flip"
+_LEDGER = "`lifeline rehearse region-loss`: every acknowledged event is counted"
+
+
+def table(root: Path, stack: str) -> str:
+    """The copies of a site's data as a Markdown table."""
+    config = checked_config(root, stack)
+    site = parse(config, stack=stack)
+    rows = list(copies(recorded(root, stack, config), site))
+    heads = ["data", "copy", "where", "kept", "proved by"]
+    assert len(heads) == len(fields(Copy))
+    lines = [heads, ["---"] * len(heads), *(list(astuple(row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def copies(resources: Sequence[Registration], site: SiteConfig) -> Iterator[Copy]:
+    """Every copy of a site's data among the resources that the program registers for it."""
+    region, peer = site.region, site.peer.region
+    named = {entry.name: entry.inputs for entry in resources if entry.custom}
+    yield from _users(named, named[f"database-{site.own_database.epoch}-instance"], region, peer)
+    yield from _events(named, region, peer)
+    if password := named.get("password-secret"):
+        places = ", ".join([region, *(replica["region"] for replica in password["replicas"])])
+        yield Copy(PASSWORD, "Secrets Manager, replicated", places, _PRESENT, "every pod that starts in either site")
+
+
+def _users(named: Mapping[str, Any], instance: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    yield Copy(USERS, "the other site's database", peer, _PRESENT, _REPLICA)
+    days = f"{instance['backupRetentionPeriod']} days"
+    if instance.get("replicateSourceDb"):
+        yield Copy(USERS, "daily RDS backup of the replica", region, days, "a drill")
+    else:
+        proof = "`lifeline rehearse database-loss`, by the archived log of a real PostgreSQL"
+        yield Copy(USERS, "RDS backups, any second", region, days, proof)
+    for kind, place, proof in (("own", region, "the manifest"), ("copy", peer, _DAILY)):
+        if lock := named.get(f"backups-{kind}-lock"):
+            rule = lock["rule"]["defaultRetention"]
+            name = named[f"backups-{kind}-bucket"]["bucket"]
+            yield Copy(USERS, f"daily dump in `{name}`", place, f"{rule['days']} days, {_locked(rule['mode'])}", proof)
+    yield from _recovery_points(USERS, named, region, peer)
+
+
+def _events(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    if ledger := named.get("ledger-table"):
+        witness = ledger["globalTableWitness"]["regionName"]
+        places = f"{region}, {', '.join(replica['regionName'] for replica in ledger['replicas'])} (witness {witness})"
+        yield Copy(EVENTS, "the ledger, strongly consistent", places, "no item is deleted", _LEDGER)
+        if ledger["pointInTimeRecovery"]["enabled"]:
+            yield Copy(EVENTS, "DynamoDB point in time, any second", f"{region}, {peer}", "35 days", "a drill")
+    yield from _recovery_points(EVENTS, named, region, peer)
+
+
+def _recovery_points(data: str, named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    plan = named.get("vaults-plan")
+    if plan is None:
+        return
+    (rule,) = plan["rules"]
+    lock = _locked("COMPLIANCE" if "changeableForDays" in named["vaults-own-lock"] else "GOVERNANCE")
+    kept = f"{rule['lifecycle']['deleteAfter']} days, {lock}"
+    yield Copy(data, f"daily recovery point in `{named['vaults-own-vault']['name']}`", region, kept, _DRILL)
+    yield Copy(data, f"its copy in `{named['vaults-copy-vault']['name']}`", peer, kept, _DRILL)
+    for action in rule["copyActions"][1:]:
+        account = str(action["destinationVaultArn"]).split(":")[4]
+        yield Copy(data, "its copy in another account", f"{region}, account {account}", kept, _DRILL)
+
+
+def _locked(mode: str) -> str:
+    return f"locked ({mode.lower()})"
