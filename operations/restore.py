@@ -26,7 +26,8 @@ from operations.manifest import Manifest
 from operations.retry import patiently
 
 LATEST = "latest"
-_OPTIONS = ("--single-transaction",)
+_OPTIONS = ("--single-transaction", "--no-comments")
+"""RDS owns the extensions that it creates, and lets no one else comment on them."""
 _EMPTY = (
     "SELECT NOT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
     " WHERE relkind IN ('r', 'p') AND nspname NOT IN ('pg_catalog', 'information_schema')"

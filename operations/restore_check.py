@@ -9,6 +9,7 @@ small.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import secrets
@@ -94,7 +95,8 @@ class RestoreCheck:
             TooLargeError: if the disk is too small.
             InconclusiveError, OSError, ProgramError, StoreError, psycopg.Error: if a check could not be made.
         """
-        candidates = [manifest for manifest in self.copy.manifests() if not manifest.suspect][:TRIES]
+        good = (manifest for manifest in self.copy.manifests() if not manifest.suspect)
+        candidates = list(itertools.islice(good, TRIES))
         if not candidates:
             say("no backup", bucket=self.copy.bucket)
             return False
