@@ -46,6 +46,8 @@ class Restore:
     """The time to restore to, in UTC, ISO 8601; or `latest`."""
     snapshot: str | None
     """The identifier of a snapshot in the same region."""
+    automated_backup: str | None = None
+    """RDS's backups of an instance in another region, replicated to this one. They replace `source`."""
 
     def __post_init__(self) -> None:
         if (self.moment is None) == (self.snapshot is None):
@@ -226,7 +228,11 @@ def _restored(restore: Restore) -> dict[str, Any]:
     if restore.snapshot is not None:
         return {"snapshot_identifier": restore.snapshot}
     time = {"use_latest_restorable_time": True} if restore.moment == "latest" else {"restore_time": restore.moment}
-    return {"restore_to_point_in_time": {"source_db_instance_identifier": restore.source, **time}}
+    if restore.automated_backup is not None:
+        origin = {"source_db_instance_automated_backups_arn": restore.automated_backup}
+    else:
+        origin = {"source_db_instance_identifier": restore.source}
+    return {"restore_to_point_in_time": {**origin, **time}}
 
 
 def _end(args: DatabaseArgs) -> dict[str, Any]:

@@ -64,6 +64,12 @@ def _users(named: Mapping[str, Any], instance: Mapping[str, Any], region: str, p
     else:
         proof = "`lifeline rehearse database-loss`, by the archived log of a real PostgreSQL"
         yield Copy(USERS, "RDS backups, any second", region, days, proof)
+    for name, copy in named.items():
+        if name.startswith("database-copies-") and "sourceDbInstanceArn" in copy:
+            kept = f"{copy['retentionPeriod']} days"
+            yield Copy(
+                USERS, "RDS backups, replicated, any second", peer, kept, "a drill: the offline world copies none"
+            )
     for kind, place, proof in (("own", region, "the manifest"), ("copy", peer, _DAILY)):
         if lock := named.get(f"backups-{kind}-lock"):
             rule = lock["rule"]["defaultRetention"]

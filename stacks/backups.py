@@ -10,6 +10,7 @@ import pulumi
 from components import backup_permissions
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
+from components.database_copies import DatabaseCopies, DatabaseCopiesArgs
 from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.locked_bucket import LockMode
@@ -17,6 +18,7 @@ from components.permissions import Document
 from components.vault_plan import VaultPlan, VaultPlanArgs
 from components.workloads import Workloads
 from recovery import naming
+from recovery import timeline as rules
 from recovery.naming import BACKUP_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from stacks.context import Context, Databases
 from stacks.platform import identity, settings
@@ -46,6 +48,7 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
             site=context.site,
         ),
     )
+    _copy_rds_backups(context, databases)
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs("backup-jobs", args, context.in_cluster)
@@ -60,6 +63,17 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         ),
         context.in_cluster,
     )
+
+
+def _copy_rds_backups(context: Context, databases: Databases) -> None:
+    led = rules.led_epochs(context.site.name, context.config.history)
+    copied = {led[number] for number in context.config.backups.rds_copies if number in led}
+    args = DatabaseCopiesArgs(
+        databases={database: made.instance for database, made in databases.items() if database in copied},
+        peer_region=context.config.peer.region,
+        site=context.site,
+    )
+    DatabaseCopies("database-copies", args)
 
 
 def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, ...]:

@@ -101,7 +101,12 @@ def _restore(restore: RestoreConfig | None, history: tuple[DatabaseId, ...]) -> 
     if restore is None or restore.dump is not None:
         return None
     source = naming.database_identifier(history[restore.epoch - 2])
-    return Restore(source=source, moment=restore.point_in_time, snapshot=restore.snapshot)
+    return Restore(
+        source=source,
+        moment=restore.point_in_time,
+        snapshot=restore.snapshot,
+        automated_backup=restore.automated_backup,
+    )
 
 
 def _source_arn(context: Context, database: DatabaseId) -> str | None:

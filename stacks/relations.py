@@ -14,6 +14,7 @@ from stacks.problems import Problem
 
 if TYPE_CHECKING:
     from stacks.config import SiteConfig
+    from stacks.sections import RestoreConfig
 
 LEDGER_REGION_SETS: tuple[frozenset[str], ...] = (
     frozenset({"us-east-1", "us-east-2", "us-west-2"}),
@@ -121,6 +122,7 @@ def _timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _kept_problems(site, history)
         yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
+        yield from _rds_copy_problems(site, history)
 
 
 def _rule_problems(history: list[DatabaseId], discards: tuple[int, ...]) -> Iterator[Problem]:
@@ -175,10 +177,28 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
                 f"a restore is a new epoch: make {site.site}-{restore.epoch} entry {restore.epoch} of lifeline:timeline"
             )
             yield Problem(f"{path}.epoch", f"is {restore.epoch}, which no restored database of this site leads", hint)
+        elif restore.automated_backup is not None:
+            yield from _automated_backup_problems(site, path, restore)
         elif restore.point_in_time is not None and history[restore.epoch - 2].site != site.site:
             before = history[restore.epoch - 2]
-            hint = "restore from a snapshot that was copied here, or restore at the site that has the backups"
+            hint = "name its automatedBackup in this region, or a snapshot that was copied here"
             yield Problem(f"{path}.pointInTime", f"is of {before}, whose backups are in {site.peer.region}", hint)
+
+
+def _automated_backup_problems(site: SiteConfig, path: str, restore: RestoreConfig) -> Iterator[Problem]:
+    if restore.point_in_time is None:
+        hint = "name the time in it: pointInTime, or pointInTime: latest"
+        yield Problem(f"{path}.automatedBackup", "is set without pointInTime", hint)
+    if f":{site.region}:" not in str(restore.automated_backup):
+        hint = f"RDS restores replicated backups in their own region: name one in {site.region}"
+        yield Problem(f"{path}.automatedBackup", f"is {restore.automated_backup}, not in {site.region}", hint)
+
+
+def _rds_copy_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    for index, number in enumerate(site.backups.rds_copies):
+        if not 0 < number <= len(history):
+            hint = "add it after the flip, when the other region is up: a flip must create nothing there"
+            yield Problem(f"lifeline:backups.rdsCopies[{index}]", f"is {number}, an epoch that has not begun", hint)
 
 
 def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

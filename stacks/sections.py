@@ -32,6 +32,9 @@ Moment = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{4}-[0-9]{2}-[
 VaultArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$")
 ]
+AutomatedBackupArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws:rds:[a-z0-9-]+:[0-9]{12}:auto-backup:[a-z0-9-]+$")
+]
 BackupName = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})$")]
 BackupOrigin = Literal["own", "ownCopy", "peer", "peerCopy"]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -85,6 +88,9 @@ class RestoreConfig(Section):
     """A time in UTC at which this site's leader of the previous epoch was running; or `latest`."""
     snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
     """The identifier of a snapshot in the site's own region."""
+    automated_backup: AutomatedBackupArn | None = None
+    """RDS's backups of a database of the other site, replicated to this region. `point_in_time` then names a time in
+    them."""
     dump: BackupName | None = None
     """The name of a backup; or `latest`, the newest that is not suspect and failed no check."""
     dump_from: BackupOrigin = "own"
@@ -112,6 +118,9 @@ class BackupsConfig(Section):
     """governance: a principal with a special permission may delete a backup. compliance: no one may."""
     keep_days: int = Field(default=objectives.BACKUP_RETENTION_DAYS, ge=1, le=3650)
     """Dumps, manifests and results are locked, and kept, for so long."""
+    rds_copies: tuple[int, ...] = Field(default=(), strict=False)
+    """Epochs of the timeline. If a database of this site leads or led one, its RDS backups are replicated to the other
+    region. Each names an epoch that has begun, so that a flip never creates a copy in a region that may be lost."""
     other_account_vault_arn: VaultArn | None = None
     """A vault of AWS Backup in another account, in the site's own region, that gets a copy of every recovery point."""
     minimum_rows: int = Field(default=1, ge=0)

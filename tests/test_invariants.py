@@ -45,7 +45,10 @@ EVERY_SITE = {
     ("kubernetes:batch/v1:CronJob", "spec"),
 }
 """A site owns the copy of its backups in the other region. No flip changes it."""
+RDS_COPY = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 FIRST_SITE = EVERY_SITE | {
+    (RDS_COPY, "kmsKeyId"),
+    (RDS_COPY, "region"),
     ("aws:dynamodb/table:Table", "globalTableWitness"),
     ("aws:dynamodb/table:Table", "replicas"),
     ("aws:route53/healthCheck:HealthCheck", "fqdn"),
@@ -72,6 +75,7 @@ UNTAGGABLE_AWS = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/alias:Alias",
     "aws:route53/record:Record",
+    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
@@ -155,8 +159,8 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == 14
-    copies = ("backups-copy-", "vaults-copy-")
+    assert len(elsewhere) == {"primary": 17, "secondary": 16}[stack]
+    copies = ("backups-copy-", "database-copies-", "vaults-copy-")
     assert [resource.name for resource in elsewhere if not resource.name.startswith(copies)] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
+from rehearsal.providers.aws.rds_restore import replicate_backups, stop_replicating_backups
 from rehearsal.providers.backend import Plain
 
 _PARAMETERS_A_CALL = 20
@@ -54,6 +55,13 @@ def _create_parameter_group(call: Call) -> Created:
 
 
 ADAPTERS = (
+    Adapter(
+        type="aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication",
+        service="rds",
+        inputs=words("sourceDbInstanceArn kmsKeyId retentionPeriod"),
+        create=replicate_backups,
+        delete=stop_replicating_backups,
+    ),
     Adapter(
         type="aws:rds/subnetGroup:SubnetGroup",
         service="rds",

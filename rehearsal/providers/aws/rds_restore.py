@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.providers.aws.adapter import TABLES_LOCK, Call, words
+from rehearsal.providers.aws.adapter import TABLES_LOCK, Call, Created, words
 from rehearsal.providers.backend import Plain, UnsupportedError
 
 _OF_A_RESTORE = (
@@ -37,6 +37,8 @@ def restored(call: Call, known: frozenset[str], modifiable: frozenset[str], name
     keys = known & words(_OF_A_RESTORE)
     point = call.inputs.get("restoreToPointInTime")
     if point:
+        if point.get("sourceDbInstanceAutomatedBackupsArn"):
+            raise UnsupportedError("the stand-in cannot restore backups that RDS replicated from another region")
         source = str(point["sourceDbInstanceIdentifier"])
         _refuse_without_backups(call, source)
         moment: Plain = {"UseLatestRestorableTime": True}
@@ -58,6 +60,32 @@ def restored(call: Call, known: frozenset[str], modifiable: frozenset[str], name
     after = call.translate("ModifyDBInstance", modifiable - words(_OF_A_RESTORE), names)
     call.do("ModifyDBInstance", DBInstanceIdentifier=call.inputs["identifier"], ApplyImmediately=True, **after)
     return made["DBInstance"]
+
+
+def replicate_backups(call: Call) -> Created:
+    """Start the replication of an instance's backups, which moto lacks. It is called in the region of the copy.
+
+    Source: Amazon RDS User Guide, "Enabling cross-Region automated backups for Amazon RDS".
+    """
+    source = str(call.inputs["sourceDbInstanceArn"])
+    with TABLES_LOCK:
+        known = instances(call).get(source)
+    if known is None:
+        raise InvalidDatabaseStateError(f"DBInstanceNotFound: {source} does not exist")
+    if known["source"] is not None:
+        raise InvalidDatabaseStateError(f"InvalidDBInstanceState: {source} is a replica")
+    call.pretend(
+        "StartDBInstanceAutomatedBackupsReplication",
+        SourceDBInstanceArn=source,
+        KmsKeyId=call.inputs["kmsKeyId"],
+        BackupRetentionPeriod=call.inputs["retentionPeriod"],
+    )
+    return call.arn(f"auto-backup:ab-{source.rsplit(':', 1)[-1]}"), {}
+
+
+def stop_replicating_backups(call: Call) -> None:
+    """Stop the replication. The backups that were copied stay for their retention."""
+    call.pretend("StopDBInstanceAutomatedBackupsReplication", SourceDBInstanceArn=call.outputs["sourceDbInstanceArn"])
 
 
 def _refuse_without_backups(call: Call, source: str) -> None:
