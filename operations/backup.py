@@ -175,10 +175,10 @@ class Backup:
         )
 
     def _require_stored(self, manifest: Manifest) -> None:
-        stored = self.store.bytes_of(manifest.dump_key)
-        if stored != manifest.dump_bytes:
-            raise BackupError(f"the bucket has {stored} bytes of a dump of {manifest.dump_bytes}")
-        if self.store.locked_until(manifest.dump_key) is None:
+        stored = self.store.stored(manifest.dump_key)
+        if stored.bytes != manifest.dump_bytes:
+            raise BackupError(f"the bucket has {stored.bytes} bytes of a dump of {manifest.dump_bytes}")
+        if stored.locked_until is None:
             raise BackupError(f"the bucket {self.store.bucket} does not lock its objects")
 
 

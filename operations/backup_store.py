@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
@@ -55,7 +56,16 @@ class CorruptDumpError(JobFailedError):
     """A stored dump is not the one that its manifest describes."""
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class StoredObject:
+    """The state of an object in the bucket."""
+
+    bytes: int
+    locked_until: datetime | None
+    """The time until which it cannot be deleted; None if it is not locked."""
+
+
+class Stream(Protocol):
     """A stream that is read once, from its beginning to its end."""
 
     def read(self, size: int = -1) -> bytes:
@@ -154,7 +164,7 @@ class BackupStore:
             )
         )
 
-    def upload(self, source: Source, key: str, part: int) -> None:
+    def upload(self, source: Stream, key: str, part: int) -> None:
         """Upload a stream in parts. If the stream fails, S3 forgets the parts and no object appears.
 
         Raises:
@@ -176,21 +186,14 @@ class BackupStore:
             finally:
                 source.kill()  # the manager waits for its reader, which waits for the stream
 
-    def bytes_of(self, key: str) -> int:
-        """The size of an object.
+    def stored(self, key: str) -> StoredObject:
+        """The size and the lock of an object.
 
         Raises:
             StoreError: if it does not exist, or the bucket does not answer.
         """
-        return self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=key))["ContentLength"]
-
-    def locked_until(self, key: str) -> datetime | None:
-        """The time until which an object cannot be deleted; None if it is not locked.
-
-        Raises:
-            StoreError: if it does not exist, or the bucket does not answer.
-        """
-        return self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=key)).get("ObjectLockRetainUntilDate")
+        answer = self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=key))
+        return StoredObject(answer["ContentLength"], answer.get("ObjectLockRetainUntilDate"))
 
     def open(self, key: str, chunk: int = MIB) -> Iterator[bytes]:
         """An object's bytes, in chunks.

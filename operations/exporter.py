@@ -10,8 +10,6 @@ reports nothing, and the bucket shows it. Nothing is pushed, so no gateway keeps
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from operations.backup_store import BackupStore, StoreError
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
+from operations.job import until_stopped
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
 
@@ -116,15 +115,10 @@ def main(environment: Mapping[str, str]) -> int:
         store=BackupStore.connect(place.region, bucket),
         metrics=Metrics(registry),
     )
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     server, thread = start_http_server(port, registry=registry)
     say("exporting", own=place.database, port=port)
     try:
-        while not stop.is_set():
-            exporter.look()
-            alive.touch()
-            stop.wait(seconds)
+        until_stopped(exporter.look, seconds=seconds, alive=alive)
     finally:
         server.shutdown()
         thread.join()

@@ -9,8 +9,6 @@ and a replica that copied its read-only setting, take writes again when the newe
 from __future__ import annotations
 
 import enum
-import signal
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +16,8 @@ from pathlib import Path
 
 from operations.database import DatabaseUnreachableError, OwnDatabase, Session
 from operations.environment import Place, Reader
+from operations.exit_codes import SUCCESS
+from operations.job import until_stopped
 from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.switch import OwnSwitch, SwitchUnreachableError
@@ -128,15 +128,14 @@ def main(environment: Mapping[str, str]) -> int:
         OwnSwitch.connect(place.region, bucket),
         drain,
     )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     before: Standing | None = None
-    while not stop.is_set():
+
+    def look() -> None:
+        nonlocal before
         standing = fence.look()
-        alive.touch()
         if standing is not before:
             say("standing", own=place.database, standing=standing)
             before = standing
-        stop.wait(seconds)
-    return 0
+
+    until_stopped(look, seconds=seconds, alive=alive)
+    return SUCCESS

@@ -1,10 +1,12 @@
-"""The end of a job: its time limit, the errors that it may raise, and the exit code that each leads to."""
+"""The frame of a job: its rounds or its time limit, the errors that it may raise, and the exit code of each."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import psycopg
@@ -36,6 +38,17 @@ def exit_code(name: str, work: Callable[[], int], *, seconds: float) -> int:
     except (JobFailedError, OSError, psycopg.Error) as error:
         say(f"{name} failed", error=type(error).__name__, reason=str(error).strip())
         return FAILURE
+
+
+def until_stopped(look: Callable[[], None], *, seconds: float, alive: Path) -> None:
+    """Do a round of work again and again, until a signal arrives. Touches a file after each, for the pod's probes."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        look()
+        alive.touch()
+        stop.wait(seconds)
 
 
 @contextmanager

@@ -58,8 +58,8 @@ class Restore:
             ConnectionError, CorruptDumpError, OSError, ProgramError, psycopg.Error: if the restore fails. Then the
                 database is as empty as before.
         """
-        if patiently(self._restored_from, psycopg.OperationalError):
-            say("restored earlier", backup=self._restored_from())
+        if earlier := patiently(self._restored_from, psycopg.OperationalError):
+            say("restored earlier", backup=earlier)
             return True
         patiently(self._require_leader, LedgerUnreadableError, DatabaseUnreachableError)
         manifest = self._manifest()

@@ -5,15 +5,15 @@ first-deployment.md runs it after a build. It needs no database, no AWS and no n
 
 from __future__ import annotations
 
-import re
 import ssl
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from operations import postgres_programs
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.log import say
+from operations.postgres_programs import ProgramError
 
 PROGRAMS = ("pg_dump", "pg_restore", "initdb", "postgres")
 
@@ -42,10 +42,8 @@ def _authority_problems(bundle: Path) -> Iterator[str]:
 def _program_problems(major: int) -> Iterator[str]:
     for program in PROGRAMS:
         try:
-            done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=True)
-        except (OSError, subprocess.SubprocessError) as error:
-            yield f"{program} does not run: {error}"
-            continue
-        version = re.search(r"\d+", done.stdout)
-        if version is None or int(version[0]) != major:
-            yield f"{program} is '{done.stdout.strip()}', expected major version {major}"
+            version = postgres_programs.version(program)
+            if postgres_programs.major_version(version) != major:
+                yield f"{program} is '{version}', expected major version {major}"
+        except ProgramError as error:
+            yield str(error)

@@ -50,7 +50,7 @@ def test_a_backup_is_a_locked_dump_that_its_manifest_describes(
     listed = subprocess.run(["pg_restore", "--list"], input=dump, capture_output=True, check=True).stdout.decode()
     assert manifest.entries == len([line for line in listed.splitlines() if line and not line.startswith(";")]) > 4
     assert list(store.manifests()) == [manifest]
-    locked = store.locked_until(manifest.dump_key)
+    locked = store.stored(manifest.dump_key).locked_until
     assert locked is not None
     assert locked > datetime.now(UTC)
 

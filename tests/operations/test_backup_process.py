@@ -113,7 +113,7 @@ def test_two_jobs_at_once_make_two_backups(environment: dict[str, str], store: B
     assert [finish(job)[0] for job in jobs] == [0, 0]
     manifests = list(store.offered())
     assert len({manifest.name for manifest in manifests}) == 2
-    assert [store.bytes_of(manifest.dump_key) for manifest in manifests] == [
+    assert [store.stored(manifest.dump_key).bytes for manifest in manifests] == [
         manifest.dump_bytes for manifest in manifests
     ]
 
