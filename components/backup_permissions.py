@@ -17,11 +17,10 @@ def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secre
     It may neither delete an object nor change its lock. Whether an object is locked is visible only with
     s3:GetObjectRetention: Amazon S3 User Guide, "Object Lock considerations".
     """
-    table = naming.ledger_arn(account=account, region=region)
     arn = f"arn:aws:s3:::{bucket}"
     dumps, manifests = f"{arn}/{naming.BACKUP_DUMPS}*", f"{arn}/{naming.BACKUP_MANIFESTS}*"
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*")),
+        _read_claims(account, region),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("WriteBackups", ("s3:AbortMultipartUpload", "s3:PutObject"), (dumps, manifests)),
         statement("ReadBackups", ("s3:GetObject", "s3:GetObjectRetention"), (dumps, manifests)),
@@ -32,10 +31,9 @@ def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secre
 
 def exporter(*, account: str, region: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None) -> Document:
     """The exporter: read claims, list the site's own backups, read their manifests, and connect to the database."""
-    table = naming.ledger_arn(account=account, region=region)
     arn = f"arn:aws:s3:::{bucket}"
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*")),
+        _read_claims(account, region),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("ReadManifests", ("s3:GetObject",), (f"{arn}/{naming.BACKUP_MANIFESTS}*",)),
         _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
@@ -69,11 +67,10 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
         buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
         secrets_key_arn: the key of the password's secret; None for a replica of the secret.
     """
-    table = naming.ledger_arn(account=account, region=region)
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
     prefixes = (naming.BACKUP_DUMPS, naming.BACKUP_MANIFESTS)
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*")),
+        _read_claims(account, region),
         statement("ListAllBackups", ("s3:ListBucket",), arns),
         statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
         statement(
@@ -113,6 +110,11 @@ def replication(
         _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
         _use_bucket_key(("kms:Encrypt",), copy_key_arn, copy_region, sid="EncryptCopies"),
     )
+
+
+def _read_claims(account: str, region: str) -> Statement:
+    table = naming.ledger_arn(account=account, region=region)
+    return statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*"))
 
 
 def _use_bucket_key(actions: Sequence[str], key_arn: str, region: str, *, sid: str = "UseBucketKey") -> Statement:

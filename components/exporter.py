@@ -42,6 +42,6 @@ class Exporter(pulumi.ComponentResource):
             labels=labels,
         )
         declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, account]))
-        declare(f"{name}-budget", exporter.exporter_budget(labels=labels), after)
+        declare(f"{name}-budget", jobs.budget(EXPORTER, labels=labels), after)
         declare(f"{name}-metrics", exporter.metrics_policy(labels=labels), after)
         self.register_outputs({})

@@ -44,7 +44,7 @@ class Fence(pulumi.ComponentResource):
             labels=labels,
         )
         declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *accounts]))
-        declare(f"{name}-budget", jobs.fence_budget(labels=labels), after)
+        declare(f"{name}-budget", jobs.budget(jobs.FENCE, labels=labels), after)
         self.register_outputs({})
 
 

@@ -20,6 +20,7 @@ from components.workloads import Workloads
 from recovery import naming
 from recovery import timeline as rules
 from recovery.naming import BACKUP_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from recovery.timeline import DatabaseId
 from stacks.context import Context, Databases
 from stacks.platform import identity, settings
 
@@ -78,23 +79,23 @@ def _copy_rds_backups(context: Context, databases: Databases) -> None:
 
 def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, ...]:
     """The Jobs that fill databases from dumps. No other pod may know such a database before its Job has ended."""
-    named = {restore.epoch: restore for restore in context.config.database.restores if restore.dump is not None}
     filled: list[pulumi.Resource] = []
-    for database, made in databases.items():
-        restore = named.get(database.epoch)
-        if restore is not None and restore.dump is not None:
-            region, bucket = _buckets(context)[restore.dump_from]
-            args = DumpRestoreArgs(
-                database=database,
-                host=made.address,
-                backup=restore.dump,
-                bucket=bucket,
-                region=region,
-                image=context.operations_image,
-                site=context.site,
-                after=(made.instance,),
-            )
-            filled.append(DumpRestore(f"restore-{database.epoch}", args, context.in_cluster).job)
+    for restore in context.config.database.restores:
+        database = DatabaseId(context.site.name, restore.epoch)
+        if restore.dump is None or database not in databases:
+            continue
+        region, bucket = _buckets(context)[restore.dump_from]
+        args = DumpRestoreArgs(
+            database=database,
+            host=databases[database].address,
+            backup=restore.dump,
+            bucket=bucket,
+            region=region,
+            image=context.operations_image,
+            site=context.site,
+            after=(databases[database].instance,),
+        )
+        filled.append(DumpRestore(f"restore-{database.epoch}", args, context.in_cluster).job)
     return tuple(filled)
 
 
@@ -140,17 +141,18 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
             )
         )
 
-    def restore(secrets_key_arn: str | None) -> Document:
+    def restore(secrets_key_arn: str | None) -> str:
         regions = {bucket: region for region, bucket in _buckets(context).values()}
-        return backup_permissions.restore(
-            account=site.account, region=site.region, buckets=regions, secrets_key_arn=secrets_key_arn
+        return json.dumps(
+            backup_permissions.restore(
+                account=site.account, region=site.region, buckets=regions, secrets_key_arn=secrets_key_arn
+            )
         )
 
     policies = {
         BACKUP_CRON_JOB: in_own_bucket(backup_permissions.backup),
         EXPORTER: in_own_bucket(backup_permissions.exporter),
         RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
+        RESTORE_JOB: context.secrets_key_arn.apply(restore),
     }
-    secrets_key = context.secrets_key_arn
-    policies[RESTORE_JOB] = secrets_key.apply(lambda arn: json.dumps(restore(arn)))
     return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]

@@ -52,11 +52,6 @@ def exporter(*, image: str, checksum: Any, bucket: str, labels: Mapping[str, str
     }
 
 
-def exporter_budget(*, labels: Mapping[str, str]) -> Manifest:
-    """Allows the eviction of one exporter pod at a time."""
-    return jobs.budget(EXPORTER, labels=labels)
-
-
 def metrics_policy(*, labels: Mapping[str, str]) -> Manifest:
     """Opens the metrics to the namespace of Prometheus."""
     source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": MONITORING_NAMESPACE}}}

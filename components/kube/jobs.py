@@ -76,11 +76,6 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
     }
 
 
-def fence_budget(*, labels: Mapping[str, str]) -> Manifest:
-    """Allows the eviction of one fence pod at a time."""
-    return budget(FENCE, labels=labels)
-
-
 def budget(job: str, *, labels: Mapping[str, str]) -> Manifest:
     """Allows the eviction of one pod of a job at a time."""
     return {
