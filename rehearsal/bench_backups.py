@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -27,6 +28,7 @@ from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.replication import copy_missing
 from rehearsal.world.server import Server
 
 ROWS = 1_000_000
@@ -74,7 +76,7 @@ def figures(rows: int = ROWS) -> dict[str, float]:
         backup = [sys.executable, "-m", "operations", "backup"]
         plain = [sys.executable, "-c", _PLAIN_BACKUP]
         own_backup, plain_backup = _alternately(backup, plain, environment)
-        _copy(environment["AWS_ENDPOINT_URL"])
+        copy_missing(_client("s3", environment["AWS_ENDPOINT_URL"]), _OWN, _COPY)
         check = [sys.executable, "-m", "operations", "restore-check"]
         restored = [sys.executable, "-c", _PLAIN_RESTORE]
         own_check, plain_restore = _alternately(check, restored, environment, before=lambda: _empty(server))
@@ -190,16 +192,20 @@ def _empty(server: Server) -> None:
         connection.execute("CREATE DATABASE plain")
 
 
+def _client(service: str, endpoint: str) -> Any:
+    session: Any = boto3.session.Session("rehearsal", "rehearsal")
+    return session.client(service, REGION, endpoint_url=endpoint)
+
+
 def _prepare(endpoint: str) -> None:
-    session = boto3.session.Session("rehearsal", "rehearsal")
-    s3 = session.client("s3", REGION, endpoint_url=endpoint)
+    s3 = _client("s3", endpoint)
     for bucket in (_OWN, _COPY):
         place = {"LocationConstraint": REGION}
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)  # pyright: ignore[reportArgumentType]
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
         rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
         lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
-        s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)  # pyright: ignore[reportArgumentType]
-    dynamodb = session.client("dynamodb", REGION, endpoint_url=endpoint)
+        s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    dynamodb = _client("dynamodb", endpoint)
     dynamodb.create_table(
         TableName=LEDGER_TABLE,
         KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
@@ -207,12 +213,3 @@ def _prepare(endpoint: str) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     dynamodb.put_item(TableName=LEDGER_TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
-
-
-def _copy(endpoint: str) -> None:
-    """Copy the newest backup to the other bucket."""
-    s3 = boto3.session.Session("rehearsal", "rehearsal").client("s3", REGION, endpoint_url=endpoint)
-    keys = [item.get("Key", "") for item in s3.list_objects_v2(Bucket=_OWN).get("Contents", ())]
-    newest = max(key for key in keys if key.startswith("manifests/"))
-    for key in (newest, newest.replace("manifests/", "dumps/").replace(".json", ".dump")):
-        s3.put_object(Bucket=_COPY, Key=key, Body=s3.get_object(Bucket=_OWN, Key=key)["Body"].read())

@@ -24,11 +24,16 @@ def replicate(s3: Any, faults: Faults) -> list[str]:
         destination = _destination(s3, bucket)
         if destination is None or not all(faults.reachable(_region(s3, name)) for name in (bucket, destination)):
             continue
-        for key in sorted(_keys(s3, bucket) - _keys(s3, destination)):
-            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            s3.put_object(Bucket=destination, Key=key, Body=body)
-            copied.append(key)
+        copied += copy_missing(s3, bucket, destination)
     return copied
+
+
+def copy_missing(s3: Any, source: str, destination: str) -> list[str]:
+    """Copy the objects of a bucket that another one lacks, and return their keys."""
+    missing = sorted(_keys(s3, source) - _keys(s3, destination))
+    for key in missing:
+        s3.put_object(Bucket=destination, Key=key, Body=s3.get_object(Bucket=source, Key=key)["Body"].read())
+    return missing
 
 
 def _destination(s3: Any, bucket: str) -> str | None:
