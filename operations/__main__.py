@@ -9,13 +9,14 @@ import os
 import sys
 from types import ModuleType
 
-from operations import backup, exporter, fence, handover, restore, restore_check, self_check
+from operations import backup, configuration_export, exporter, fence, handover, restore, restore_check, self_check
 from operations.environment import SettingError
 from operations.exit_codes import SUCCESS, USAGE
 from operations.log import say
 
 JOBS: dict[str, ModuleType] = {
     "backup": backup,
+    "configuration-export": configuration_export,
     "exporter": exporter,
     "fence": fence,
     "handover": handover,

@@ -110,9 +110,9 @@ class BackupStore:
         Raises:
             StoreError: if the bucket does not answer.
         """
-        for key in sorted(self._keys(BACKUP_MANIFESTS), reverse=True):
+        for key in sorted(self.keys(BACKUP_MANIFESTS), reverse=True):
             try:
-                yield Manifest.parse(self._text(key))
+                yield Manifest.parse(self.text(key))
             except ManifestError as error:
                 say("manifest skipped", key=key, problem=str(error))
 
@@ -132,7 +132,7 @@ class BackupStore:
         Raises:
             StoreError: if the bucket does not answer.
         """
-        keys = sorted(self._keys(f"{BACKUP_CHECKS}{name}/"))
+        keys = sorted(self.keys(f"{BACKUP_CHECKS}{name}/"))
         return [key.removesuffix(".json").rpartition("-")[2] for key in keys]
 
     def is_proved(self, name: str) -> bool:
@@ -150,7 +150,7 @@ class BackupStore:
         Raises:
             StoreError: if the bucket does not answer.
         """
-        return sorted(self._keys(BACKUP_CHECKS))
+        return sorted(self.keys(BACKUP_CHECKS))
 
     def write(self, key: str, text: str) -> None:
         """Write an object that must not exist.
@@ -226,10 +226,21 @@ class BackupStore:
         if checksum.hexdigest() != manifest.sha256:
             raise CorruptDumpError("the dump has another checksum than its manifest")
 
-    def _text(self, key: str) -> str:
+    def text(self, key: str) -> str:
+        """An object as text.
+
+        Raises:
+            StoreError: if it does not exist, or the bucket does not answer.
+        """
         return b"".join(self.open(key)).decode(errors="replace")
 
-    def _keys(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of all objects under a prefix.
+
+        Raises:
+            StoreError: if the bucket does not answer.
+        """
+
         def ask() -> list[str]:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", ()) if "Key" in item]

@@ -98,6 +98,18 @@ def backup_name(moment: datetime, suffix: str) -> str:
     return f"{moment.astimezone(UTC).strftime(_NAME_FORMAT)}-{suffix}"
 
 
+def moment_of(name: str) -> datetime:
+    """The time in the name of a backup or of an export.
+
+    Raises:
+        ManifestError: if it is no such name.
+    """
+    try:
+        return datetime.strptime(name.partition("-")[0], _NAME_FORMAT).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ManifestError(f"'{name}' is not the name of a backup") from error
+
+
 def dump_key(name: str) -> str:
     """The key of a backup's dump."""
     return f"{BACKUP_DUMPS}{name}.dump"

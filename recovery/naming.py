@@ -21,10 +21,13 @@ TAKEOVER_KEY = "takeover"
 BACKUP_DUMPS = "dumps/"
 BACKUP_MANIFESTS = "manifests/"
 BACKUP_CHECKS = "checks/"
-"""The prefixes of a backup bucket: dumps, their manifests, and the results of restoring them."""
+BACKUP_CONFIGURATION = "configuration/"
+"""The prefixes of a backup bucket: dumps, their manifests, the results of restoring them, and exports of the
+configuration."""
 BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
+CONFIGURATION_CRON_JOB = "configuration-export"
 EXPORTER = "recovery-exporter"
 MONITORING_NAMESPACE = "monitoring"
 """The namespace of Prometheus, which scrapes the exporter."""
@@ -90,6 +93,16 @@ def switch_bucket(site: str, *, account: str) -> str:
 def switch_bucket_host(site: str, *, account: str, region: str) -> str:
     """The regional name at which health checkers read the takeover object."""
     return f"{switch_bucket(site, account=account)}.s3.{region}.amazonaws.com"
+
+
+def state_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the site's own region, in which Pulumi keeps the state of the site's stack."""
+    return f"{PROJECT}-{account}-{site}-state"
+
+
+def state_key(site: str) -> str:
+    """The key of a stack's state. Source: pulumi/pulumi, pkg/backend/diy/store.go, `projectReferenceStore`."""
+    return f".pulumi/stacks/{PROJECT}/{site}.json"
 
 
 def backup_bucket(site: str, *, account: str) -> str:

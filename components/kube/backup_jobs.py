@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.kube import jobs
+from components.kube.cron import RETRIES, cron_job, failure_policy
 from recovery import objectives
 from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from recovery.timeline import DatabaseId
@@ -21,12 +22,6 @@ SCRATCH_CLASS = "lifeline-scratch"
 SCRATCH_PATH = "/scratch"
 _BACKUP_SECONDS = 2 * objectives.HOUR
 """The limit of a dump, and of its check. Longer, and the check of the same day would not see it."""
-_RETRIES = 2
-_KEPT_SECONDS = 7 * 24 * objectives.HOUR
-"""The time for which a finished Job, with its log, stays in the cluster."""
-_STOP_SECONDS = 30
-_FINAL_EXIT_CODES = [2, 3]
-"""A wrong setting and a refusal: another attempt would end in the same way (operations/exit_codes.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +56,14 @@ def backup(place: BackupPlace, *, image: str, labels: Mapping[str, str]) -> Mani
         DEADLINE_SECONDS=str(_BACKUP_SECONDS),
     )
     spec = jobs.pod_spec(BACKUP_CRON_JOB, own)
-    return _cron_job(BACKUP_CRON_JOB, BACKUP_SCHEDULE, spec, jobs.pod_labels(BACKUP_CRON_JOB), labels)
+    return cron_job(
+        BACKUP_CRON_JOB,
+        BACKUP_SCHEDULE,
+        spec,
+        seconds=_BACKUP_SECONDS,
+        pod_labels=jobs.pod_labels(BACKUP_CRON_JOB),
+        labels=labels,
+    )
 
 
 def restore_check(place: BackupPlace, *, image: str, labels: Mapping[str, str]) -> Manifest:
@@ -84,8 +86,14 @@ def restore_check(place: BackupPlace, *, image: str, labels: Mapping[str, str]) 
     own["volumeMounts"].append({"name": "disk", "mountPath": SCRATCH_PATH})
     spec = jobs.pod_spec(RESTORE_CHECK_CRON_JOB, own, database=False)
     spec["volumes"].append({"name": "disk", "ephemeral": {"volumeClaimTemplate": {"spec": _claim(place.scratch_gib)}}})
-    pod_labels = jobs.pod_labels(RESTORE_CHECK_CRON_JOB, database=False)
-    return _cron_job(RESTORE_CHECK_CRON_JOB, RESTORE_CHECK_SCHEDULE, spec, pod_labels, labels)
+    return cron_job(
+        RESTORE_CHECK_CRON_JOB,
+        RESTORE_CHECK_SCHEDULE,
+        spec,
+        seconds=_BACKUP_SECONDS,
+        pod_labels=jobs.pod_labels(RESTORE_CHECK_CRON_JOB, database=False),
+        labels=labels,
+    )
 
 
 def restore(
@@ -130,9 +138,9 @@ def restore(
             "annotations": {"pulumi.com/replaceUnready": "true"},
         },
         "spec": {
-            "backoffLimit": _RETRIES,
+            "backoffLimit": RETRIES,
             "activeDeadlineSeconds": objectives.DATA.rto_seconds,
-            "podFailurePolicy": _failure_policy(),
+            "podFailurePolicy": failure_policy(),
             "template": template,
         },
     }
@@ -157,46 +165,4 @@ def _claim(gib: int) -> Manifest:
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": SCRATCH_CLASS,
         "resources": {"requests": {"storage": f"{gib}Gi"}},
-    }
-
-
-def _failure_policy() -> Manifest:
-    return {
-        "rules": [
-            {"action": "FailJob", "onExitCodes": {"operator": "In", "values": _FINAL_EXIT_CODES}},
-            # A pod that was evicted for a more important one did not fail.
-            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        ]
-    }
-
-
-def _cron_job(
-    name: str, schedule: str, spec: Manifest, pod_labels: Mapping[str, str], labels: Mapping[str, str]
-) -> Manifest:
-    template = {
-        "metadata": {"labels": dict(pod_labels)},
-        "spec": {**spec, "restartPolicy": "Never", "terminationGracePeriodSeconds": _STOP_SECONDS},
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {**jobs.selector(name), **labels}},
-        "spec": {
-            "schedule": schedule,
-            "timeZone": "Etc/UTC",
-            "concurrencyPolicy": "Forbid",
-            # A cluster that was down at the time makes the backup when it returns.
-            "startingDeadlineSeconds": 12 * objectives.HOUR,
-            "successfulJobsHistoryLimit": 3,
-            "failedJobsHistoryLimit": 5,
-            "jobTemplate": {
-                "spec": {
-                    "backoffLimit": _RETRIES,
-                    "activeDeadlineSeconds": (_RETRIES + 1) * _BACKUP_SECONDS,
-                    "ttlSecondsAfterFinished": _KEPT_SECONDS,
-                    "podFailurePolicy": _failure_policy(),
-                    "template": template,
-                },
-            },
-        },
     }

@@ -137,7 +137,7 @@ def container(
     database: bool = True,
     cpu_millis: int = 100,
     memory_mib: int = 192,
-    **plain: str,
+    **plain: Any,
 ) -> Manifest:
     """The container of a job.
 

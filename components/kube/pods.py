@@ -176,7 +176,7 @@ def mounts(*, password: bool) -> Iterator[Manifest]:
         yield {"name": CREDENTIALS_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
 
 
-def environment(*, config_keys: tuple[str, ...], password: bool, **plain: str) -> Iterator[Manifest]:
+def environment(*, config_keys: tuple[str, ...], password: bool, **plain: Any) -> Iterator[Manifest]:
     """A container's environment: plain values, keys of the ConfigMap, and the path of the password."""
     yield from ({"name": key, "value": value} for key, value in plain.items())
     for key in config_keys:

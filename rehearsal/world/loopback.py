@@ -26,6 +26,8 @@ class Request:
     path: str
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    bearer: str = ""
+    """The token of the Authorization header."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(raw) if raw else {}
         if not isinstance(body, dict):
             raise ValueError("an object was expected")  # noqa: TRY004 - answered as any other malformed body
-        return Request(self.command, parts.path, dict(parse_qsl(parts.query)), cast("dict[str, Any]", body))
+        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return Request(self.command, parts.path, dict(parse_qsl(parts.query)), cast("dict[str, Any]", body), bearer)
 
     def _send(self, reply: Reply) -> None:
         payload = json.dumps(reply.body).encode()

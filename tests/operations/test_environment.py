@@ -128,7 +128,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
     assert done.returncode == 2
     assert (line["step"], line["expected"], line["received"]) == (
         "usage",
-        ["backup", "exporter", "fence", "handover", "restore", "restore-check", "self-check"],
+        ["backup", "configuration-export", "exporter", "fence", "handover", "restore", "restore-check", "self-check"],
         list(words),
     )
 

@@ -85,6 +85,11 @@ class KubernetesApi:
             keys = sorted(k for k in self._objects if k.kind == kind and namespace in (None, k.namespace))
             return [copy.deepcopy(self._objects[key].manifest) for key in keys]
 
+    def kinds(self) -> set[tuple[str, str]]:
+        """The apiVersion and the kind of every object."""
+        with self._lock:
+            return {(key.api_version, key.kind) for key in self._objects}
+
     def apply(self, manifest: Manifest, *, owner: str = "") -> Manifest:
         """Create an object, or update an object of the same owner.
 
