@@ -56,8 +56,32 @@ BACKUP_INTERVAL_SECONDS = 24 * HOUR
 """The plan: automated daily backups."""
 OLDEST_BACKUP_SECONDS = BACKUP_INTERVAL_SECONDS + 2 * HOUR
 """The greatest age of the newest proved backup. It leaves two hours for the dump, its replication and the check."""
-MINIMUM_BACKUP_DAYS = 30
-"""The least time for which a backup is kept: a mistake may be found only after a monthly DR test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """The time for which the copies of one class of data are kept."""
+
+    days: int
+    """The default."""
+    minimum_days: int
+    reason: str
+    """The reason for the minimum."""
+
+
+RETENTIONS: dict[str, Retention] = {
+    "userData": Retention(
+        days=BACKUP_RETENTION_DAYS, minimum_days=30, reason="a mistake may be found only after a monthly DR test"
+    ),
+    "crisisEvents": Retention(
+        days=BACKUP_RETENTION_DAYS, minimum_days=30, reason="a mistake may be found only after a monthly DR test"
+    ),
+    "configuration": Retention(
+        days=365, minimum_days=90, reason="a wrong setting may show only in the quarterly full drill"
+    ),
+    "logs": Retention(days=365, minimum_days=90, reason="an intrusion is often found only months later"),
+}
+"""By the class's name in `lifeline:backups.keepDays`."""
 
 
 def detection_seconds(ttl_seconds: int) -> int:

@@ -76,9 +76,7 @@ def _size_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem("lifeline:cluster.nodes.minimum", "is larger than lifeline:cluster.nodes.maximum")
     if site.database.storage_gib > site.database.max_storage_gib:
         yield Problem("lifeline:database.storageGib", "is larger than lifeline:database.maxStorageGib")
-    if site.backups.keep_days < objectives.MINIMUM_BACKUP_DAYS:
-        hint = f"keep backups for at least {objectives.MINIMUM_BACKUP_DAYS} days: a mistake may be found a month later"
-        yield Problem("lifeline:backups.keepDays", f"is {site.backups.keep_days}", hint)
+    yield from _retention_problems(site)
     vault = site.backups.other_account_vault_arn
     if vault is not None and f":{site.region}:" not in vault:
         hint = f"name a vault in {site.region}: RDS is not copied to another region and another account in one step"
@@ -192,6 +190,18 @@ def _automated_backup_problems(site: SiteConfig, path: str, restore: RestoreConf
     if f":{site.region}:" not in str(restore.automated_backup):
         hint = f"RDS restores replicated backups in their own region: name one in {site.region}"
         yield Problem(f"{path}.automatedBackup", f"is {restore.automated_backup}, not in {site.region}", hint)
+
+
+def _retention_problems(site: SiteConfig) -> Iterator[Problem]:
+    days = cast("dict[str, int]", site.backups.keep_days.model_dump(by_alias=True))
+    for data, retention in objectives.RETENTIONS.items():
+        if days[data] < retention.minimum_days:
+            hint = f"keep it for at least {retention.minimum_days} days: {retention.reason}"
+            yield Problem(f"lifeline:backups.keepDays.{data}", f"is {days[data]}", hint)
+    if days["configuration"] < days["userData"]:
+        hint = "the bucket locks every object for keepDays.userData: set configuration to at least that"
+        message = f"is {days['configuration']}, less than userData"
+        yield Problem("lifeline:backups.keepDays.configuration", message, hint)
 
 
 def _rds_copy_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

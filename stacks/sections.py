@@ -111,13 +111,27 @@ class DatabaseConfig(Section):
     max_storage_gib: int = Field(default=1000, ge=100, le=65536)
 
 
+def _days(data: str) -> int:
+    return Field(default=objectives.RETENTIONS[data].days, ge=1, le=3650)
+
+
+class KeepDays(Section):
+    """The time for which copies are kept, by the class of the data."""
+
+    user_data: int = _days("userData")
+    """Dumps, manifests and results are locked for so long, too."""
+    crisis_events: int = _days("crisisEvents")
+    configuration: int = _days("configuration")
+    """Exports are kept for so long. Their lock is that of `user_data`, because they are in the same bucket."""
+    logs: int = _days("logs")
+
+
 class BackupsConfig(Section):
-    """The backups of the site's database: for how long they are kept, and what makes one suspect."""
+    """The backups of a site: for how long they are kept, and what makes a dump suspect."""
 
     lock_mode: Literal["governance", "compliance"] = "governance"
     """governance: a principal with a special permission may delete a backup. compliance: no one may."""
-    keep_days: int = Field(default=objectives.BACKUP_RETENTION_DAYS, ge=1, le=3650)
-    """Dumps, manifests and results are locked, and kept, for so long."""
+    keep_days: KeepDays = KeepDays()
     rds_copies: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of the timeline. If a database of this site leads or led one, its RDS backups are replicated to the other
     region. Each names an epoch that has begun, so that a flip never creates a copy in a region that may be lost."""

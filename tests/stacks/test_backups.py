@@ -31,7 +31,14 @@ def test_the_committed_settings_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("backups", "message"),
     [
-        ({"keepDays": 29}, "lifeline:backups.keepDays: is 29"),
+        ({"keepDays": {"userData": 29}}, "lifeline:backups.keepDays.userData: is 29"),
+        ({"keepDays": {"crisisEvents": 29}}, "lifeline:backups.keepDays.crisisEvents: is 29"),
+        ({"keepDays": {"configuration": 89}}, "lifeline:backups.keepDays.configuration: is 89"),
+        ({"keepDays": {"logs": 89}}, "lifeline:backups.keepDays.logs: is 89"),
+        (
+            {"keepDays": {"userData": 400, "configuration": 399}},
+            "lifeline:backups.keepDays.configuration: is 399, less than userData",
+        ),
         ({"scratchGib": 199}, "lifeline:backups.scratchGib: is smaller than lifeline:database.storageGib"),
         ({"otherAccountVaultArn": ABROAD}, f"lifeline:backups.otherAccountVaultArn: is {ABROAD}, not in us-east-2"),
         (
@@ -49,7 +56,6 @@ def test_a_setting_that_keeps_no_promise_is_refused_with_a_hint(backups: dict[st
 @pytest.mark.parametrize(
     "backups",
     [
-        {"keepDays": 0},
         {"lockMode": "COMPLIANCE"},
         {"minimumPercent": 0},
         {"minimumPercent": 101},
