@@ -16,7 +16,14 @@ from components.backup_permissions import replication
 from components.locked_bucket import LockedBucket, LockedBucketArgs, LockMode
 from components.permissions import service_trust
 from components.site import Site
-from recovery.naming import BACKUP_CHECKS, BACKUP_DUMPS, BACKUP_MANIFESTS, backup_bucket, backup_copy_bucket
+from recovery.naming import (
+    BACKUP_CHECKS,
+    BACKUP_CONFIGURATION,
+    BACKUP_DUMPS,
+    BACKUP_MANIFESTS,
+    backup_bucket,
+    backup_copy_bucket,
+)
 
 REPLICATION_MINUTES = 15
 """S3 Replication Time Control knows no other value: Amazon S3 API Reference, "ReplicationTimeValue"."""
@@ -31,6 +38,8 @@ class BackupBucketsArgs:
     lock_mode: LockMode
     keep_days: int
     """Backups are locked, and kept, for so long."""
+    configuration_days: int
+    """Exports of the configuration are kept for so long, and locked for as long as backups."""
     site: Site
 
 
@@ -58,7 +67,10 @@ class BackupBuckets(pulumi.ComponentResource):
                 region=region,
                 lock_mode=args.lock_mode,
                 lock_days=args.keep_days,
-                keep_days=dict.fromkeys((BACKUP_DUMPS, BACKUP_MANIFESTS, BACKUP_CHECKS), args.keep_days),
+                keep_days={
+                    **dict.fromkeys((BACKUP_DUMPS, BACKUP_MANIFESTS, BACKUP_CHECKS), args.keep_days),
+                    BACKUP_CONFIGURATION: args.configuration_days,
+                },
                 tier="data",
                 data="phi",
                 site=args.site,

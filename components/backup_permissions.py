@@ -88,6 +88,50 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
     )
 
 
+def configuration_export(
+    *,
+    account: str,
+    region: str,
+    bucket: str,
+    bucket_key_arn: str,
+    copy_region: str,
+    copy_bucket: str,
+    copy_key_arn: str,
+    state_object: str,
+    token_secret: str | None,
+) -> Document:
+    """The configuration export: read the stack's state, add exports to the site's own bucket, and read their copies.
+
+    Args:
+        account: twelve digits.
+        region: the site's own region.
+        bucket: the site's own bucket, with the key in it.
+        bucket_key_arn: the key of that bucket.
+        copy_region: the region of the copy.
+        copy_bucket: the copy in the other region.
+        copy_key_arn: the key of the copy.
+        state_object: the bucket and the key of the state.
+        token_secret: the name of the secret with a token for version control; None if exports are not pushed.
+    """
+    arn, exports = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{naming.BACKUP_CONFIGURATION}*"
+    copies = f"arn:aws:s3:::{copy_bucket}/{naming.BACKUP_CONFIGURATION}*"
+    token = () if token_secret is None else (_read_token(account, region, token_secret),)
+    return document(
+        statement("ReadState", ("s3:GetObject",), (f"arn:aws:s3:::{state_object}",)),
+        statement("ListExports", ("s3:ListBucket",), (arn,)),
+        statement("WriteExports", ("s3:GetObject", "s3:PutObject"), (exports,)),
+        _use_bucket_key(("kms:Decrypt", "kms:GenerateDataKey"), bucket_key_arn, region),
+        statement("ReadCopies", ("s3:GetObject",), (copies,)),
+        _use_bucket_key(("kms:Decrypt",), copy_key_arn, copy_region, sid="DecryptCopies"),
+        *token,
+    )
+
+
+def _read_token(account: str, region: str, secret: str) -> Statement:
+    arn = f"arn:aws:secretsmanager:{region}:{account}:secret:{secret}-??????"
+    return statement("ReadToken", ("secretsmanager:GetSecretValue",), (arn,))
+
+
 def replication(
     *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
 ) -> Document:

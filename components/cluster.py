@@ -6,6 +6,7 @@ component's name contain the generation.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -50,6 +51,8 @@ class Cluster(pulumi.ComponentResource):
     """An EKS cluster that authenticates principals by access entries only."""
 
     name: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    """The address of the API server."""
     node_security_group_id: pulumi.Output[str]
     """The security group of both nodes and pods."""
     nodes: list[pulumi.Resource]
@@ -63,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
         # The name is known from the start. The output resolves only when the cluster answers, because its users call
         # the cluster.
         self.name = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(lambda _: args.cluster_name)
+        self.endpoint = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(_server)
         self.node_security_group_id = cluster.node_security_group_id
         early = Addons(f"{name}-early", self._addons(args, BEFORE_NODES), child)
         nodes = Nodes(f"{name}-nodes", self._nodes(args, early), child)
@@ -138,3 +142,7 @@ class Cluster(pulumi.ComponentResource):
             key_arn=args.key_arn,
             site=args.site,
         )
+
+
+def _server(kubeconfig: str) -> str:
+    return str(json.loads(kubeconfig)["clusters"][0]["cluster"]["server"])

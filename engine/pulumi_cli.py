@@ -23,6 +23,7 @@ from engine.program import PROGRAM_ROOT
 from engine.registration import STACK_TYPE, type_of
 from engine.state import Resource
 from engine.up import UpResult
+from recovery.naming import state_key
 
 _DEFAULT_PROVIDER = "::default_"
 _OPERATIONS = {
@@ -132,6 +133,10 @@ class PulumiEngine:
             self._stack(stack, config).destroy(color="never", parallel=16)
         except automation.CommandError as error:
             raise DeploymentError(str(error)) from None
+
+    def checkpoint(self, stack: str) -> str:
+        """The state of a stack as the backend stores it."""
+        return (self._folder / "state" / state_key(stack)).read_text()
 
     def resources(self, stack: str) -> dict[str, Resource]:
         """The resources in the state of a stack that exists, by URN."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.program import checked_config, recorded
 from engine.registration import Registration
+from recovery.naming import BACKUP_CONFIGURATION
 from stacks.config import SiteConfig, parse
 
 
@@ -26,7 +27,7 @@ class Copy:
     proved: str
 
 
-USERS, EVENTS, PASSWORD = "user data", "crisis events", "database password"
+USERS, EVENTS, PASSWORD, CONFIGURATION = "user data", "crisis events", "database password", "configuration"
 _PRESENT = "the present state: a deletion reaches it"
 _DAILY = "`restore-check`, every day"
 _DRILL = "a drill: the offline world runs no AWS Backup"
@@ -51,6 +52,7 @@ def copies(resources: Sequence[Registration], site: SiteConfig) -> Iterator[Copy
     named = {entry.name: entry.inputs for entry in resources if entry.custom}
     yield from _users(named, named[f"database-{site.own_database.epoch}-instance"], region, peer)
     yield from _events(named, region, peer)
+    yield from _configuration(named, region, peer)
     if password := named.get("password-secret"):
         places = ", ".join([region, *(replica["region"] for replica in password["replicas"])])
         yield Copy(PASSWORD, "Secrets Manager, replicated", places, _PRESENT, "every pod that starts in either site")
@@ -86,6 +88,27 @@ def _events(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
         if ledger["pointInTimeRecovery"]["enabled"]:
             yield Copy(EVENTS, "DynamoDB point in time, any second", f"{region}, {peer}", "35 days", "a drill")
     yield from _recovery_points(EVENTS, named, region, peer)
+
+
+def _configuration(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    """The exports share the bucket of the dumps, and so its lock. Another rule of the bucket says when they expire."""
+    if "configuration-export-job" not in named:
+        return
+    next_export, applied = (
+        "the next export reads it",
+        "`lifeline rehearse database-loss` applies it to an empty cluster",
+    )
+    for kind, place, proof in (("own", region, "its manifest"), ("copy", peer, f"{next_export}; {applied}")):
+        if (lock := named.get(f"backups-{kind}-lock")) and (expiry := named.get(f"backups-{kind}-expiry")):
+            rule = lock["rule"]["defaultRetention"]
+            days = next(
+                entry["expiration"]["days"]
+                for entry in expiry["rules"]
+                if entry["filter"]["prefix"] == BACKUP_CONFIGURATION
+            )
+            kept = f"{days} days, {_locked(rule['mode'])} for {rule['days']}"
+            bucket = named[f"backups-{kind}-bucket"]["bucket"]
+            yield Copy(CONFIGURATION, f"daily export in `{bucket}`", place, kept, proof)
 
 
 def _recovery_points(data: str, named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:

@@ -7,14 +7,15 @@ import http.client
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
 import psycopg
 from botocore.exceptions import ClientError
 
-from recovery.naming import CONFIG_MAP, NAMESPACE
+from recovery.naming import CONFIG_MAP, NAMESPACE, state_bucket, state_key
 from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.world.api_server import ApiServer
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
@@ -27,6 +28,9 @@ from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
 from rehearsal.world.zone import load_zone
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
@@ -126,8 +130,10 @@ class Environment:
         self._exit.enter_context(gateway)
         for site in self.account.sites.values():
             self.platforms[site.name] = self._exit.enter_context(self._platform(site))
+            api = self._exit.enter_context(ApiServer(site.cluster))
+            folder = self._folder / site.name
             self.pods[site.name] = self._exit.enter_context(
-                Pods(site.cluster, gateway.url, self._server, speed=self.clock.speed, folder=self._folder / site.name)
+                Pods(site.cluster, api, gateway.url, self._server, speed=self.clock.speed, folder=folder)
             )
         self._balancers = {name: site for site, name in balancers.items()}
         route53 = boto3.session.Session("rehearsal", "rehearsal").client(
@@ -163,6 +169,15 @@ class Environment:
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
         return replicate(self._s3, self.faults)
+
+    def save_state(self, site: SiteWorld) -> None:
+        """Put the state of a site's stack into the bucket that an operator would keep it in."""
+        bucket = state_bucket(site.name, account=site.config.account)
+        with contextlib.suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
+            place = cast("BucketLocationConstraintType", site.region)
+            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": place})
+        state = site.engine.checkpoint(site.name)
+        self._s3.put_object(Bucket=bucket, Key=state_key(site.name), Body=state.encode())
 
     def text(self, bucket: str, key: str) -> str:
         """An object in a bucket, as text."""

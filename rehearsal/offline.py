@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from engine import up as in_process
+from engine import wire
 from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
@@ -52,6 +54,10 @@ class Engine(Protocol):
         """The resources in a stack's state, by URN."""
         ...
 
+    def checkpoint(self, stack: str) -> str:
+        """A stack's state as a self-managed backend stores it."""
+        ...
+
 
 class InProcessEngine:
     """The in-process engine."""
@@ -71,6 +77,20 @@ class InProcessEngine:
     def resources(self, stack: str) -> dict[str, Resource]:
         """The resources in a stack's state, by URN."""
         return State(self._folder / f"{stack}.json").resources
+
+    def checkpoint(self, stack: str) -> str:
+        """A stack's state in the real engine's format, as far as the export reads it."""
+        resources = [
+            {"urn": urn, "type": resource.type, "id": resource.id, "inputs": _encrypted(resource)}
+            for urn, resource in self.resources(stack).items()
+        ]
+        return json.dumps({"version": 3, "checkpoint": {"stack": stack, "latest": {"resources": resources}}})
+
+
+def _encrypted(resource: Resource) -> dict[str, Any]:
+    """A resource's inputs with a placeholder for each value that the real engine encrypts."""
+    cipher = {wire.SIGNATURE: wire.SECRET, "ciphertext": "v1:offline"}
+    return {key: cipher if key in resource.secrets else value for key, value in resource.inputs.items()}
 
 
 ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {

@@ -10,16 +10,18 @@ import pulumi
 from components import backup_permissions
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
+from components.configuration_export import ConfigurationExport, ConfigurationExportArgs
 from components.database_copies import DatabaseCopies, DatabaseCopiesArgs
 from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
+from components.kube.configuration_export import ExportPlace
 from components.locked_bucket import LockMode
 from components.permissions import Document
 from components.vault_plan import VaultPlan, VaultPlanArgs
 from components.workloads import Workloads
 from recovery import naming
 from recovery import timeline as rules
-from recovery.naming import BACKUP_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from recovery.naming import BACKUP_CRON_JOB, CONFIGURATION_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from recovery.timeline import DatabaseId
 from stacks.context import Context, Databases
 from stacks.platform import identity, settings
@@ -35,7 +37,8 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         BackupBucketsArgs(
             peer_region=context.config.peer.region,
             lock_mode=_LOCK_MODES[config.lock_mode],
-            keep_days=config.keep_days,
+            keep_days=config.keep_days.user_data,
+            configuration_days=config.keep_days.configuration,
             site=context.site,
         ),
     )
@@ -44,7 +47,8 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         VaultPlanArgs(
             peer_region=context.config.peer.region,
             lock_mode=_LOCK_MODES[config.lock_mode],
-            keep_days=config.keep_days,
+            # One plan covers the database and the ledger.
+            keep_days=max(config.keep_days.user_data, config.keep_days.crisis_events),
             other_account_vault_arn=config.other_account_vault_arn,
             site=context.site,
         ),
@@ -53,6 +57,7 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs("backup-jobs", args, context.in_cluster)
+    _export_configuration(context, after)
     Exporter(
         "exporter",
         ExporterArgs(
@@ -64,6 +69,30 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         ),
         context.in_cluster,
     )
+
+
+def _export_configuration(context: Context, after: tuple[pulumi.Resource, ...]) -> None:
+    site, backups, repository = context.site, _place(context), context.config.backups.repository
+    variables = (
+        {}
+        if repository is None
+        else {
+            "REPOSITORY_URL": repository.url,
+            "REPOSITORY_BRANCH": repository.branch,
+            "REPOSITORY_TOKEN_SECRET": repository.token_secret,
+        }
+    )
+    place = ExportPlace(
+        api_server=context.cluster.endpoint,
+        bucket=backups.bucket,
+        copy_bucket=backups.copy_bucket,
+        copy_region=backups.copy_region,
+        state_bucket=naming.state_bucket(site.name, account=site.account),
+        state_key=naming.state_key(site.name),
+        repository=variables,
+    )
+    args = ConfigurationExportArgs(place=place, image=context.operations_image, site=site, after=after)
+    ConfigurationExport("configuration-export", args, context.in_cluster)
 
 
 def _copy_rds_backups(context: Context, databases: Databases) -> None:
@@ -141,6 +170,22 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
             )
         )
 
+    def export(arns: list[str]) -> str:
+        repository = context.config.backups.repository
+        return json.dumps(
+            backup_permissions.configuration_export(
+                account=site.account,
+                region=site.region,
+                bucket=place.bucket,
+                bucket_key_arn=arns[0],
+                copy_region=place.copy_region,
+                copy_bucket=place.copy_bucket,
+                copy_key_arn=arns[1],
+                state_object=f"{naming.state_bucket(site.name, account=site.account)}/{naming.state_key(site.name)}",
+                token_secret=repository.token_secret if repository else None,
+            )
+        )
+
     def restore(secrets_key_arn: str | None) -> str:
         regions = {bucket: region for region, bucket in _buckets(context).values()}
         return json.dumps(
@@ -151,6 +196,7 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
 
     policies = {
         BACKUP_CRON_JOB: in_own_bucket(backup_permissions.backup),
+        CONFIGURATION_CRON_JOB: pulumi.Output.all(own, copy).apply(export),
         EXPORTER: in_own_bucket(backup_permissions.exporter),
         RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
         RESTORE_JOB: context.secrets_key_arn.apply(restore),

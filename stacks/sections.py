@@ -111,6 +111,19 @@ class DatabaseConfig(Section):
     max_storage_gib: int = Field(default=1000, ge=100, le=65536)
 
 
+class RepositoryConfig(Section):
+    """A branch of a Git repository that each export of the configuration is pushed to.
+
+    The branch must exist. Each site has a folder of its own. The export has every setting of the namespace and no
+    secret.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https://[^\s@]+$")]
+    branch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")] = "configuration-exports"
+    token_secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+    """The name of a secret in Secrets Manager, in the site's own region and with AWS's own key, that holds a token."""
+
+
 def _days(data: str) -> int:
     return Field(default=objectives.RETENTIONS[data].days, ge=1, le=3650)
 
@@ -132,6 +145,8 @@ class BackupsConfig(Section):
     lock_mode: Literal["governance", "compliance"] = "governance"
     """governance: a principal with a special permission may delete a backup. compliance: no one may."""
     keep_days: KeepDays = KeepDays()
+    repository: RepositoryConfig | None = None
+    """Version control that gets every export of the configuration. By default, none does."""
     rds_copies: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of the timeline. If a database of this site leads or led one, its RDS backups are replicated to the other
     region. Each names an epoch that has begun, so that a flip never creates a copy in a region that may be lost."""

@@ -20,10 +20,10 @@ SITES = {"primary": ("primary", PRIMARY_LEADS), "secondary": ("secondary", FAILE
 every_site = pytest.mark.parametrize(("stack", "timeline"), SITES.values(), ids=SITES)
 
 
-def identity_policies(stack: str, timeline: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def identity_policies(stack: str, timeline: tuple[str, ...], **changes: Any) -> dict[str, dict[str, Any]]:
     return {
         resource.name: json.loads(resource.inputs["policy"])
-        for resource in deploy(stack, timeline)
+        for resource in deploy(stack, timeline, **changes)
         if resource.type in ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
     }
 
@@ -64,10 +64,13 @@ def test_no_action_is_a_wildcard(stack: str, timeline: tuple[str, ...]) -> None:
 
 
 def test_every_pattern_for_a_resource_has_its_reason_and_every_reason_its_pattern() -> None:
+    repository = {"url": "https://git.example.com/exports.git", "tokenSecret": "lifeline/git"}
+    pushing = identity_policies("primary", PRIMARY_LEADS, backups={"repository": repository})
+    documents = [pushing, *(identity_policies(stack, timeline) for stack, timeline in SITES.values())]
     patterns = {
         statement.get("Sid", name)
-        for stack, timeline in SITES.values()
-        for name, document in identity_policies(stack, timeline).items()
+        for policies in documents
+        for name, document in policies.items()
         for statement in statements(document)
         for resource in listed(statement["Resource"])
         if "*" in resource or "?" in resource

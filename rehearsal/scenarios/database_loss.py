@@ -17,6 +17,7 @@ from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import back_up_and_prove, restore_checks
+from rehearsal.scenarios.exports import export_checks
 from rehearsal.scenarios.verification import verify
 
 
@@ -32,6 +33,7 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("the night's backup is made, copied and proved"):
         _archive_crisis_events(environment, old)
         night = back_up_and_prove(environment, reporter, home)
+        exports = export_checks(environment, reporter, home)
     with phases("people go on"):
         environment.clock.sleep(actions.LOAD_SECONDS)
         before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -72,6 +74,7 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
         checks=(
             _all_restored(expected, restored),
             *restore_checks(environment, home, night, from_dump),
+            *exports,
             _nothing_deleted(steps),
             Check("the old database is kept and takes no writes", passed=_is_closed(environment, old), detail=old),
             *checks,

@@ -1,8 +1,8 @@
 """The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
-The command and the environment are the manifest's own. Six things are replaced: the image's interpreter and its
+The command and the environment are the manifest's own. Seven things are replaced: the image's interpreter and its
 PostgreSQL by those of this machine, the database's host name by its server on loopback, the mounted password by a file,
-the mounted disk by a folder, and AWS by a gateway.
+the mounted disk by a folder, the API server and its token by those of the cluster in memory, and AWS by a gateway.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Self
 from engine.program import PROGRAM_ROOT
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries
+from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
 from rehearsal.world.server import Server
 
@@ -46,6 +47,7 @@ class Pods:
 
     Args:
         cluster: the cluster with the manifests.
+        api: its API server.
         endpoint: the address of AWS.
         server: returns the PostgreSQL server behind a host name of the ConfigMap; None if there is none.
         speed: simulated seconds per real second.
@@ -53,6 +55,7 @@ class Pods:
     """
 
     cluster: KubernetesApi
+    api: ApiServer
     endpoint: str
     server: Callable[[str], Server | None]
     speed: float
@@ -165,15 +168,15 @@ class Pods:
             return subprocess.Popen(
                 command,
                 cwd=PROGRAM_ROOT,
-                env={**_machine(), **self._environment(name, container)},
+                env={**_machine(), **self._environment(name, pod)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
 
-    def _environment(self, name: str, container: Manifest) -> dict[str, str]:
-        variables = dict(self._variable(entry) for entry in container["env"])
+    def _environment(self, name: str, pod: Manifest) -> dict[str, str]:
+        variables = dict(self._variable(entry) for entry in pod["containers"][0]["env"])
         variables |= {key: str(float(variables[key]) / self.speed) for key in SECONDS_KEYS if key in variables}
         server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
@@ -183,6 +186,9 @@ class Pods:
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
         if "SCRATCH_FOLDER" in variables:
             variables["SCRATCH_FOLDER"] = self._scratch.name
+        if pod.get("automountServiceAccountToken"):
+            token = self.api.token(self.namespace, pod["serviceAccountName"])
+            variables |= {"API_SERVER": self.api.url, "CREDENTIALS_FOLDER": self._folder(name, token=token)}
         return variables | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in variables}
 
     def _variable(self, entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -193,6 +199,12 @@ class Pods:
         if settings is None or reference["key"] not in settings["data"]:
             raise ApiError(f"couldn't find key {reference['key']} in ConfigMap {self.namespace}/{reference['name']}")
         return str(entry["name"]), str(settings["data"][reference["key"]])
+
+    def _folder(self, name: str, **files: str) -> str:
+        (Path(self._secrets.name) / name).mkdir(exist_ok=True)
+        for file, content in files.items():
+            self._file(f"{name}/{file}", content)
+        return str(Path(self._secrets.name) / name)
 
     def _file(self, name: str, content: str) -> str:
         path = Path(self._secrets.name) / name

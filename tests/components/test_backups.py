@@ -27,7 +27,7 @@ from recovery import objectives
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, only, site
 
 OWN, COPY = "lifeline-123456789012-secondary-backups", "lifeline-123456789012-secondary-backups-copy"
-PREFIXES = {"expire-checks": "checks/", "expire-dumps": "dumps/", "expire-manifests": "manifests/"}
+DAYS = {"checks/": 40, "configuration/": 400, "dumps/": 40, "manifests/": 40}
 PLACE = BackupPlace(
     bucket=OWN, copy_bucket=COPY, copy_region="us-east-2", minimum_rows=1, minimum_ratio=0.8, scratch_gib=200
 )
@@ -51,7 +51,9 @@ def recorded(program: Callable[[], object]) -> dict[str, Registration]:
 
 @pytest.fixture(scope="module")
 def buckets() -> dict[str, Registration]:
-    args = BackupBucketsArgs(peer_region="us-east-2", lock_mode="COMPLIANCE", keep_days=40, site=site("secondary"))
+    args = BackupBucketsArgs(
+        peer_region="us-east-2", lock_mode="COMPLIANCE", keep_days=40, configuration_days=400, site=site("secondary")
+    )
     return recorded(lambda: BackupBuckets("backups", args))
 
 
@@ -112,8 +114,7 @@ def test_a_bucket_locks_every_object_and_expires_it_no_earlier(buckets: dict[str
     rules = {rule["id"]: rule for rule in buckets[f"backups-{kind}-expiry"].inputs["rules"]}
     unfinished = rules.pop("abort-unfinished-uploads")
     assert unfinished["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
-    assert {name: rule["filter"]["prefix"] for name, rule in rules.items()} == PREFIXES
-    assert {rule["expiration"]["days"] for rule in rules.values()} == {40}
+    assert {rule["filter"]["prefix"]: rule["expiration"]["days"] for rule in rules.values()} == DAYS
     assert {rule["noncurrentVersionExpiration"]["noncurrentDays"] for rule in rules.values()} == {1}
 
 
@@ -274,7 +275,7 @@ def vaults(stack: str = "primary", **backups: Any) -> dict[str, Registration]:
 
 @pytest.mark.parametrize(("kind", "region"), [("own", None), ("copy", "us-west-2")])
 def test_each_region_has_a_locked_vault_with_a_key_of_its_own(kind: str, region: str | None) -> None:
-    made = vaults(keepDays=40)
+    made = vaults(keepDays={"userData": 40})
     vault, lock = made[f"vaults-{kind}-vault"], made[f"vaults-{kind}-lock"].inputs
     assert (vault.inputs.get("region"), vault.protect) == (region, True)
     assert (lock["minRetentionDays"], lock.get("changeableForDays")) == (40, None)

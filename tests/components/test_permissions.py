@@ -41,6 +41,12 @@ DOCUMENTS: dict[str, Document] = {
     "backup": backup_permissions.backup(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
+    "configuration export": backup_permissions.configuration_export(
+        account=OWN["account"],
+        **BUCKETS,
+        state_object="lifeline-123456789012-secondary-state/.pulumi/stacks/lifeline/secondary.json",
+        token_secret="lifeline/git",
+    ),
     "exporter": backup_permissions.exporter(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
@@ -182,6 +188,24 @@ def test_the_backup_adds_objects_and_can_neither_delete_nor_unlock_one():
     }
     assert resources(document)["WriteBackups"] == [f"{BACKUPS}/dumps/*", f"{BACKUPS}/manifests/*"]
     assert resources(document)["UseBucketKey"] == [KEY]
+
+
+def test_the_configuration_export_reads_one_state_and_adds_exports():
+    document = DOCUMENTS["configuration export"]
+    assert allowed(document) == {
+        "ReadState": ["s3:GetObject"],
+        "ListExports": ["s3:ListBucket"],
+        "WriteExports": ["s3:GetObject", "s3:PutObject"],
+        "UseBucketKey": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "ReadCopies": ["s3:GetObject"],
+        "DecryptCopies": ["kms:Decrypt"],
+        "ReadToken": ["secretsmanager:GetSecretValue"],
+    }
+    assert resources(document)["ReadState"] == [
+        "arn:aws:s3:::lifeline-123456789012-secondary-state/.pulumi/stacks/lifeline/secondary.json"
+    ]
+    assert resources(document)["WriteExports"] == [f"{BACKUPS}/configuration/*"]
+    assert resources(document)["ReadCopies"] == [f"{COPIES}/configuration/*"]
 
 
 def test_the_restore_check_reads_the_copy_and_writes_results_only():

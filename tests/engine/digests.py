@@ -16,6 +16,7 @@ States = Mapping[str, Mapping[str, Resource]]
 _SHORTEST_ID = 8
 """Shorter ids are words that may occur elsewhere."""
 _EC2_ID = re.compile(r"\b[a-z]+-[0-9a-f]{17}\b")
+_API_SERVER = re.compile(r"https://[^\"]+\.eks\.amazonaws\.com")
 
 
 def digests(stack: str, states: States) -> dict[tuple[str, str], str]:
@@ -38,7 +39,9 @@ def _generated_ids(resources: Iterable[Resource]) -> dict[str, str]:
         if len(resource.id) >= _SHORTEST_ID and resource.id not in inputs:
             names[resource.id] = f"<{resource.name}>"
         # EKS creates a security group that is not a resource of the program. Its id is an output of the cluster only.
-        for id_ in _EC2_ID.findall(json.dumps(resource.outputs)):
+        # The address of its API server has a random part.
+        outputs = json.dumps(resource.outputs)
+        for id_ in (*_EC2_ID.findall(outputs), *_API_SERVER.findall(outputs)):
             if id_ not in inputs:
                 names.setdefault(id_, f"<part of {resource.name}>")
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))

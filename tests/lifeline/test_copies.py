@@ -20,7 +20,14 @@ def rows(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, without: str = "
 @pytest.mark.parametrize(
     ("without", "lost"),
     [
-        ("backups-copy-lock", ["daily dump in `lifeline-123456789012-primary-backups-copy`"]),
+        (
+            "backups-copy-lock",
+            [f"daily {made} in `lifeline-123456789012-primary-backups-copy`" for made in ("dump", "export")],
+        ),
+        (
+            "configuration-export-job",
+            [f"daily export in `lifeline-123456789012-primary-{bucket}`" for bucket in ("backups", "backups-copy")],
+        ),
         ("ledger-table", ["the ledger, strongly consistent", "DynamoDB point in time, any second"]),
         ("password-secret", ["Secrets Manager, replicated"]),
     ],
@@ -31,7 +38,7 @@ def test_a_copy_whose_resource_is_missing_has_no_row(without: str, lost: list[st
 
 
 def test_the_retention_and_the_lock_are_those_of_the_resources() -> None:
-    changed = rows("primary", backups={"keepDays": 90, "lockMode": "compliance"})
+    changed = rows("primary", backups={"keepDays": {"userData": 90}, "lockMode": "compliance"})
     kept = {row.kept for row in changed if "dump" in row.copy or "recovery point" in row.copy}
     assert kept == {"90 days, locked (compliance)"}
 

@@ -17,6 +17,7 @@ from components.kube import jobs
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
+from rehearsal.world.api_server import ApiServer
 from rehearsal.world.pods import Pods
 from rehearsal.world.server import Server
 from tests.patience import wait_until
@@ -126,7 +127,7 @@ def job(script: str, *words: str) -> Manifest:
 @contextmanager
 def running(cluster: KubernetesApi, folder: Path) -> Generator[Pods]:
     servers = {HOST: SERVER}
-    with Pods(cluster, GATEWAY, servers.get, speed=SPEED, folder=folder) as pods:
+    with ApiServer(cluster) as api, Pods(cluster, api, GATEWAY, servers.get, speed=SPEED, folder=folder) as pods:
         yield pods
 
 
