@@ -132,6 +132,34 @@ def _read_token(account: str, region: str, secret: str) -> Statement:
     return statement("ReadToken", ("secretsmanager:GetSecretValue",), (arn,))
 
 
+def ledger_export(
+    *,
+    account: str,
+    region: str,
+    bucket: str,
+    bucket_key_arn: str,
+    copy_region: str,
+    copy_bucket: str,
+    copy_key_arn: str,
+) -> Document:
+    """The ledger's export: let DynamoDB write to the site's bucket, look for items, and read the copy.
+
+    Source: Amazon DynamoDB Developer Guide, "Requesting a table export in DynamoDB", prerequisites.
+    """
+    table, arn = naming.ledger_arn(account=account, region=region), f"arn:aws:s3:::{bucket}"
+    write = ("s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectAcl")
+    return document(
+        statement("StartExport", ("dynamodb:ExportTableToPointInTime",), (table,)),
+        statement("FollowExport", ("dynamodb:DescribeExport",), (f"{table}/export/*",)),
+        statement("LookForItems", ("dynamodb:BatchGetItem",), (table,)),
+        statement("ListExports", ("s3:ListBucket",), (arn,)),
+        statement("WriteExports", write, (f"{arn}/{naming.LEDGER_EXPORTS}*", f"{arn}/{naming.LEDGER_RECORDS}*")),
+        _use_bucket_key(("kms:Decrypt", "kms:GenerateDataKey"), bucket_key_arn, region),
+        statement("ReadCopies", ("s3:GetObject",), (f"arn:aws:s3:::{copy_bucket}/*",)),
+        _use_bucket_key(("kms:Decrypt",), copy_key_arn, copy_region, sid="DecryptCopies"),
+    )
+
+
 def replication(
     *, region: str, bucket: str, bucket_key_arn: str, copy_region: str, copy_bucket: str, copy_key_arn: str
 ) -> Document:

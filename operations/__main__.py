@@ -9,7 +9,17 @@ import os
 import sys
 from types import ModuleType
 
-from operations import backup, configuration_export, exporter, fence, handover, restore, restore_check, self_check
+from operations import (
+    backup,
+    configuration_export,
+    exporter,
+    fence,
+    handover,
+    ledger_export,
+    restore,
+    restore_check,
+    self_check,
+)
 from operations.environment import SettingError
 from operations.exit_codes import SUCCESS, USAGE
 from operations.log import say
@@ -20,6 +30,7 @@ JOBS: dict[str, ModuleType] = {
     "exporter": exporter,
     "fence": fence,
     "handover": handover,
+    "ledger-export": ledger_export,
     "restore": restore,
     "restore-check": restore_check,
     "self-check": self_check,

@@ -7,7 +7,6 @@ Its manifest is written last. The job compares the export with the last one, and
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from operations.environment import Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.job import JobFailedError, exit_code
 from operations.log import say
-from operations.manifest import backup_name, moment_of
+from operations.manifest import backup_name, is_name, moment_of
 from operations.version_control import Repository
 from recovery.naming import BACKUP_CONFIGURATION
 
@@ -32,7 +31,6 @@ FORMAT = 1
 MANIFEST, CHANGES = "manifest.json", "changes.diff"
 REPLICATED_AFTER = timedelta(hours=1)
 """An export of this age must be in the other region. S3 promises a quarter of an hour."""
-_MANIFEST_KEY = re.compile(rf"{BACKUP_CONFIGURATION}([0-9]{{8}}T[0-9]{{12}}Z-[0-9a-f]{{8}})/{MANIFEST}")
 NEVER_READ = "Secret"
 """The job's service account may not read Secrets, and it does not try to."""
 
@@ -135,8 +133,9 @@ class ConfigurationExport:
 
     def _exports(self, store: BackupStore) -> list[str]:
         """The names of the complete exports in a bucket, the oldest first."""
-        keys = store.keys(BACKUP_CONFIGURATION)
-        return sorted(match[1] for key in keys if (match := _MANIFEST_KEY.fullmatch(key)) is not None)
+        keys = [key.removeprefix(BACKUP_CONFIGURATION) for key in store.keys(BACKUP_CONFIGURATION)]
+        folders = [key.removesuffix(f"/{MANIFEST}") for key in keys if key.endswith(f"/{MANIFEST}")]
+        return sorted(folder for folder in folders if is_name(folder))
 
 
 def _key(name: str, file: str) -> str:

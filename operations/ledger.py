@@ -5,6 +5,7 @@ Every read is strongly consistent: with multi-Region strong consistency it sees 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -25,6 +26,11 @@ PATIENCE = Config(
 
 LOOK_AHEAD = 3
 """The number of epochs after the newest known claim that are read. It allows for two unclaimed epochs in a row."""
+
+_BATCH = 100
+"""The most items of one BatchGetItem. Source: Amazon DynamoDB API Reference."""
+_ROUNDS = 8
+"""DynamoDB answers a part of a batch if the table is throttled. The rest is asked for again, so many times."""
 
 
 class LedgerUnreadableError(ConnectionError):
@@ -121,6 +127,39 @@ class JobLedger:
             self._client.put_item(TableName=self._table, Item=cast("Any", item))
         except (BotoCoreError, ClientError) as error:
             raise LedgerUnreadableError(str(error)) from error
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """The keys that have no item.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer, or answers too slowly.
+        """
+        asked = sorted(set(keys))
+        present: set[str] = set()
+        for start in range(0, len(asked), _BATCH):
+            present |= self._present(asked[start : start + _BATCH])
+        return [key for key in asked if key not in present]
+
+    def _present(self, keys: list[str]) -> set[str]:
+        request: dict[str, Any] = {
+            self._table: {
+                "Keys": [{LEDGER_KEY: {"S": key}} for key in keys],
+                "ConsistentRead": True,
+                "ProjectionExpression": "#key",
+                "ExpressionAttributeNames": {"#key": LEDGER_KEY},
+            }
+        }
+        present: set[str] = set()
+        for _ in range(_ROUNDS):
+            try:
+                answer = self._client.batch_get_item(RequestItems=request)
+            except (BotoCoreError, ClientError) as error:
+                raise LedgerUnreadableError(str(error)) from error
+            present |= {str(item[LEDGER_KEY].get("S")) for item in answer["Responses"].get(self._table, ())}
+            request = cast("dict[str, Any]", answer.get("UnprocessedKeys"))
+            if not request:
+                return present
+        raise LedgerUnreadableError(f"{len(keys)} items were not read in {_ROUNDS} requests")
 
     def _get(self, key: str) -> dict[str, Any] | None:
         try:

@@ -6,6 +6,7 @@ The manifest is written last. A dump without a manifest is an interrupted upload
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from recovery.naming import BACKUP_DUMPS, BACKUP_MANIFESTS
 
 FORMAT = 1
 _NAME_FORMAT = "%Y%m%dT%H%M%S%fZ"
+_NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 
 
 class ManifestError(ValueError):
@@ -96,6 +98,11 @@ class Manifest:
 def backup_name(moment: datetime, suffix: str) -> str:
     """The name of a backup: a time in UTC down to microseconds, and a random part."""
     return f"{moment.astimezone(UTC).strftime(_NAME_FORMAT)}-{suffix}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a backup or of an export."""
+    return _NAME.fullmatch(text) is not None
 
 
 def moment_of(name: str) -> datetime:

@@ -24,6 +24,13 @@ BACKUP_CHECKS = "checks/"
 BACKUP_CONFIGURATION = "configuration/"
 """The prefixes of a backup bucket: dumps, their manifests, the results of restoring them, and exports of the
 configuration."""
+LEDGER_EXPORTS = "exports/"
+LEDGER_RECORDS = "records/"
+"""The prefixes of a bucket of ledger exports: the data, and a record of each complete export."""
+LEDGER_CRON_JOB = "ledger-export"
+LOG_EVENTS = "events/"
+LOG_ERRORS = "errors/"
+"""The prefixes of a bucket of logs: events, and records that Firehose could not write."""
 BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
@@ -113,6 +120,36 @@ def backup_bucket(site: str, *, account: str) -> str:
 def backup_copy_bucket(site: str, *, account: str) -> str:
     """The bucket, in the other site's region, that S3 replicates a site's backups to."""
     return f"{backup_bucket(site, account=account)}-copy"
+
+
+def ledger_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the site's own region, that exports of the ledger are written to."""
+    return f"{PROJECT}-{account}-{site}-ledger"
+
+
+def ledger_copy_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the other site's region, that S3 replicates a site's exports of the ledger to."""
+    return f"{ledger_bucket(site, account=account)}-copy"
+
+
+def log_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the site's own region, that the site's logs are written to."""
+    return f"{PROJECT}-{account}-{site}-logs"
+
+
+def log_copy_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the other site's region, that S3 replicates a site's logs to."""
+    return f"{log_bucket(site, account=account)}-copy"
+
+
+def log_stream(site: str) -> str:
+    """The stream of Firehose that takes the events of all log groups of a site."""
+    return f"{PROJECT}-{site}-logs"
+
+
+def log_stream_arn(site: str, *, account: str, region: str) -> str:
+    """The ARN of that stream."""
+    return f"arn:aws:firehose:{region}:{account}:deliverystream/{log_stream(site)}"
 
 
 def backup_buckets(site: str, region: str, *, peer: str, peer_region: str, account: str) -> dict[str, tuple[str, str]]:

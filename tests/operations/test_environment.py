@@ -128,7 +128,17 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
     assert done.returncode == 2
     assert (line["step"], line["expected"], line["received"]) == (
         "usage",
-        ["backup", "configuration-export", "exporter", "fence", "handover", "restore", "restore-check", "self-check"],
+        [
+            "backup",
+            "configuration-export",
+            "exporter",
+            "fence",
+            "handover",
+            "ledger-export",
+            "restore",
+            "restore-check",
+            "self-check",
+        ],
         list(words),
     )
 
