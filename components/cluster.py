@@ -55,6 +55,8 @@ class Cluster(pulumi.ComponentResource):
     """The address of the API server."""
     node_security_group_id: pulumi.Output[str]
     """The security group of both nodes and pods."""
+    log_group: pulumi.Output[str]
+    """The name of the log group of the control plane, with the audit log."""
     nodes: list[pulumi.Resource]
     """The resources that a workload waits for: the nodes, and the add-ons that its pods need."""
     provider: kubernetes.Provider
@@ -96,6 +98,7 @@ class Cluster(pulumi.ComponentResource):
             tags=args.site.tags.of(tier="platform", data="operational", name=f"{args.cluster_name}-logs"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.log_group = logs.name
         return eks.Cluster(
             f"{name}-eks",
             name=args.cluster_name,

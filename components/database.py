@@ -113,6 +113,8 @@ class Database(pulumi.ComponentResource):
     instance: aws.rds.Instance
     address: pulumi.Output[str]
     """The host name. A promotion does not change it."""
+    log_groups: dict[str, pulumi.Output[str]]
+    """The name of each log group, by the log that it takes."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Database", name, {}, opts)
@@ -135,6 +137,7 @@ class Database(pulumi.ComponentResource):
             DatabaseLogsArgs(identifier=self._identifier, key_arn=args.logs_key_arn, site=args.site),
             self._child,
         )
+        self.log_groups = logs.groups
         monitoring = MonitoringRole(f"{name}-monitoring", args.site, self._child)
         self.instance = self._instance(network, self._parameter_group(), monitoring, [logs, monitoring, *args.after])
         self.address = self.instance.address

@@ -30,11 +30,15 @@ class DatabaseLogs(pulumi.ComponentResource):
     RDS would create them itself, unencrypted and without a retention period.
     """
 
+    groups: dict[str, pulumi.Output[str]]
+    """The name of each group, by the log that it takes."""
+
     def __init__(self, name: str, args: DatabaseLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabaseLogs", name, {}, opts)
+        self.groups = {}
         for export in EXPORTS:
             group = log_group_name(args.identifier, export)
-            aws.cloudwatch.LogGroup(
+            made = aws.cloudwatch.LogGroup(
                 f"{name}-{export}",
                 name=group,
                 kms_key_id=args.key_arn,
@@ -42,6 +46,7 @@ class DatabaseLogs(pulumi.ComponentResource):
                 tags=args.site.tags.of(tier="data", data="operational", name=group),
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            self.groups[export] = made.name
         self.register_outputs({})
 
 

@@ -29,6 +29,9 @@ class FlowLogsArgs:
 class FlowLogs(pulumi.ComponentResource):
     """Flow logs of all traffic, accepted and rejected."""
 
+    group: pulumi.Output[str]
+    """The name of the log group."""
+
     def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:FlowLogs", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -36,6 +39,7 @@ class FlowLogs(pulumi.ComponentResource):
         group = aws.cloudwatch.LogGroup(
             f"{name}-group", kms_key_id=args.key_arn, retention_in_days=RETENTION_DAYS, tags=tags, opts=child
         )
+        self.group = group.name
         own = {"ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{args.site.region}:*:vpc-flow-log/*"}}
         role = aws.iam.Role(
             f"{name}-role",

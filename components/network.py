@@ -70,6 +70,8 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: list[pulumi.Output[str]]
     database_subnet_ids: list[pulumi.Output[str]]
     database_cidrs: tuple[str, ...]
+    log_group: pulumi.Output[str]
+    """The name of the log group for flow logs."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Network", name, {}, opts)
@@ -95,7 +97,7 @@ class Network(pulumi.ComponentResource):
         self.database_subnet_ids = [subnet.id for subnet in database]
         self._endpoints(private_tables)
         logs = FlowLogsArgs(vpc_id=vpc.id, key_arn=args.logs_key_arn, site=args.site)
-        FlowLogs(f"{name}-flow-logs", logs, self._child)
+        self.log_group = FlowLogs(f"{name}-flow-logs", logs, self._child).group
         self.register_outputs({})
 
     def _tags(self, role: str) -> dict[str, str]:

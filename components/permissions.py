@@ -24,6 +24,8 @@ WILDCARD_REASONS: dict[str, str] = {
     "DecryptAllBackups": "the ids of the other site's keys are not known; the condition names their aliases",
     "ReadManifests": "every manifest has a key of its own; the prefix in front of it is exact",
     "ReadCopies": "every copy has a key of its own; the bucket holds backups only",
+    "FollowExport": "DynamoDB gives each export an id of its own; the table in front of it is exact",
+    "WriteLogs": "Firehose names its objects itself; the bucket holds logs only",
     "WriteExports": "every export has a key of its own; the prefix in front of it is exact",
     "ReadToken": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
     "WriteResults": "every result has a key of its own; the prefix in front of it is exact",

@@ -27,11 +27,13 @@ class Copy:
     proved: str
 
 
-USERS, EVENTS, PASSWORD, CONFIGURATION = "user data", "crisis events", "database password", "configuration"
+USERS, EVENTS, PASSWORD = "user data", "crisis events", "database password"
+CONFIGURATION, LOGS = "configuration", "logs"
 _PRESENT = "the present state: a deletion reaches it"
 _DAILY = "`restore-check`, every day"
 _DRILL = "a drill: the offline world runs no AWS Backup"
 _REPLICA = "`lifeline_heartbeat_age_seconds`; every rehearsal of a flip"
+_NEXT_EXPORT = "the next export reads it"
 _LEDGER = "`lifeline rehearse region-loss`: every acknowledged event is counted"
 
 
@@ -52,7 +54,9 @@ def copies(resources: Sequence[Registration], site: SiteConfig) -> Iterator[Copy
     named = {entry.name: entry.inputs for entry in resources if entry.custom}
     yield from _users(named, named[f"database-{site.own_database.epoch}-instance"], region, peer)
     yield from _events(named, region, peer)
+    yield from _pair(EVENTS, "daily export", "ledger-exports", named, region, peer, _NEXT_EXPORT)
     yield from _configuration(named, region, peer)
+    yield from _logs(named, region, peer)
     if password := named.get("password-secret"):
         places = ", ".join([region, *(replica["region"] for replica in password["replicas"])])
         yield Copy(PASSWORD, "Secrets Manager, replicated", places, _PRESENT, "every pod that starts in either site")
@@ -94,11 +98,8 @@ def _configuration(named: Mapping[str, Any], region: str, peer: str) -> Iterator
     """The exports share the bucket of the dumps, and so its lock. Another rule of the bucket says when they expire."""
     if "configuration-export-job" not in named:
         return
-    next_export, applied = (
-        "the next export reads it",
-        "`lifeline rehearse database-loss` applies it to an empty cluster",
-    )
-    for kind, place, proof in (("own", region, "its manifest"), ("copy", peer, f"{next_export}; {applied}")):
+    applied = "`lifeline rehearse database-loss` applies it to an empty cluster"
+    for kind, place, proof in (("own", region, "its manifest"), ("copy", peer, f"{_NEXT_EXPORT}; {applied}")):
         if (lock := named.get(f"backups-{kind}-lock")) and (expiry := named.get(f"backups-{kind}-expiry")):
             rule = lock["rule"]["defaultRetention"]
             days = next(
@@ -109,6 +110,31 @@ def _configuration(named: Mapping[str, Any], region: str, peer: str) -> Iterator
             kept = f"{days} days, {_locked(rule['mode'])} for {rule['days']}"
             bucket = named[f"backups-{kind}-bucket"]["bucket"]
             yield Copy(CONFIGURATION, f"daily export in `{bucket}`", place, kept, proof)
+
+
+def _logs(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    groups = [entry for entry in named.values() if "retentionInDays" in entry]
+    days = sorted({int(entry["retentionInDays"]) for entry in groups})
+    kept = f"{' or '.join(str(number) for number in days)} days"
+    yield Copy(LOGS, f"{len(groups)} log groups of CloudWatch", region, kept, "they are the originals")
+    if stream := named.get("logs-stream"):
+        seconds = stream["extendedS3Configuration"]["bufferingInterval"]
+        copy = f"objects, written every {seconds} seconds or earlier"
+        yield from _pair(
+            LOGS, copy, "logs", named, region, peer, "`lifeline rehearse database-loss` finds a line in it"
+        )
+
+
+def _pair(
+    data: str, copy: str, name: str, named: Mapping[str, Any], region: str, peer: str, proof: str
+) -> Iterator[Copy]:
+    """The two buckets of a copied pair, of which only the second locks."""
+    for kind, place, proved in (("own", region, "its copy"), ("copy", peer, proof)):
+        if expiry := named.get(f"{name}-{kind}-expiry"):
+            kept = f"{max(rule['expiration']['days'] for rule in expiry['rules'] if 'expiration' in rule)} days"
+            if lock := named.get(f"{name}-{kind}-lock"):
+                kept += f", {_locked(lock['rule']['defaultRetention']['mode'])}"
+            yield Copy(data, f"{copy} in `{named[f'{name}-{kind}-bucket']['bucket']}`", place, kept, proved)
 
 
 def _recovery_points(data: str, named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:

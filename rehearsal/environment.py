@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import boto3
 import psycopg
 from botocore.exceptions import ClientError
 
+from operations.backup_store import BackupStore
 from recovery.naming import CONFIG_MAP, NAMESPACE, state_bucket, state_key
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.api_server import ApiServer
@@ -178,6 +180,21 @@ class Environment:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": place})
         state = site.engine.checkpoint(site.name)
         self._s3.put_object(Bucket=bucket, Key=state_key(site.name), Body=state.encode())
+
+    def store(self, bucket: str) -> BackupStore:
+        """A bucket, as the jobs read it."""
+        return BackupStore(self._s3, bucket)
+
+    def write_log(self, site: SiteWorld, group: str, line: str) -> None:
+        """Add a line to a log group of a site."""
+        logs = boto3.session.Session("rehearsal", "rehearsal").client(
+            "logs", region_name=site.region, endpoint_url=self.account.endpoint_url
+        )
+        logs.create_log_stream(logGroupName=group, logStreamName="rehearsal")
+        now = int(time.time() * 1000)
+        logs.put_log_events(
+            logGroupName=group, logStreamName="rehearsal", logEvents=[{"timestamp": now, "message": line}]
+        )
 
     def text(self, bucket: str, key: str) -> str:
         """An object in a bucket, as text."""

@@ -15,7 +15,6 @@ from components.database_copies import DatabaseCopies, DatabaseCopiesArgs
 from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.kube.configuration_export import ExportPlace
-from components.locked_bucket import LockMode
 from components.permissions import Document
 from components.vault_plan import VaultPlan, VaultPlanArgs
 from components.workloads import Workloads
@@ -24,9 +23,8 @@ from recovery import timeline as rules
 from recovery.naming import BACKUP_CRON_JOB, CONFIGURATION_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from recovery.timeline import DatabaseId
 from stacks.context import Context, Databases
+from stacks.copies import LOCK_MODES
 from stacks.platform import identity, settings
-
-_LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 
 
 def backups(context: Context, workloads: Workloads, databases: Databases) -> None:
@@ -36,7 +34,7 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         "backups",
         BackupBucketsArgs(
             peer_region=context.config.peer.region,
-            lock_mode=_LOCK_MODES[config.lock_mode],
+            lock_mode=LOCK_MODES[config.lock_mode],
             keep_days=config.keep_days.user_data,
             configuration_days=config.keep_days.configuration,
             site=context.site,
@@ -46,7 +44,7 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         "vaults",
         VaultPlanArgs(
             peer_region=context.config.peer.region,
-            lock_mode=_LOCK_MODES[config.lock_mode],
+            lock_mode=LOCK_MODES[config.lock_mode],
             # One plan covers the database and the ledger.
             keep_days=max(config.keep_days.user_data, config.keep_days.crisis_events),
             other_account_vault_arn=config.other_account_vault_arn,

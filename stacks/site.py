@@ -6,7 +6,7 @@ import pulumi
 
 from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
-from stacks import backups, data, edge, platform
+from stacks import backups, copies, data, edge, platform
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 
@@ -22,6 +22,7 @@ def build(config: SiteConfig) -> None:
     workloads = platform.workloads(context, front, databases, backups.restores(context, databases))
     platform.fence(context, databases, workloads)
     backups.backups(context, workloads, databases)
+    copies.copies(context, workloads, databases)
     edge.switch(context, workloads, databases)
     edge.traffic(context, zone_id, front)
     _export(context, zone_id, databases, front)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from components.controllers import CHART_VERSION, LOAD_BALANCER_CONTROLLER
-from components.kube import configuration_export
+from components.kube import configuration_export, ledger_export
 from components.kube.backup_jobs import BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE
 from components.kube.exporter import METRICS_PORT
 from lifeline import copies
@@ -141,7 +141,7 @@ def test_the_page_of_backups_names_every_metric_and_schedule() -> None:
     Metrics(registry)
     names = {metric.name for metric in registry.collect()}
     assert set(re.findall(r"`(lifeline_\w+)`", page)) == names
-    for schedule in (BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE, configuration_export.SCHEDULE):
+    for schedule in (BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE, configuration_export.SCHEDULE, ledger_export.SCHEDULE):
         minute, hour, *_ = schedule.split()
         assert f"{int(hour):02}:{minute} UTC" in page
     assert f"port {METRICS_PORT}" in page

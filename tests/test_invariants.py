@@ -68,6 +68,7 @@ UNTAGGABLE_AWS = {
     "aws:acm/certificateValidation:CertificateValidation",
     "aws:backup/selection:Selection",
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
     "aws:dynamodb/tableItem:TableItem",
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
@@ -159,8 +160,8 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 17, "secondary": 16}[stack]
-    copies = ("backups-copy-", "database-copies-", "vaults-copy-")
+    assert len(elsewhere) == {"primary": 37, "secondary": 36}[stack]
+    copies = ("backups-copy-", "database-copies-", "vaults-copy-", "ledger-exports-copy-", "logs-copy-")
     assert [resource.name for resource in elsewhere if not resource.name.startswith(copies)] == []
 
 

@@ -30,6 +30,8 @@ def database(number: int) -> list[str]:
     return [
         f"create cloudwatch/logGroup:LogGroup {name}-logs-postgresql",
         f"create cloudwatch/logGroup:LogGroup {name}-logs-upgrade",
+        f"create cloudwatch/logSubscriptionFilter:LogSubscriptionFilter logs-{name}-postgresql-subscription",
+        f"create cloudwatch/logSubscriptionFilter:LogSubscriptionFilter logs-{name}-upgrade-subscription",
         f"create ec2/securityGroup:SecurityGroup {name}-network-clients",
         f"create ec2/securityGroup:SecurityGroup {name}-network-reconciliation",
         f"create iam/role:Role {name}-monitoring-role",

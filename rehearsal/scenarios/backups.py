@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from operations.manifest import Manifest
+from operations.manifest import Manifest, manifest_key
 from recovery.naming import (
     BACKUP_CRON_JOB,
     DATABASE_NAME,
@@ -46,7 +46,9 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     reporter.say(f"S3 replication (modelled): {', '.join(copied)}")
     proof = pods.run_cron_job(RESTORE_CHECK_CRON_JOB)[-1]
     reporter.say(f"{RESTORE_CHECK_CRON_JOB}: {proof['backup']} of {proof['bucket']} restored in {proof['seconds']} s")
-    manifest = Manifest.parse(environment.text(backup_copy_bucket(site.name, account=site.config.account), copied[-1]))
+    manifest = Manifest.parse(
+        environment.text(backup_copy_bucket(site.name, account=site.config.account), manifest_key(written["name"]))
+    )
     return Night(manifest, frozenset(users), proof)
 
 

@@ -1,11 +1,25 @@
-"""The export of the configuration in scenarios: the CronJob's own command, and an empty cluster that takes its copy."""
+"""Exports and logs in scenarios: the CronJobs' own commands, and the reading of their copies in the other region."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
-from recovery.naming import BACKUP_CONFIGURATION, CONFIGURATION_CRON_JOB, backup_copy_bucket, database_identifier
+from components.database_logs import log_group_name
+from operations.ledger_export import items_of
+from recovery.naming import (
+    BACKUP_CONFIGURATION,
+    CONFIGURATION_CRON_JOB,
+    LEDGER_CRON_JOB,
+    LEDGER_KEY,
+    LEDGER_RECORDS,
+    LOG_EVENTS,
+    backup_copy_bucket,
+    database_identifier,
+    ledger_copy_bucket,
+    log_copy_bucket,
+)
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.providers.kubernetes.api import CLUSTER_SCOPED, ApiError, Key, KubernetesApi
@@ -14,6 +28,19 @@ from rehearsal.scenarios.actions import Reporter
 
 
 def export_checks(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[Check, ...]:
+    """Export the configuration and the ledger, write a line to a log, and read the copies of all three.
+
+    Raises:
+        ApiError: if a job fails.
+    """
+    return (
+        *_configuration_checks(environment, reporter, site),
+        _ledger_check(environment, reporter, site),
+        _log_check(environment, site),
+    )
+
+
+def _configuration_checks(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[Check, ...]:
     """Run the CronJob that exports the configuration, and apply its copy to an empty cluster.
 
     Raises:
@@ -41,6 +68,38 @@ def export_checks(environment: Environment, reporter: Reporter, site: SiteWorld)
             detail=f"{len(json.loads(state))} resources of the stack",
         ),
     )
+
+
+def _ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld) -> Check:
+    before = {str(item[LEDGER_KEY]) for item in environment.account.ledger.scan(site.region)}
+    said = environment.pods[site.name].run_cron_job(LEDGER_CRON_JOB)
+    exported = next(line for line in said if line["step"] == "ledger exported")
+    reporter.say(f"{LEDGER_CRON_JOB}: {exported['name']}, {exported['items']} items")
+    environment.replicate_buckets()
+    copy = environment.store(ledger_copy_bucket(site.name, account=site.config.account))
+    record = json.loads(copy.text(f"{LEDGER_RECORDS}{exported['name']}.json"))
+    copied = {item[LEDGER_KEY]["S"] for item in items_of(copy, record["files"])}
+    events = [key for key in before if key.startswith("event#")]
+    return Check(
+        "the copy of the ledger's export has every crisis event of that moment",
+        passed=before <= copied and len(events) > 0,
+        detail=f"{len(events)} crisis events then, {len(copied)} items copied",
+    )
+
+
+def _log_check(environment: Environment, site: SiteWorld) -> Check:
+    """Moto delivers at once, so this proves the path and not its time."""
+    line = "a line of the database's log"
+    group = log_group_name(database_identifier(site.config.own_database), "postgresql")
+    environment.write_log(site, group, line)
+    environment.replicate_buckets()
+    copy = environment.store(log_copy_bucket(site.name, account=site.config.account))
+    keys = [key for key in copy.keys(LOG_EVENTS) if line in _unpacked(b"".join(copy.open(key)))]
+    return Check("a line of the database's log is in the other region", passed=len(keys) == 1, detail=", ".join(keys))
+
+
+def _unpacked(content: bytes) -> str:
+    return gzip.decompress(content).decode()
 
 
 def _apply_to_empty_cluster(site: SiteWorld, objects: list[dict[str, Any]]) -> list[str]:

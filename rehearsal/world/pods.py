@@ -30,7 +30,7 @@ from rehearsal.world.server import Server
 
 Manifest = dict[str, Any]
 
-SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS")
+SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS")
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _GRACE_SECONDS = 10.0
 

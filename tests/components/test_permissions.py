@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from components import backup_permissions, permissions
+from components import backup_permissions, log_permissions, permissions
 from components.permissions import WILDCARD_REASONS, Document
 
 with warnings.catch_warnings():
@@ -46,6 +46,13 @@ DOCUMENTS: dict[str, Document] = {
         **BUCKETS,
         state_object="lifeline-123456789012-secondary-state/.pulumi/stacks/lifeline/secondary.json",
         token_secret="lifeline/git",
+    ),
+    "ledger export": backup_permissions.ledger_export(account=OWN["account"], **BUCKETS),
+    "log delivery": log_permissions.log_delivery(
+        bucket="lifeline-123456789012-secondary-logs", bucket_key_arn=KEY, region="us-west-2"
+    ),
+    "log forwarding": log_permissions.log_forwarding(
+        "arn:aws:firehose:us-west-2:123456789012:deliverystream/lifeline-secondary-logs"
     ),
     "exporter": backup_permissions.exporter(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
@@ -206,6 +213,21 @@ def test_the_configuration_export_reads_one_state_and_adds_exports():
     ]
     assert resources(document)["WriteExports"] == [f"{BACKUPS}/configuration/*"]
     assert resources(document)["ReadCopies"] == [f"{COPIES}/configuration/*"]
+
+
+def test_the_ledger_export_can_change_no_item_of_the_ledger():
+    document = DOCUMENTS["ledger export"]
+    actions = {action for listed in allowed(document).values() for action in listed if action.startswith("dynamodb:")}
+    assert actions == {"dynamodb:BatchGetItem", "dynamodb:DescribeExport", "dynamodb:ExportTableToPointInTime"}
+    assert resources(document)["WriteExports"] == [f"{BACKUPS}/exports/*", f"{BACKUPS}/records/*"]
+    assert resources(document)["FollowExport"] == [f"{LEDGER}/export/*"]
+
+
+def test_firehose_writes_to_one_bucket_and_cloudwatch_logs_to_one_stream():
+    delivery, forwarding = DOCUMENTS["log delivery"], DOCUMENTS["log forwarding"]
+    bucket = "arn:aws:s3:::lifeline-123456789012-secondary-logs"
+    assert resources(delivery) == {"FindLogBucket": [bucket], "WriteLogs": [f"{bucket}/*"], "UseBucketKey": [KEY]}
+    assert allowed(forwarding) == {"ForwardLogs": ["firehose:PutRecord", "firehose:PutRecordBatch"]}
 
 
 def test_the_restore_check_reads_the_copy_and_writes_results_only():

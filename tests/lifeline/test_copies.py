@@ -29,6 +29,17 @@ def rows(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, without: str = "
             [f"daily export in `lifeline-123456789012-primary-{bucket}`" for bucket in ("backups", "backups-copy")],
         ),
         ("ledger-table", ["the ledger, strongly consistent", "DynamoDB point in time, any second"]),
+        (
+            "ledger-exports-copy-expiry",
+            ["daily export in `lifeline-123456789012-primary-ledger-copy`"],
+        ),
+        (
+            "logs-stream",
+            [
+                f"objects, written every 60 seconds or earlier in `lifeline-123456789012-primary-{bucket}`"
+                for bucket in ("logs", "logs-copy")
+            ],
+        ),
         ("password-secret", ["Secrets Manager, replicated"]),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal.providers.aws.adapter import Adapter, Call, Created, words
+from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
 from rehearsal.providers.backend import Plain
 
 
@@ -29,7 +29,27 @@ def _delete_group(call: Call) -> None:
         call.do("DeleteLogGroup", logGroupName=call.id)
 
 
+def _put_filter(call: Call) -> Plain:
+    group = {"logGroupName": call.inputs["logGroup"], "filterName": call.inputs["name"]}
+    call.send("PutSubscriptionFilter", words("filterPattern destinationArn roleArn distribution"), **group)
+    return {}
+
+
+def _create_filter(call: Call) -> Created:
+    _put_filter(call)
+    return f"{call.inputs['logGroup']}|{call.inputs['name']}", {}
+
+
 ADAPTERS = (
+    Adapter(
+        type="aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
+        service="logs",
+        inputs=words("name logGroup filterPattern destinationArn roleArn distribution"),
+        create=_create_filter,
+        update=_put_filter,
+        updates=words("filterPattern roleArn distribution"),
+        delete=remover("DeleteSubscriptionFilter", logGroupName="logGroup", filterName="name"),
+    ),
     Adapter(
         type="aws:cloudwatch/logGroup:LogGroup",
         service="logs",

@@ -1,0 +1,99 @@
+"""The wiring of a site's copies besides those of its database: the ledger and the logs."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+
+from components import backup_permissions
+from components.copied_bucket import CopiedBucket, CopiedBucketArgs
+from components.kube.ledger_export import LedgerExportPlace
+from components.ledger_export import LedgerExport, LedgerExportArgs
+from components.locked_bucket import LockMode
+from components.log_copies import LogCopies, LogCopiesArgs
+from components.workloads import Workloads
+from recovery import naming
+from recovery.naming import LEDGER_CRON_JOB
+from stacks.context import Context, Databases
+from stacks.platform import identity
+
+LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
+
+
+def copies(context: Context, workloads: Workloads, databases: Databases) -> None:
+    """The copies in the other region. A flip changes none of them."""
+    _ledger(context, workloads)
+    _logs(context, databases)
+
+
+def _ledger(context: Context, workloads: Workloads) -> None:
+    site, config = context.site, context.config
+    bucket = naming.ledger_bucket(site.name, account=site.account)
+    copy_bucket = naming.ledger_copy_bucket(site.name, account=site.account)
+    pair = CopiedBucket(
+        "ledger-exports",
+        CopiedBucketArgs(
+            bucket=bucket,
+            copy_bucket=copy_bucket,
+            purpose="ledger-exports",
+            peer_region=config.peer.region,
+            lock_mode=LOCK_MODES[config.backups.lock_mode],
+            lock_days=config.backups.keep_days.crisis_events,
+            lock_own=False,
+            keep_days=dict.fromkeys(
+                (naming.LEDGER_EXPORTS, naming.LEDGER_RECORDS), config.backups.keep_days.crisis_events
+            ),
+            tier="crisis",
+            data="phi",
+            site=site,
+        ),
+    )
+    place = LedgerExportPlace(
+        table_arn=naming.ledger_arn(account=site.account, region=site.region),
+        bucket=bucket,
+        key_arn=pair.own.key_arn,
+        copy_bucket=copy_bucket,
+        copy_region=config.peer.region,
+    )
+
+    def policy(arns: list[str]) -> str:
+        return json.dumps(
+            backup_permissions.ledger_export(
+                account=site.account,
+                region=site.region,
+                bucket=bucket,
+                bucket_key_arn=arns[0],
+                copy_region=config.peer.region,
+                copy_bucket=copy_bucket,
+                copy_key_arn=arns[1],
+            )
+        )
+
+    document = pulumi.Output.all(pair.own.key_arn, pair.copy.key_arn).apply(policy)
+    pods = identity(context, f"{LEDGER_CRON_JOB}-identity", LEDGER_CRON_JOB, document, tier="crisis")
+    args = LedgerExportArgs(
+        place=place,
+        image=context.operations_image,
+        site=site,
+        after=(workloads.config_map, pods, *pair.own.settings),
+    )
+    LedgerExport(LEDGER_CRON_JOB, args, context.in_cluster)
+
+
+def _logs(context: Context, databases: Databases) -> None:
+    config = context.config
+    groups: dict[str, pulumi.Input[str]] = {
+        "network": context.network.log_group,
+        f"cluster-{config.cluster.generation}": context.cluster.log_group,
+    }
+    for database, made in databases.items():
+        groups |= {f"database-{database.epoch}-{log}": group for log, group in made.log_groups.items()}
+    args = LogCopiesArgs(
+        groups=groups,
+        peer_region=config.peer.region,
+        lock_mode=LOCK_MODES[config.backups.lock_mode],
+        keep_days=config.backups.keep_days.logs,
+        site=context.site,
+    )
+    LogCopies("logs", args)

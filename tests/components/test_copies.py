@@ -1,0 +1,114 @@
+"""The copies of the ledger and of the logs in the other region."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components.log_copies import BUFFER_SECONDS
+from engine.registration import Registration
+from operations import ledger_export
+from operations.environment import Reader
+from recovery import objectives
+from tests.components.test_backups import CheckedError, checked_only
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, stack_config
+
+PAIRS = ("ledger-exports", "logs")
+SUBSCRIPTION = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
+
+
+def named(stack: str = "primary", timeline: tuple[str, ...] = PRIMARY_LEADS, **backups: Any) -> dict[str, Registration]:
+    changes = {"backups": stack_config(stack)["lifeline:backups"] | backups} if backups else {}
+    return {entry.name: entry for entry in deploy(stack, timeline, **changes) if entry.custom}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_aws_writes_to_a_bucket_without_a_default_lock_and_its_copy_locks(pair: str) -> None:
+    made = named()
+    assert f"{pair}-own-lock" not in made
+    own, copy = made[f"{pair}-own-bucket"].inputs, made[f"{pair}-copy-bucket"].inputs
+    assert (own["objectLockEnabled"], copy["objectLockEnabled"]) == (True, True)
+    assert (own.get("region"), copy["region"]) == (None, "us-west-2")
+    lock = made[f"{pair}-copy-lock"].inputs["rule"]["defaultRetention"]
+    assert lock["mode"] == "GOVERNANCE"
+    expiry = {
+        rule["expiration"]["days"] for rule in made[f"{pair}-copy-expiry"].inputs["rules"] if "expiration" in rule
+    }
+    assert expiry == {lock["days"]}
+    (rule,) = made[f"{pair}-replication"].inputs["rules"]
+    assert (rule["status"], rule["deleteMarkerReplication"]["status"]) == ("Enabled", "Disabled")
+
+
+def test_each_class_of_data_is_kept_for_its_own_time() -> None:
+    days = {"userData": 31, "crisisEvents": 32, "configuration": 93, "logs": 94}
+    made = named(keepDays=days)
+    locks = [made[f"{name}-copy-lock"].inputs["rule"]["defaultRetention"]["days"] for name in ("backups", *PAIRS)]
+    assert locks == [31, 32, 94]
+    rules = {rule["filter"]["prefix"]: rule for rule in made["backups-copy-expiry"].inputs["rules"]}
+    assert rules["configuration/"]["expiration"]["days"] == 93
+    assert made["vaults-own-lock"].inputs["minRetentionDays"] == 32
+
+
+@pytest.mark.parametrize(("stack", "timeline"), [("primary", FAILED_OVER), ("secondary", FAILED_OVER)])
+def test_every_log_group_of_the_site_is_subscribed(stack: str, timeline: tuple[str, ...]) -> None:
+    made = deploy(stack, timeline)
+    groups = [entry for entry in made if entry.type == "aws:cloudwatch/logGroup:LogGroup"]
+    filters = [entry for entry in made if entry.type == SUBSCRIPTION]
+    assert len(groups) >= 4
+    names = {entry.inputs.get("name") or entry.name for entry in groups}
+    subscribed = {entry.inputs["logGroup"] for entry in filters}
+    assert {name for name in names if not any(name in group for group in subscribed)} == set()
+    assert len(subscribed) == len(groups)
+
+
+def test_all_events_go_to_one_stream_in_the_sites_own_region() -> None:
+    """A stream in the other region would stop a new database while that region is lost."""
+    made = named()
+    stream = made["logs-stream"]
+    assert stream.inputs.get("region") is None
+    filters = [entry.inputs for entry in made.values() if entry.type == SUBSCRIPTION]
+    assert {entry["filterPattern"] for entry in filters} == {""}
+    assert {entry["name"] for entry in filters} == {"lifeline-primary-logs"} == {stream.inputs["name"]}
+    assert stream.inputs["serverSideEncryption"] == {"enabled": True, "keyType": "AWS_OWNED_CMK"}
+
+
+def test_the_buffer_leaves_most_of_the_objective_to_the_way() -> None:
+    buffered = named()["logs-stream"].inputs["extendedS3Configuration"]["bufferingInterval"]
+    assert buffered == BUFFER_SECONDS
+    assert 0 < 2 * buffered < objectives.RPO_LOGS_SECONDS
+
+
+def test_each_service_can_assume_its_own_role_only_for_this_account() -> None:
+    made = named()
+    trusts = {
+        name: json.loads(made[f"logs-{name}-role"].inputs["assumeRolePolicy"])["Statement"][0]
+        for name in ("delivery", "forwarding")
+    }
+    assert [trust["Principal"]["Service"] for trust in trusts.values()] == [
+        "firehose.amazonaws.com",
+        "logs.us-east-2.amazonaws.com",
+    ]
+    assert all("123456789012" in json.dumps(trust["Condition"]) for trust in trusts.values())
+
+
+def test_the_ledgers_export_is_told_everything_that_its_job_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = named()["ledger-export-job"].inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    settings = {entry["name"]: str(entry.get("value", "us-east-2")) for entry in container["env"]}
+    monkeypatch.setattr(Reader, "done", checked_only(Reader.done))
+    with pytest.raises(CheckedError):
+        ledger_export.main(settings)
+    assert settings["LEDGER_ARN"] == "arn:aws:dynamodb:us-east-2:123456789012:table/lifeline-crisis-ledger"
+
+
+@pytest.mark.parametrize("stack", ["primary", "secondary"])
+def test_a_flip_changes_no_copy(stack: str) -> None:
+    def copies(timeline: tuple[str, ...]) -> dict[str, Any]:
+        made = deploy(stack, timeline)
+        return {entry.urn: entry.inputs for entry in made if entry.name.startswith(("ledger-export", "logs"))}
+
+    before = copies(PRIMARY_LEADS)
+    assert len(before) > 50
+    assert before == copies(FAILED_OVER)
