@@ -28,7 +28,7 @@ class Copy:
 
 
 USERS, EVENTS, PASSWORD = "user data", "crisis events", "database password"
-CONFIGURATION, LOGS = "configuration", "logs"
+CONFIGURATION, LOGS, IMAGES, MODELS = "configuration", "logs", "images", "models"
 _PRESENT = "the present state: a deletion reaches it"
 _DAILY = "`restore-check`, every day"
 _DRILL = "a drill: the offline world runs no AWS Backup"
@@ -57,6 +57,7 @@ def copies(resources: Sequence[Registration], site: SiteConfig) -> Iterator[Copy
     yield from _pair(EVENTS, "daily export", "ledger-exports", named, region, peer, _NEXT_EXPORT)
     yield from _configuration(named, region, peer)
     yield from _logs(named, region, peer)
+    yield from _images(named, region, peer)
     if password := named.get("password-secret"):
         places = ", ".join([region, *(replica["region"] for replica in password["replicas"])])
         yield Copy(PASSWORD, "Secrets Manager, replicated", places, _PRESENT, "every pod that starts in either site")
@@ -123,6 +124,17 @@ def _logs(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
         yield from _pair(
             LOGS, copy, "logs", named, region, peer, "`lifeline rehearse database-loss` finds a line in it"
         )
+
+
+def _images(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
+    if "registries-own-replication" in named and "registries-peer-replication" in named:
+        kept = "no image expires"
+        yield Copy(IMAGES, "Amazon ECR, replicated both ways", f"{region}, {peer}", kept, "every pod of either site")
+    for kind, place, proof in (("own", region, "its checksum at upload"), ("copy", peer, "a drill")):
+        if lock := named.get(f"models-{kind}-lock"):
+            rule = lock["rule"]["defaultRetention"]
+            kept = f"no model expires; {_locked(rule['mode'])} for {rule['days']} days"
+            yield Copy(MODELS, f"versions in `{named[f'models-{kind}-bucket']['bucket']}`", place, kept, proof)
 
 
 def _pair(

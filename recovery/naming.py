@@ -41,6 +41,15 @@ MONITORING_NAMESPACE = "monitoring"
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
+REPOSITORIES = (
+    "backend",
+    "charts/aws-load-balancer-controller",
+    "crisis-detector",
+    "frontend",
+    "hotline-gateway",
+    "operations",
+)
+"""The repositories of images and of the chart, in the registry of each region."""
 PASSWORD_SECRET = f"{PROJECT}/database/password"
 
 
@@ -130,6 +139,16 @@ def ledger_bucket(site: str, *, account: str) -> str:
 def ledger_copy_bucket(site: str, *, account: str) -> str:
     """The bucket, in the other site's region, that S3 replicates a site's exports of the ledger to."""
     return f"{ledger_bucket(site, account=account)}-copy"
+
+
+def model_bucket(site: str, *, account: str) -> str:
+    """The bucket of models, in the region of the site that owns the global resources."""
+    return f"{PROJECT}-{account}-{site}-models"
+
+
+def model_copy_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the other region, that S3 replicates the models to. An object has the same version id in both."""
+    return f"{model_bucket(site, account=account)}-copy"
 
 
 def log_bucket(site: str, *, account: str) -> str:

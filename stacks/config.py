@@ -48,6 +48,8 @@ class SiteConfig(Section):
     globals: Literal["own", "use"]
     zone_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{6,32}$")] | None = None
     protect: bool = True
+    bootstrap: bool = False
+    """Declare the registries only, so that images can be pushed before anything pulls them."""
     peer: Peer
     network: NetworkConfig
     cluster: ClusterConfig = ClusterConfig()

@@ -1,4 +1,4 @@
-"""The wiring of a site's copies besides those of its database: the ledger and the logs."""
+"""The wiring of a site's copies besides those of its database: ledger, logs, models and images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from components.kube.ledger_export import LedgerExportPlace
 from components.ledger_export import LedgerExport, LedgerExportArgs
 from components.locked_bucket import LockMode
 from components.log_copies import LogCopies, LogCopiesArgs
+from components.registries import Registries, RegistriesArgs
 from components.workloads import Workloads
 from recovery import naming
 from recovery.naming import LEDGER_CRON_JOB
-from stacks.context import Context, Databases
+from stacks.config import SiteConfig
+from stacks.context import Context, Databases, site_of
 from stacks.platform import identity
 
 LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
@@ -25,6 +27,32 @@ def copies(context: Context, workloads: Workloads, databases: Databases) -> None
     """The copies in the other region. A flip changes none of them."""
     _ledger(context, workloads)
     _logs(context, databases)
+    if context.config.globals == "own":
+        _models(context)
+        registries(context.config)
+
+
+def registries(config: SiteConfig) -> None:
+    """The registries of both regions."""
+    Registries("registries", RegistriesArgs(peer_region=config.peer.region, site=site_of(config)))
+
+
+def _models(context: Context) -> None:
+    """Models never expire, because an operator may go back to any version."""
+    site, config = context.site, context.config
+    args = CopiedBucketArgs(
+        bucket=naming.model_bucket(site.name, account=site.account),
+        copy_bucket=naming.model_copy_bucket(site.name, account=site.account),
+        purpose="models",
+        peer_region=config.peer.region,
+        lock_mode=LOCK_MODES[config.backups.lock_mode],
+        lock_days=config.backups.keep_days.configuration,
+        keep_days={},
+        tier="crisis",
+        data="operational",
+        site=site,
+    )
+    CopiedBucket("models", args)
 
 
 def _ledger(context: Context, workloads: Workloads) -> None:

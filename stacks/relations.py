@@ -32,9 +32,19 @@ AVAILABILITY_ZONES = 3
 def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     """The contradictions between values of a configuration whose values are each allowed."""
     yield from _peer_problems(site)
+    yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
     yield from _size_problems(site)
     yield from _timeline_problems(site)
+
+
+def _bootstrap_problems(site: SiteConfig) -> Iterator[Problem]:
+    if site.bootstrap and site.globals != "own":
+        hint = "remove the line: the other site declares the registries of both regions"
+        yield Problem("lifeline:bootstrap", "is true, but lifeline:globals is use", hint)
+    if site.bootstrap and len(site.timeline) > 1:
+        hint = "remove the line: with it, everything but the registries would be deleted"
+        yield Problem("lifeline:bootstrap", "is true, but the platform has failed over before", hint)
 
 
 def _peer_problems(site: SiteConfig) -> Iterator[Problem]:

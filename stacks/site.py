@@ -13,6 +13,9 @@ from stacks.context import Context, Databases
 
 def build(config: SiteConfig) -> None:
     """Build one site. A flip changes, in this order: claims, databases, workloads, fence, switch."""
+    if config.bootstrap:
+        copies.registries(config)
+        return
     context = platform.foundation(config)
     zone_id = edge.zone(context)
     ledger = data.ledger(context)

@@ -50,6 +50,10 @@ FIRST_SITE = EVERY_SITE | {
     (RDS_COPY, "kmsKeyId"),
     (RDS_COPY, "region"),
     ("aws:dynamodb/table:Table", "globalTableWitness"),
+    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "region"),
+    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "replicationConfiguration"),
+    ("aws:ecr/repository:Repository", "encryptionConfigurations"),
+    ("aws:ecr/repository:Repository", "region"),
     ("aws:dynamodb/table:Table", "replicas"),
     ("aws:route53/healthCheck:HealthCheck", "fqdn"),
     ("aws:secretsmanager/secret:Secret", "replicas"),
@@ -71,6 +75,7 @@ UNTAGGABLE_AWS = {
     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
     "aws:dynamodb/tableItem:TableItem",
     "aws:ec2/route:Route",
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
@@ -91,6 +96,7 @@ UNTAGGABLE_AWS = {
 STATEFUL = {
     "aws:backup/vault:Vault",
     "aws:dynamodb/table:Table",
+    "aws:ecr/repository:Repository",
     "aws:kms/key:Key",
     "aws:rds/instance:Instance",
     "aws:route53/zone:Zone",
@@ -160,8 +166,16 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 37, "secondary": 36}[stack]
-    copies = ("backups-copy-", "database-copies-", "vaults-copy-", "ledger-exports-copy-", "logs-copy-")
+    assert len(elsewhere) == {"primary": 56, "secondary": 36}[stack]
+    copies = (
+        "backups-copy-",
+        "database-copies-",
+        "vaults-copy-",
+        "ledger-exports-copy-",
+        "logs-copy-",
+        "models-copy-",
+        "registries-peer-",
+    )
     assert [resource.name for resource in elsewhere if not resource.name.startswith(copies)] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from components.log_copies import BUFFER_SECONDS
 from engine.registration import Registration
 from operations import ledger_export
 from operations.environment import Reader
-from recovery import objectives
+from recovery import naming, objectives
+from stacks.config import parse
+from stacks.problems import ConfigError
 from tests.components.test_backups import CheckedError, checked_only
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, stack_config
 
@@ -112,3 +115,63 @@ def test_a_flip_changes_no_copy(stack: str) -> None:
     before = copies(PRIMARY_LEADS)
     assert len(before) > 50
     assert before == copies(FAILED_OVER)
+
+
+REPOSITORY = "aws:ecr/repository:Repository"
+
+
+def test_each_region_has_every_repository_and_sends_its_images_to_the_other_one() -> None:
+    made = named()
+    for place, region, other in (("own", None, "us-west-2"), ("peer", "us-west-2", "us-east-2")):
+        repositories = [
+            entry.inputs
+            for name, entry in made.items()
+            if entry.type == REPOSITORY and name.startswith(f"registries-{place}-")
+        ]
+        assert [entry["name"] for entry in repositories] == list(naming.REPOSITORIES)
+        assert {entry.get("region") for entry in repositories} == {region}
+        assert {entry["imageTagMutability"] for entry in repositories} == {"IMMUTABLE"}
+        assert all(entry["imageScanningConfiguration"]["scanOnPush"] for entry in repositories)
+        (rule,) = made[f"registries-{place}-replication"].inputs["replicationConfiguration"]["rules"]
+        assert rule["destinations"] == [{"region": other, "registryId": "123456789012"}]
+        assert {entry["filter"] for entry in rule["repositoryFilters"]} == set(naming.REPOSITORIES)
+
+
+def test_every_image_and_the_chart_come_from_a_declared_repository() -> None:
+    text = json.dumps([entry.inputs for entry in deploy("secondary", FAILED_OVER)], default=str)
+    used = set(re.findall(r"123456789012\.dkr\.ecr\.us-west-2\.amazonaws\.com/([a-z/-]+)", text))
+    assert used == set(naming.REPOSITORIES)
+
+
+def test_models_are_locked_in_both_regions_and_never_expire() -> None:
+    made = named()
+    for kind in ("own", "copy"):
+        assert made[f"models-{kind}-lock"].inputs["rule"]["defaultRetention"]["days"] == 365
+        assert [rule["id"] for rule in made[f"models-{kind}-expiry"].inputs["rules"]] == ["abort-unfinished-uploads"]
+
+
+def test_the_site_that_uses_the_global_resources_declares_no_registry_and_no_models() -> None:
+    assert [name for name in named("secondary") if name.startswith(("registries", "models"))] == []
+
+
+def test_a_bootstrap_declares_the_registries_and_nothing_else() -> None:
+    names = [entry.name for entry in deploy("primary", bootstrap=True) if entry.custom]
+    assert len(names) == 18
+    assert [name for name in names if not name.startswith("registries")] == []
+    full = {entry.urn: entry.inputs for entry in deploy("primary")}
+    assert all(full[entry.urn] == entry.inputs for entry in deploy("primary", bootstrap=True))
+
+
+@pytest.mark.parametrize(
+    ("stack", "timeline", "message"),
+    [
+        ("secondary", PRIMARY_LEADS, "is true, but lifeline:globals is use"),
+        ("primary", FAILED_OVER, "is true, but the platform has failed over before"),
+    ],
+)
+def test_a_bootstrap_of_a_platform_that_exists_is_refused(stack: str, timeline: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(stack_config(stack, timeline=list(timeline), bootstrap=True), stack=stack)
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.message) == ("lifeline:bootstrap", message)
+    assert problem.hint

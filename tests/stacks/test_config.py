@@ -328,8 +328,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "lifeline:cluster.generatoin: is not a key of lifeline",
         "  hint: allowed here: generation, nodes, publicAccessCidrs, version",
         "lifeline:netwrok: is not a key of lifeline",
-        "  hint: allowed here: account, backups, capacity, cluster, database, discards, domain, globals, images, "
-        "ledger, network, owner, peer, protect, switchover, timeline, zoneId",
+        "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, globals, "
+        "images, ledger, network, owner, peer, protect, switchover, timeline, zoneId",
     ]
 
 
@@ -377,6 +377,7 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
     defaults = {key: schema["default"] for key, schema in declared.items() if "default" in schema}
     assert defaults == {
         "lifeline:backups": {},
+        "lifeline:bootstrap": False,
         "lifeline:discards": [],
         "lifeline:protect": True,
         "lifeline:switchover": {},
