@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import moto.core.loaders
 import moto.core.utils
 import moto.iam.models
 import moto.s3.models
+from moto.core.routing import ServiceOperationRouter
 from moto.server import ThreadedMotoServer
 
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
@@ -29,6 +31,7 @@ def empty_account() -> Generator[str]:
     """
     _spare_repeated_work()
     moto.s3.models.S3Backend.complete_multipart_upload = _complete_and_lock
+    ServiceOperationRouter.match = _match_alone
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -54,6 +57,20 @@ def _complete_and_lock(self: moto.s3.models.S3Backend, bucket_name: str, multipa
     if key is not None and bucket.has_default_lock:
         key.lock_mode, key.lock_until = bucket.default_lock_mode, bucket.default_retention()
     return key
+
+
+_match: Callable[..., Any] = ServiceOperationRouter.match
+_matching = threading.Lock()
+
+
+def _match_alone(self: ServiceOperationRouter, request: Any) -> Any:
+    """Route one request at a time.
+
+    The first request to a service makes its router, which parses Python code for each path. Python 3.11 may raise
+    SystemError if two threads parse at once: python/cpython issue 106905.
+    """
+    with _matching:
+        return _match(self, request)
 
 
 def _spare_repeated_work() -> None:
