@@ -103,7 +103,7 @@ def spoiled(client: Any, bucket: str, harm: str) -> None:
     packed = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     lines = gzip.decompress(packed).splitlines(keepends=True)
     contents = {
-        "truncated": packed[:-20],
+        "truncated": packed[:-4],
         "damaged": packed[:40] + bytes(20) + packed[60:],
         "an item less": gzip.compress(b"".join(lines[1:])),
         "no item": gzip.compress(b"".join([b'{"Thing": 1}\n', *lines[1:]])),
