@@ -16,7 +16,6 @@ from recovery.naming import (
     BACKUP_DUMPS,
     BACKUP_MANIFESTS,
     backup_bucket,
-    backup_copy_bucket,
 )
 
 
@@ -42,7 +41,6 @@ class BackupBuckets(CopiedBucket):
     def __init__(self, name: str, args: BackupBucketsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         buckets = CopiedBucketArgs(
             bucket=backup_bucket(args.site.name, account=args.site.account),
-            copy_bucket=backup_copy_bucket(args.site.name, account=args.site.account),
             purpose="backups",
             peer_region=args.peer_region,
             lock_mode=args.lock_mode,

@@ -19,6 +19,7 @@ from components.locked_bucket import LockedBucket, LockedBucketArgs, LockMode
 from components.permissions import service_trust
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from components.site import Site
+from recovery.naming import copy_bucket
 
 REPLICATION_MINUTES = 15
 """S3 Replication Time Control knows no other value: Amazon S3 API Reference, "ReplicationTimeValue"."""
@@ -26,10 +27,10 @@ REPLICATION_MINUTES = 15
 
 @dataclass(frozen=True, kw_only=True)
 class CopiedBucketArgs:
-    """The names, the retention and the lock of both buckets."""
+    """The name, the retention and the lock of both buckets."""
 
     bucket: str
-    copy_bucket: str
+    """The site's own bucket. The name of its copy follows from it."""
     purpose: str
     """The purpose in the alias of the first key. That of the second ends in `-copy`."""
     peer_region: str
@@ -62,7 +63,7 @@ class CopiedBucket(pulumi.ComponentResource):
         super().__init__(self.TYPE, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.own = self._own(f"{name}-own", args, child)
-        copy = self._locked(args, args.copy_bucket, args.peer_region, f"{args.purpose}-copy")
+        copy = self._locked(args, copy_bucket(args.bucket), args.peer_region, f"{args.purpose}-copy")
         self.copy = LockedBucket(f"{name}-copy", copy, child)
         role, policy = self._role(name, args)
         self._replication(name, role, policy)
@@ -102,7 +103,7 @@ class CopiedBucket(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-replication-role",
             assume_role_policy=json.dumps(service_trust("s3.amazonaws.com")),
-            description=f"S3 copies {args.bucket} to {args.copy_bucket}",
+            description=f"S3 copies {args.bucket} to {copy_bucket(args.bucket)}",
             tags=args.site.tags.of(tier=args.tier, data="none", name=f"{name}-replication-role"),
             opts=child,
         )
@@ -114,7 +115,7 @@ class CopiedBucket(pulumi.ComponentResource):
                     bucket=args.bucket,
                     bucket_key_arn=arns[0],
                     copy_region=args.peer_region,
-                    copy_bucket=args.copy_bucket,
+                    copy_bucket=copy_bucket(args.bucket),
                     copy_key_arn=arns[1],
                 )
             )

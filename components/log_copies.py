@@ -20,7 +20,7 @@ from components.log_permissions import log_delivery, log_forwarding
 from components.permissions import Document, service_trust
 from components.site import Site
 from recovery import objectives
-from recovery.naming import LOG_ERRORS, LOG_EVENTS, log_bucket, log_copy_bucket, log_stream, log_stream_arn
+from recovery.naming import LOG_ERRORS, LOG_EVENTS, log_bucket, log_stream, log_stream_arn
 
 BUFFER_SECONDS = objectives.RPO_LOGS_SECONDS // 5
 """Firehose writes an object at least so often. The rest of the objective is for CloudWatch Logs and for S3's
@@ -50,7 +50,6 @@ class LogCopies(pulumi.ComponentResource):
         bucket = log_bucket(args.site.name, account=args.site.account)
         buckets = CopiedBucketArgs(
             bucket=bucket,
-            copy_bucket=log_copy_bucket(args.site.name, account=args.site.account),
             purpose="logs-archive",
             peer_region=args.peer_region,
             lock_mode=args.lock_mode,

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 import boto3
@@ -35,6 +35,8 @@ PARTS = 10_000
 SMALLEST_PART = 8 * MIB
 LARGEST_PART = 48 * MIB
 """Three parts are in memory at once: one that is read and two that are sent. The job's memory is 256 MiB."""
+COPIED_AFTER = timedelta(hours=1)
+"""An object of this age must be in the other region. S3 promises a quarter of an hour."""
 PASSED = "passed"
 FAILED = "failed"
 

@@ -11,12 +11,12 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from operations import configuration, version_control
-from operations.backup_store import BackupStore, StoreError
+from operations.backup_store import COPIED_AFTER, BackupStore, StoreError
 from operations.cluster import Cluster, ForbiddenError, Kind
 from operations.configuration import OBJECTS, Snapshot, checksum
 from operations.environment import Reader
@@ -29,8 +29,6 @@ from recovery.naming import BACKUP_CONFIGURATION
 
 FORMAT = 1
 MANIFEST, CHANGES = "manifest.json", "changes.diff"
-REPLICATED_AFTER = timedelta(hours=1)
-"""An export of this age must be in the other region. S3 promises a quarter of an hour."""
 NEVER_READ = "Secret"
 """The job's service account may not read Secrets, and it does not try to."""
 
@@ -114,7 +112,7 @@ class ConfigurationExport:
         say("configuration exported", name=name, objects=len(objects), changed=changed, not_exported=sorted(skipped))
 
     def _is_copied(self, earlier: list[str]) -> bool:
-        due = [name for name in earlier if self.clock() - moment_of(name) >= REPLICATED_AFTER]
+        due = [name for name in earlier if self.clock() - moment_of(name) >= COPIED_AFTER]
         if not due:
             say("no earlier export")
             return True

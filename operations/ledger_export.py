@@ -15,13 +15,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.backup_store import BackupStore
+from operations.backup_store import COPIED_AFTER, BackupStore
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.job import JobFailedError, exit_code
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 SAMPLE = 1000
 """The number of exported items that are looked for in the ledger."""
-COPIED_AFTER = timedelta(hours=1)
-"""An export of this age must be in the other region. S3 promises a quarter of an hour."""
 _RANDOM = random.SystemRandom()
 _GZIP = 31
 

@@ -126,9 +126,12 @@ def backup_bucket(site: str, *, account: str) -> str:
     return f"{PROJECT}-{account}-{site}-backups"
 
 
-def backup_copy_bucket(site: str, *, account: str) -> str:
-    """The bucket, in the other site's region, that S3 replicates a site's backups to."""
-    return f"{backup_bucket(site, account=account)}-copy"
+def copy_bucket(bucket: str) -> str:
+    """The bucket, in the other site's region, that S3 replicates a bucket of a site to. The site owns both.
+
+    S3 gives an object the same version id in both.
+    """
+    return f"{bucket}-copy"
 
 
 def ledger_bucket(site: str, *, account: str) -> str:
@@ -136,29 +139,14 @@ def ledger_bucket(site: str, *, account: str) -> str:
     return f"{PROJECT}-{account}-{site}-ledger"
 
 
-def ledger_copy_bucket(site: str, *, account: str) -> str:
-    """The bucket, in the other site's region, that S3 replicates a site's exports of the ledger to."""
-    return f"{ledger_bucket(site, account=account)}-copy"
-
-
 def model_bucket(site: str, *, account: str) -> str:
     """The bucket of models, in the region of the site that owns the global resources."""
     return f"{PROJECT}-{account}-{site}-models"
 
 
-def model_copy_bucket(site: str, *, account: str) -> str:
-    """The bucket, in the other region, that S3 replicates the models to. An object has the same version id in both."""
-    return f"{model_bucket(site, account=account)}-copy"
-
-
 def log_bucket(site: str, *, account: str) -> str:
     """The bucket, in the site's own region, that the site's logs are written to."""
     return f"{PROJECT}-{account}-{site}-logs"
-
-
-def log_copy_bucket(site: str, *, account: str) -> str:
-    """The bucket, in the other site's region, that S3 replicates a site's logs to."""
-    return f"{log_bucket(site, account=account)}-copy"
 
 
 def log_stream(site: str) -> str:
@@ -175,9 +163,9 @@ def backup_buckets(site: str, region: str, *, peer: str, peer_region: str, accou
     """The region and the name of every bucket of backups, by its origin as `lifeline:database.restores` names it."""
     return {
         "own": (region, backup_bucket(site, account=account)),
-        "ownCopy": (peer_region, backup_copy_bucket(site, account=account)),
+        "ownCopy": (peer_region, copy_bucket(backup_bucket(site, account=account))),
         "peer": (peer_region, backup_bucket(peer, account=account)),
-        "peerCopy": (region, backup_copy_bucket(peer, account=account)),
+        "peerCopy": (region, copy_bucket(backup_bucket(peer, account=account))),
     }
 
 

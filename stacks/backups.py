@@ -137,7 +137,7 @@ def _place(context: Context) -> BackupPlace:
     site, config = context.site, context.config.backups
     return BackupPlace(
         bucket=naming.backup_bucket(site.name, account=site.account),
-        copy_bucket=naming.backup_copy_bucket(site.name, account=site.account),
+        copy_bucket=naming.copy_bucket(naming.backup_bucket(site.name, account=site.account)),
         copy_region=context.config.peer.region,
         minimum_rows=config.minimum_rows,
         minimum_ratio=config.minimum_percent / 100,

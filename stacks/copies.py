@@ -42,7 +42,6 @@ def _models(context: Context) -> None:
     site, config = context.site, context.config
     args = CopiedBucketArgs(
         bucket=naming.model_bucket(site.name, account=site.account),
-        copy_bucket=naming.model_copy_bucket(site.name, account=site.account),
         purpose="models",
         peer_region=config.peer.region,
         lock_mode=LOCK_MODES[config.backups.lock_mode],
@@ -58,12 +57,11 @@ def _models(context: Context) -> None:
 def _ledger(context: Context, workloads: Workloads) -> None:
     site, config = context.site, context.config
     bucket = naming.ledger_bucket(site.name, account=site.account)
-    copy_bucket = naming.ledger_copy_bucket(site.name, account=site.account)
+    copy_bucket = naming.copy_bucket(bucket)
     pair = CopiedBucket(
         "ledger-exports",
         CopiedBucketArgs(
             bucket=bucket,
-            copy_bucket=copy_bucket,
             purpose="ledger-exports",
             peer_region=config.peer.region,
             lock_mode=LOCK_MODES[config.backups.lock_mode],

@@ -12,7 +12,8 @@ from recovery.naming import (
     DATABASE_NAME,
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
-    backup_copy_bucket,
+    backup_bucket,
+    copy_bucket,
     database_identifier,
 )
 from rehearsal.environment import Environment
@@ -47,7 +48,9 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     proof = pods.run_cron_job(RESTORE_CHECK_CRON_JOB)[-1]
     reporter.say(f"{RESTORE_CHECK_CRON_JOB}: {proof['backup']} of {proof['bucket']} restored in {proof['seconds']} s")
     manifest = Manifest.parse(
-        environment.text(backup_copy_bucket(site.name, account=site.config.account), manifest_key(written["name"]))
+        environment.text(
+            copy_bucket(backup_bucket(site.name, account=site.config.account)), manifest_key(written["name"])
+        )
     )
     return Night(manifest, frozenset(users), proof)
 
