@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from operations.contents import WATCHED, Contents
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import DatabaseAddress, Place, Reader
 from operations.exit_codes import REFUSED, SUCCESS
-from operations.job import JobFailedError, exit_code
+from operations.job import JobFailedError, exit_code, uninterrupted
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.manifest import Manifest, backup_name, dump_key
@@ -140,22 +141,23 @@ class Backup:
 
     def _dump(self, connection: contents.Connection, name: str, facts: Facts) -> tuple[Contents, Dump]:
         """Upload the dump, and read the contents of the same snapshot meanwhile."""
-        part = part_bytes(facts.bytes)
+        part, reading = part_bytes(facts.bytes), None
         with (
             postgres_programs.client_environment(self.address) as environment,
-            ThreadPoolExecutor(1) as pool,
             Dump(environment, facts.snapshot) as dump,
+            ThreadPoolExecutor(1) as pool,
         ):
-            reading = pool.submit(contents.read, connection)
             try:
+                with uninterrupted():
+                    reading = pool.submit(contents.read, connection)
                 self.store.upload(dump, dump_key(name), part)
                 say("dump uploaded", name=name, bytes=dump.bytes, entries=dump.entries)
                 return reading.result(), dump
             except ProgramError as error:
                 # A query that fails ends the transaction, and with it the snapshot that the dump needs.
-                raise (reading.exception() if reading.done() else None) or error from None
+                raise (reading.exception() if reading and reading.done() else None) or error from None
             finally:
-                connection.cancel_safe(timeout=5)  # the query, if it is still running
+                _cancel(reading, connection)
 
     def _manifest(self, name: str, source: Source, facts: Facts, counted: Contents, dump: Dump) -> Manifest:
         return Manifest(
@@ -180,6 +182,14 @@ class Backup:
             raise BackupError(f"the bucket has {stored.bytes} bytes of a dump of {manifest.dump_bytes}")
         if stored.locked_until is None:
             raise BackupError(f"the bucket {self.store.bucket} does not lock its objects")
+
+
+def _cancel(reading: Future[Contents] | None, connection: contents.Connection) -> None:
+    """Cancel the query that runs, until there is none. Between two queries there is nothing to cancel."""
+    while reading is not None and not reading.done():
+        with suppress(psycopg.Error):  # the next attempt may reach the database
+            connection.cancel_safe(timeout=5)
+        wait([reading], timeout=0.2)
 
 
 def main(environment: Mapping[str, str]) -> int:

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +14,9 @@ import psycopg
 
 from operations.exit_codes import FAILURE, REFUSED
 from operations.log import say
+
+AGAIN_SECONDS = 10.0
+"""The time that a block has to clean up. A pod has 30 s after SIGTERM, which is the default of Kubernetes."""
 
 
 class JobFailedError(RuntimeError):
@@ -23,8 +27,12 @@ class JobRefusedError(RuntimeError):
     """The job must not do its work. Another attempt would be refused too."""
 
 
-class InterruptedJobError(JobFailedError):
-    """The job's time is over, or the cluster asked it to stop."""
+class InterruptedJobError(KeyboardInterrupt):
+    """The job's time is over, or the cluster asked it to stop.
+
+    It arrives between any two instructions, also in the code of libraries. As a KeyboardInterrupt it is not mistaken
+    for a failed request, which is retried, and psycopg and s3transfer cancel their work.
+    """
 
 
 def exit_code(name: str, work: Callable[[], int], *, seconds: float) -> int:
@@ -35,7 +43,7 @@ def exit_code(name: str, work: Callable[[], int], *, seconds: float) -> int:
     except JobRefusedError as error:
         say(f"{name} refused", reason=str(error))
         return REFUSED
-    except (JobFailedError, OSError, psycopg.Error) as error:
+    except (JobFailedError, InterruptedJobError, OSError, psycopg.Error) as error:
         say(f"{name} failed", error=type(error).__name__, reason=str(error).strip())
         return FAILURE
 
@@ -51,9 +59,26 @@ def until_stopped(look: Callable[[], None], *, seconds: float, alive: Path) -> N
         stop.wait(seconds)
 
 
+@dataclass
+class _Interruption:
+    """The interruption of the one `limited` block of this process."""
+
+    reason: str | None = None
+    delayed: bool = False
+
+    def arrive(self) -> None:
+        if self.reason is not None and not self.delayed:
+            raise InterruptedJobError(self.reason)
+
+
+_interruption = _Interruption()
+
+
 @contextmanager
 def limited(seconds: float) -> Generator[None]:
     """Stop a block after a time, and when the cluster ends the pod, so that it can clean up.
+
+    The error is raised again while the block lasts, because a library may swallow it and a cleanup may hang.
 
     Raises:
         InterruptedJobError: in the block.
@@ -61,7 +86,9 @@ def limited(seconds: float) -> Generator[None]:
 
     def over(number: int, _: FrameType | None) -> None:
         reason = f"more than {seconds:g} s" if number == signal.SIGALRM else "the pod ends"
-        raise InterruptedJobError(reason)
+        _interruption.reason = _interruption.reason or reason
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        _interruption.arrive()
 
     before = {number: signal.signal(number, over) for number in (signal.SIGALRM, signal.SIGTERM)}
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -71,3 +98,19 @@ def limited(seconds: float) -> Generator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+        _interruption.reason = None
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Delay an interruption to the end of a short block, such as one that starts a program and keeps it to end it.
+
+    Raises:
+        InterruptedJobError: at the end of the block.
+    """
+    _interruption.delayed = True
+    try:
+        yield
+    finally:
+        _interruption.delayed = False
+    _interruption.arrive()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from operations.environment import DatabaseAddress
-from operations.job import JobFailedError
+from operations.job import JobFailedError, uninterrupted
 from operations.log import say
 
 PROGRESS_SECONDS = 30.0
@@ -83,24 +83,19 @@ def client_environment(address: DatabaseAddress) -> Generator[dict[str, str]]:
 class Dump:
     """A running `pg_dump`, as a stream of its custom format. `pg_restore --list` reads the same bytes.
 
-    `read` raises ProgramError instead of an end if either program fails, so an incomplete dump is never uploaded.
+    It runs inside its `with` block. `read` raises ProgramError instead of an end if either program fails, so an
+    incomplete dump is never uploaded.
     """
 
     def __init__(self, environment: Mapping[str, str], snapshot: str) -> None:
-        command = ["pg_dump", "--format=custom", f"--snapshot={snapshot}", "--no-password"]
-        # The bootstrap of a database creates this extension of RDS. A server elsewhere does not have it.
-        command.append("--exclude-extension=pgaudit")
-        command += [f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}", f"--compress={COMPRESSION}"]
+        self._environment = environment
+        self._snapshot = snapshot
         with contextlib.ExitStack() as stack:
             self._errors = stack.enter_context(tempfile.TemporaryFile())
             self._listed = stack.enter_context(tempfile.TemporaryFile())
             self._exit = stack.pop_all()
-        self._dump = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
-        )
-        self._lister: subprocess.Popen[bytes] | None = subprocess.Popen(
-            ["pg_restore", "--list"], stdin=subprocess.PIPE, stdout=self._listed, stderr=self._errors, bufsize=0
-        )
+        self._dump: subprocess.Popen[bytes] | None = None
+        self._lister: subprocess.Popen[bytes] | None = None
         self._hash = hashlib.sha256()
         self._next_line = time.monotonic() + PROGRESS_SECONDS
         self.bytes = 0
@@ -112,6 +107,7 @@ class Dump:
         Raises:
             ProgramError: at the end, if the dump is not complete or not readable.
         """
+        assert self._dump is not None, "it runs"
         assert self._dump.stdout is not None, "opened as a pipe"
         data = self._dump.stdout.read(size)
         if data:
@@ -135,17 +131,35 @@ class Dump:
     def close(self) -> None:
         """End both programs and close every file."""
         self.kill()
-        if self._dump.stdout is not None:
+        if self._dump is not None and self._dump.stdout is not None:
             self._dump.stdout.close()
         if self._lister is not None:
             _end_of_input(self._lister)
         self._exit.close()
 
     def __enter__(self) -> Self:
+        try:
+            with uninterrupted():
+                self._start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _start(self) -> None:
+        command = ["pg_dump", "--format=custom", f"--snapshot={self._snapshot}", "--no-password"]
+        # The bootstrap of a database creates this extension of RDS. A server elsewhere does not have it.
+        command.append("--exclude-extension=pgaudit")
+        command += [f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}", f"--compress={COMPRESSION}"]
+        self._dump = subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
+        )
+        self._lister = subprocess.Popen(
+            ["pg_restore", "--list"], stdin=subprocess.PIPE, stdout=self._listed, stderr=self._errors, bufsize=0
+        )
 
     def _account_for(self, data: bytes) -> None:
         self._hash.update(data)
@@ -156,7 +170,7 @@ class Dump:
             say("dumping", bytes=self.bytes)
 
     def _finish(self) -> None:
-        if self._dump.wait() != 0:
+        if self._dump is not None and self._dump.wait() != 0:
             raise ProgramError(f"pg_dump failed with exit code {self._dump.returncode}: {self._complaint()}")
         if self._lister is None:
             return

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from operations import postgres_programs
+from operations import contents, postgres_programs
 from operations.backup import BackupError, Floors
 from operations.backup_store import LARGEST_PART, MIB, PARTS, BackupStore, StoreError, TooLargeError, part_bytes
 from operations.database import DatabaseUnreachableError
@@ -231,6 +232,22 @@ def test_a_dump_in_several_parts_is_the_same_dump(
     manifest = backup(filled, tmp_path, store).run()
     assert manifest.dump_bytes > 6 * MIB
     assert hashlib.sha256(b"".join(store.open(manifest.dump_key))).hexdigest() == manifest.sha256
+
+
+def test_a_failed_upload_ends_the_reading_also_between_two_queries(
+    filled: Server, tmp_path: Path, store: BackupStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(connection: psycopg.Connection) -> None:
+        time.sleep(0.5)  # there is no query to cancel
+        connection.execute("SELECT pg_sleep(600)")
+
+    def fail(*_: object) -> None:
+        raise ProgramError("no dump")
+
+    monkeypatch.setattr(contents, "read", read_slowly)
+    monkeypatch.setattr(store, "upload", fail)
+    with pytest.raises(ProgramError, match="no dump"):
+        backup(filled, tmp_path, store).run()
 
 
 def large(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
