@@ -8,7 +8,7 @@ GO_HINT := install Go 1.26.6 or newer, or the official pulumi and pulumi-languag
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check test engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check test test-slow engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,8 +32,11 @@ fmt: $(STAMP) ## format, and fix what ruff can fix
 check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
-test: $(STAMP) ## every test that needs no Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli"
+test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow"
+
+test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
+	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli"
 
 engine: ## build the real Pulumi engine into .engine (needs Go 1.26), unless the official commands are on PATH
 	@if command -v pulumi >/dev/null && command -v pulumi-language-python >/dev/null; \

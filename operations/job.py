@@ -91,14 +91,15 @@ def limited(seconds: float) -> Generator[None]:
         _interruption.arrive()
 
     before = {number: signal.signal(number, over) for number in (signal.SIGALRM, signal.SIGTERM)}
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
     finally:
+        _interruption.delayed = True  # until the handlers are the former ones again
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
-        _interruption.reason = None
+        _interruption.reason, _interruption.delayed = None, False
 
 
 @contextmanager

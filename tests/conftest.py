@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import pulumi_cli
+from tests import harness
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,3 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--require-engine") and not pulumi_cli.available():
         raise pytest.UsageError("there is no pulumi\n  hint: run 'make engine'")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_deployments(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """The processes of one run share the sites that they recorded, because a site takes a second or two."""
+    base = tmp_path_factory.getbasetemp()
+    harness.shared_folder = base if worker_id == "master" else base.parent

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+import os
+import pickle
 import runpy
 from functools import cache
 from pathlib import Path
@@ -22,6 +25,9 @@ FAILED_OVER = ("primary-1", "secondary-1")
 SECONDARY_LEADS = ("secondary-1",)
 FAILED_OVER_FROM_SECONDARY = ("secondary-1", "primary-1")
 FAILED_BACK = ("primary-1", "secondary-1", "primary-2")
+
+shared_folder: Path | None = None
+"""A folder of this test run, in which its processes share what they recorded. Set by `tests/conftest.py`."""
 
 
 def site(name: str = "primary", *, protect: bool = True) -> Site:
@@ -44,7 +50,17 @@ def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any
 
 @cache
 def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Registration, ...]:
-    return tuple(deploy_anew(stack, timeline, **json.loads(changes)))
+    if shared_folder is None:
+        return tuple(deploy_anew(stack, timeline, **json.loads(changes)))
+    key = hashlib.sha256(json.dumps([stack, timeline, changes]).encode()).hexdigest()
+    file = shared_folder / f"deployment-{key}"
+    if file.exists():
+        return pickle.loads(file.read_bytes())
+    resources = tuple(deploy_anew(stack, timeline, **json.loads(changes)))
+    complete = file.with_suffix(f".{os.getpid()}")
+    complete.write_bytes(pickle.dumps(resources))
+    complete.rename(file)
+    return resources
 
 
 def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:

@@ -103,6 +103,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_in_process_engine_takes_the_real_engines_recorded_steps(in_process: Run, phase: str) -> None:
     assert in_process.records[phase] == recorded(phase)
@@ -113,6 +114,7 @@ def test_the_recorded_flip_is_nine_steps_and_nothing_the_second_time() -> None:
     assert recorded("flip again") == []
 
 
+@pytest.mark.slow
 def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process: Run) -> None:
     assert {(step.op, step.type) for step in in_process.steps["fencing"]} == {
         ("update", "aws:rds/instance:Instance"),
@@ -122,6 +124,7 @@ def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process:
     }
 
 
+@pytest.mark.slow
 def test_a_flip_claims_before_it_promotes_and_moves_traffic_last(in_process: Run) -> None:
     assert_order(in_process.steps["flip"])
 

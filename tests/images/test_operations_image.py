@@ -51,12 +51,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return Image(tmp_path_factory.mktemp("image"))
 
 
+@pytest.mark.slow
 def test_it_gives_an_overview_of_all_jobs(image: Image) -> None:
     done = image.run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert [name for name in JOBS if not re.search(rf"^  {name} +\S", done.stdout, re.MULTILINE)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
 def test_each_job_explains_itself(image: Image, name: str) -> None:
     done = image.run(name, "--help")
@@ -71,12 +73,14 @@ def client() -> tuple[str, str]:
     return str(folder), re.findall(r"\d+", done.stdout)[0]
 
 
+@pytest.mark.slow
 def test_the_self_check_passes_with_a_client_of_the_right_version(image: Image) -> None:
     folder, major = client()
     done = image.run("self-check", PATH=folder, PG_MAJOR=major, PGSSLROOTCERT=str(BUNDLE))
     assert (done.returncode, json.loads(done.stdout)["step"]) == (0, "self-check passed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "problem"),
     [

@@ -27,8 +27,8 @@ def test_a_job_fails_when_its_time_is_over(capsys: pytest.CaptureFixture[str]) -
         time.sleep(5)
         return 0
 
-    assert exit_code("test", work, seconds=0.05) == 1
-    assert "more than 0.05 s" in capsys.readouterr().out
+    assert exit_code("test", work, seconds=0.2) == 1
+    assert "more than 0.2 s" in capsys.readouterr().out
 
 
 def test_no_handler_of_errors_takes_the_interruption_for_a_failed_request() -> None:
@@ -37,7 +37,7 @@ def test_no_handler_of_errors_takes_the_interruption_for_a_failed_request() -> N
 
 
 def test_an_interruption_that_was_swallowed_arrives_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(job, "AGAIN_SECONDS", 0.2)
 
     def swallow() -> None:
         with suppress(InterruptedJobError):

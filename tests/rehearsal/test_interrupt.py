@@ -83,6 +83,7 @@ def short_folder() -> Generator[Path]:
         yield Path(name)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a session's processes in /proc")
 def test_two_rehearsals_side_by_side_are_stopped_and_leave_nothing(short_folder: Path) -> None:
     """One is stopped while it provisions, the other while clients use its sites."""
