@@ -5,10 +5,11 @@ STAMP := .venv/.requirements
 
 .DEFAULT_GOAL := help
 GO_HINT := install Go 1.26.6 or newer, or the official pulumi and pulumi-language-python
+PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or use the releases of Prometheus and Alertmanager
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check test test-slow engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check test test-slow alerts engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -33,10 +34,14 @@ check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow"
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts"
 
 test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
-	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli"
+	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli and not alerts"
+
+alerts: $(STAMP) ## check and test the alerting rules (needs promtool and amtool)
+	@command -v promtool >/dev/null && command -v amtool >/dev/null || { echo "promtool and amtool: not found; $(PROMTOOL_HINT)" >&2; exit 1; }
+	$(BIN)/pytest -q -n 2 -m alerts
 
 engine: ## build the real Pulumi engine into .engine (needs Go 1.26), unless the official commands are on PATH
 	@if command -v pulumi >/dev/null && command -v pulumi-language-python >/dev/null; \

@@ -33,11 +33,13 @@ class Metrics:
     """The metrics. One that cannot be measured now is NaN, so a stale value never looks fresh."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, text: str) -> Gauge:
-            made = Gauge(f"lifeline_{name}", text, registry=registry)
+        def gauge(name: str, text: str, prefix: str = "lifeline_") -> Gauge:
+            made = Gauge(f"{prefix}{name}", text, registry=registry)
             made.set(math.nan)
             return made
 
+        # The name that the exporter of the Prometheus community gives it, so that its dashboards fit.
+        self.answers = gauge("pg_up", "1 if this site's database answered the last check, else 0", prefix="")
         self.heartbeat_age = gauge("heartbeat_age_seconds", "Age of the leader's newest heartbeat in this database")
         self.leads = gauge("database_leads", "1 if the newest claim names this site's database, else 0")
         self.checked = gauge("heartbeat_checked_timestamp_seconds", "Time of the last check that read the database")
@@ -67,21 +69,30 @@ class Exporter:
             self._list_backups()
 
     def _beat(self) -> None:
-        metrics = self.metrics
+        metrics, leads = self.metrics, self._leads()
         try:
-            claim = self.ledger.newest_claim()
-            leads = claim is not None and claim.database == self.place.database
-            metrics.leads.set(int(leads))
             with self.database.session() as session:
                 if leads and not session.follows() and not session.is_read_only():
                     session.write_heartbeat(str(self.place.database))
                 metrics.heartbeat_age.set(session.heartbeat_age())
+            metrics.answers.set(1)
             metrics.checked.set(self.now())
-        except (LedgerUnreadableError, DatabaseUnreachableError) as error:
+        except DatabaseUnreachableError as error:
+            metrics.answers.set(0)
             metrics.heartbeat_age.set(math.nan)
-            if isinstance(error, LedgerUnreadableError):
-                metrics.leads.set(math.nan)
             say("heartbeat failed", problem=str(error))
+
+    def _leads(self) -> bool:
+        """Whether the newest claim names this site's database. False if the ledger does not answer."""
+        try:
+            claim = self.ledger.newest_claim()
+        except LedgerUnreadableError as error:
+            self.metrics.leads.set(math.nan)
+            say("claims not read", problem=str(error))
+            return False
+        leads = claim is not None and claim.database == self.place.database
+        self.metrics.leads.set(int(leads))
+        return leads
 
     def _list_backups(self) -> None:
         metrics = self.metrics

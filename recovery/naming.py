@@ -36,6 +36,8 @@ RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
 CONFIGURATION_CRON_JOB = "configuration-export"
 EXPORTER = "recovery-exporter"
+DATABASE_JOB = "postgresql"
+"""The job under which Prometheus scrapes the exporter. The plan's alert names it."""
 MONITORING_NAMESPACE = "monitoring"
 """The namespace of Prometheus, which scrapes the exporter."""
 

@@ -52,10 +52,24 @@ BACKUP_RETENTION_DAYS = 35
 HEARTBEAT_SECONDS = MINUTE
 """The interval of the heartbeat, by whose age the loss of user data is measured."""
 
+COMPLETE_FAILURE_SECONDS = 2 * MINUTE
+DATABASE_FAILURE_SECONDS = MINUTE
+CRISIS_FAILURE_SECONDS = 30
+"""The times of the plan after which its three alerts fire."""
+ESCALATION_SECONDS = {2: 5 * MINUTE, 3: 15 * MINUTE, 4: 30 * MINUTE}
+"""The time without an answer after which a page reaches a level of the plan's escalation chain. It begins at 1."""
+REPLICA_BEHIND_SECONDS = 5 * MINUTE
+"""A replica in another region is usually behind by less than a second, and a heartbeat adds a minute."""
+RPO_AT_RISK_SECONDS = RPO_USER_DATA_SECONDS // 2
+"""The age of the newest heartbeat that leaves half of the objective to repair the replication."""
+
 BACKUP_INTERVAL_SECONDS = 24 * HOUR
 """The plan: automated daily backups."""
 OLDEST_BACKUP_SECONDS = BACKUP_INTERVAL_SECONDS + 2 * HOUR
 """The greatest age of the newest proved backup. It leaves two hours for the dump, its replication and the check."""
+
+BACKUPS_LISTED_SECONDS = 15 * MINUTE
+"""The greatest age of the exporter's last look at the bucket, which it lists every five minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)

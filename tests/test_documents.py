@@ -140,7 +140,7 @@ def test_the_page_of_backups_names_every_metric_and_schedule() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     names = {metric.name for metric in registry.collect()}
-    assert set(re.findall(r"`(lifeline_\w+)`", page)) == names
+    assert set(re.findall(r"`(lifeline_\w+|pg_up)`", page)) == names
     for schedule in (BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE, configuration_export.SCHEDULE, ledger_export.SCHEDULE):
         minute, hour, *_ = schedule.split()
         assert f"{int(hour):02}:{minute} UTC" in page

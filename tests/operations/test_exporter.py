@@ -38,8 +38,8 @@ class Running:
     def look(self) -> None:
         self.exporter.look()
 
-    def value(self, name: str) -> float:
-        sample = self.registry.get_sample_value(f"lifeline_{name}")
+    def value(self, name: str, prefix: str = "lifeline_") -> float:
+        sample = self.registry.get_sample_value(f"{prefix}{name}")
         assert sample is not None
         return sample
 
@@ -128,7 +128,9 @@ def test_a_drained_leader_gets_no_heartbeat_and_no_job_but_the_fence_can_write(
         session.write_heartbeat("primary-1")
 
 
-def test_a_ledger_that_does_not_answer_makes_the_metrics_unknown(leader: Server, start: Callable[..., Running]) -> None:
+def test_a_ledger_that_does_not_answer_leaves_the_age_measured_and_the_leader_unknown(
+    leader: Server, start: Callable[..., Running]
+) -> None:
     table = Table("primary-1")
     running = start(leader, table)
     running.look()
@@ -136,7 +138,8 @@ def test_a_ledger_that_does_not_answer_makes_the_metrics_unknown(leader: Server,
     before = heartbeats(leader)
     running.look()
     assert heartbeats(leader) == before
-    assert math.isnan(running.value("heartbeat_age_seconds"))
+    assert running.value("heartbeat_age_seconds") >= 0
+    assert running.value("pg_up", prefix="") == 1
     assert math.isnan(running.value("database_leads"))
 
 
@@ -150,6 +153,7 @@ def test_a_database_that_does_not_answer_makes_its_age_unknown(
         running.look()
     finally:
         servers.start("primary-1")
+    assert running.value("pg_up", prefix="") == 0
     assert math.isnan(running.value("heartbeat_age_seconds"))
     assert running.value("database_leads") == 1
     assert said(capsys)[-1]["step"] == "heartbeat failed"

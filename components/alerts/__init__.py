@@ -1,0 +1,1 @@
+"""Alerting rules as data: each states when the platform is healthy, and fires unless that is shown."""

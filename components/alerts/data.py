@@ -1,0 +1,67 @@
+"""Alerts about the data: the loss that a failover would cost now, and the age of the backups."""
+
+from __future__ import annotations
+
+from components.alerts.model import Alert, Group, Severity, Team, unless_shown, younger
+from recovery import objectives
+
+_SOURCE = "operations/exporter.py"
+_HEARTBEAT_AGE = "min(lifeline_heartbeat_age_seconds)"
+
+
+DATA = Group(
+    name="recovery-data",
+    alerts=(
+        Alert(
+            name="DatabaseReplicationBehind",
+            expr=unless_shown(f"{_HEARTBEAT_AGE} < {objectives.REPLICA_BEHIND_SECONDS}"),
+            wait_seconds=5 * objectives.MINUTE,
+            severity=Severity.WARNING,
+            team=Team.DATABASE,
+            summary="This site's database has no recent heartbeat of the leader",
+            action="Find the reason why the leader's heartbeats do not arrive",
+            source=_SOURCE,
+        ),
+        Alert(
+            name="UserDataObjectiveAtRisk",
+            expr=unless_shown(f"{_HEARTBEAT_AGE} < {objectives.RPO_AT_RISK_SECONDS}"),
+            wait_seconds=5 * objectives.MINUTE,
+            severity=Severity.CRITICAL,
+            team=Team.DATABASE,
+            summary="A failover to this site's database would lose more than half an hour of user data",
+            action="Restore replication before the objective of one hour is missed",
+            source=_SOURCE,
+        ),
+        Alert(
+            name="BackupMissing",
+            expr=unless_shown(younger("lifeline_backup_newest_timestamp_seconds", objectives.OLDEST_BACKUP_SECONDS)),
+            wait_seconds=15 * objectives.MINUTE,
+            severity=Severity.CRITICAL,
+            team=Team.DATABASE,
+            summary="No backup was made in the last day",
+            action="Make a backup by hand, then find the reason",
+            source=_SOURCE,
+        ),
+        Alert(
+            name="BackupNotProved",
+            expr=unless_shown(younger("lifeline_backup_proved_timestamp_seconds", objectives.OLDEST_BACKUP_SECONDS)),
+            # The check of today begins when yesterday's backup reaches this age, and has two hours.
+            wait_seconds=2 * objectives.HOUR,
+            severity=Severity.CRITICAL,
+            team=Team.DATABASE,
+            summary="No restore has proved a backup of the last day",
+            action="Read the result of the last restore check",
+            source=_SOURCE,
+        ),
+        Alert(
+            name="BackupsUnknown",
+            expr=unless_shown(younger("lifeline_backup_listed_timestamp_seconds", objectives.BACKUPS_LISTED_SECONDS)),
+            wait_seconds=5 * objectives.MINUTE,
+            severity=Severity.WARNING,
+            team=Team.DATABASE,
+            summary="The exporter cannot list the bucket of backups",
+            action="Read the log of the exporter",
+            source=_SOURCE,
+        ),
+    ),
+)

@@ -1,0 +1,33 @@
+"""All alerting rules of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.alerts.data import DATA
+from components.alerts.model import Alert, Group
+from components.alerts.plan import PLAN
+from components.alerts.watch import ESCALATION, WATCH
+from components.alerts.workloads import WORKLOADS
+from recovery.naming import NAMESPACE
+
+GROUPS: tuple[Group, ...] = (PLAN, DATA, WORKLOADS, WATCH, ESCALATION)
+ALERTS: tuple[Alert, ...] = tuple(alert for group in GROUPS for alert in group.alerts)
+NAME = "disaster-recovery-alerts"
+"""The name of the plan."""
+
+
+def rules(domain: str) -> dict[str, Any]:
+    """The rules as a file of Prometheus has them, which is also the `spec` of a PrometheusRule."""
+    return {"groups": [group.rules(domain) for group in GROUPS]}
+
+
+def prometheus_rule(domain: str, *, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The rules as the object that the operator of Prometheus reads."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": dict(labels)},
+        "spec": rules(domain),
+    }
