@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check test test-slow alerts engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,7 +34,7 @@ check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts"
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring"
 
 test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
 	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli and not alerts"
@@ -42,6 +42,10 @@ test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image'
 alerts: $(STAMP) ## check and test the alerting rules (needs promtool and amtool)
 	@command -v promtool >/dev/null && command -v amtool >/dev/null || { echo "promtool and amtool: not found; $(PROMTOOL_HINT)" >&2; exit 1; }
 	$(BIN)/pytest -q -n 2 -m alerts
+
+monitoring: $(STAMP) ## page through a real Prometheus and Alertmanager (needs both)
+	@command -v prometheus >/dev/null && command -v prometheus-alertmanager >/dev/null || { echo "prometheus and prometheus-alertmanager: not found; $(PROMTOOL_HINT)" >&2; exit 1; }
+	$(BIN)/pytest -q -m monitoring
 
 engine: ## build the real Pulumi engine into .engine (needs Go 1.26), unless the official commands are on PATH
 	@if command -v pulumi >/dev/null && command -v pulumi-language-python >/dev/null; \

@@ -1,0 +1,184 @@
+"""Alertmanager's configuration: the receivers of each alert, their order, and the times between pages.
+
+Each page goes two ways at once: to PagerDuty, and by SNS as a text message to each person's phone. So the escalation
+works if PagerDuty does not. Its times are rules of Prometheus (`watch.ESCALATION`), because Alertmanager has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.alerts.model import ESCALATED, INCIDENT, Severity, Team, duration
+from components.alerts.watch import WATCHDOG
+from recovery import objectives
+
+Config = dict[str, Any]
+
+SECRETS_FOLDER = "/etc/alertmanager/secrets/lifeline-alerting"
+"""The folder in which the chart mounts the secret of that name. Source: kube-prometheus-stack, values,
+`alertmanager.alertmanagerSpec.secrets`: each secret becomes /etc/alertmanager/secrets/NAME."""
+GROUP_WAIT_SECONDS = 5
+"""The time in which further alerts join the first page. It is part of every promise, so it is short."""
+GROUP_INTERVAL_SECONDS = objectives.MINUTE
+"""The longest time until a group that has paged adds an alert."""
+HEARTBEAT_SECONDS = objectives.MINUTE
+"""The interval at which the Watchdog reaches the heartbeat service outside."""
+PAGES_KEY, TICKETS_KEY, HEARTBEAT_KEY = "pagerduty-pages", "pagerduty-tickets", "heartbeat-token"
+"""The secrets: two routing keys of PagerDuty, and the token of the heartbeat service."""
+HEARTBEAT = "heartbeat"
+TICKETS = "tickets"
+SITE = "site"
+"""The label of the site, which each Prometheus adds to all its alerts."""
+ON_CALL = 1
+"""The level at which every page begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """A person who is paged."""
+
+    title: str
+    phone: str
+    """E.164, such as +15550100."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contacts:
+    """The people of the plan."""
+
+    levels: Mapping[int, tuple[Person, ...]]
+    """By level of the escalation chain, from 1."""
+    specialists: Mapping[Team, tuple[Person, ...]]
+    """Paged besides level 1, for the alerts of their team."""
+    directory: Mapping[str, str]
+    """Further phone numbers, by name. They are part of each page and are called by hand."""
+    heartbeat_url: str
+    """The address of the service outside both regions that pages when it hears nothing for two minutes."""
+
+
+def alertmanager(contacts: Contacts, *, region: str, folder: str = SECRETS_FOLDER) -> Config:
+    """The configuration.
+
+    Args:
+        contacts: the people of the plan.
+        region: of SNS, the site's own.
+        folder: has the secrets, in files named by the three constants `…_KEY`.
+    """
+    return {
+        "route": {
+            "receiver": TICKETS,
+            # Everything that one cause breaks in a site becomes one page, which grows.
+            "group_by": [SITE, ESCALATED],
+            "group_wait": duration(GROUP_WAIT_SECONDS),
+            "group_interval": duration(GROUP_INTERVAL_SECONDS),
+            "repeat_interval": "12h",
+            "routes": [*_routes(contacts)],
+        },
+        "inhibit_rules": [*_inhibitions()],
+        "receivers": [
+            {
+                "name": TICKETS,
+                "pagerduty_configs": [{"routing_key_file": f"{folder}/{TICKETS_KEY}", "severity": "warning"}],
+            },
+            {"name": HEARTBEAT, "webhook_configs": [_heartbeat(contacts, folder)]},
+            *(_receiver(name, people, contacts, region, folder) for name, people in _pages(contacts)),
+        ],
+    }
+
+
+def page(level: int, team: Team | None = None) -> str:
+    """The name of a receiver."""
+    return f"level-{level}" if team is None else f"level-{level}-{team}"
+
+
+def _pages(contacts: Contacts) -> Iterator[tuple[str, tuple[Person, ...]]]:
+    for level, people in contacts.levels.items():
+        yield page(level), people
+    for team, people in contacts.specialists.items():
+        yield page(ON_CALL, team), people
+
+
+def _routes(contacts: Contacts) -> Iterator[Config]:
+    yield {
+        "receiver": HEARTBEAT,
+        "matchers": [f'alertname="{WATCHDOG}"'],
+        "group_wait": "0s",
+        "group_interval": duration(HEARTBEAT_SECONDS),
+        # Shorter than the interval of the group, so that each one sends it again.
+        "repeat_interval": duration(HEARTBEAT_SECONDS // 2),
+    }
+    for team in contacts.specialists:
+        yield _route(page(ON_CALL, team), f'{ESCALATED}="{ON_CALL}"', f'team="{team}"') | {"continue": True}
+    # A group that has paged already takes a minute to add an alert. These cannot wait for that.
+    yield _route(page(ON_CALL), f'{ESCALATED}="{ON_CALL}"', f'team="{Team.CRISIS}"') | {"group_by": [SITE, INCIDENT]}
+    for level in contacts.levels:
+        yield _route(page(level), f'{ESCALATED}="{level}"')
+
+
+def _route(receiver: str, *matchers: str) -> Config:
+    return {"receiver": receiver, "matchers": [f'severity="{Severity.CRITICAL}"', *matchers]}
+
+
+def _inhibitions() -> Iterator[Config]:
+    """A complete failure explains all other alerts of its site, except the one that is life critical."""
+    yield {
+        "source_matchers": ['alertname="CompleteSystemFailure"'],
+        "target_matchers": [f'{INCIDENT}!~"CompleteSystemFailure|CrisisSystemDown"', f'alertname!="{WATCHDOG}"'],
+        "equal": [SITE],
+    }
+    # The age of the heartbeat in a database that does not answer is unknown: the page would say the same twice.
+    yield {
+        "source_matchers": ['alertname="DatabaseCompleteFailure"'],
+        "target_matchers": ['alertname=~"DatabaseReplicationBehind|UserDataObjectiveAtRisk"'],
+        "equal": [SITE],
+    }
+    # Half of the objective is used: the warning at a tenth of it adds nothing.
+    yield {
+        "source_matchers": ['alertname="UserDataObjectiveAtRisk"'],
+        "target_matchers": ['alertname="DatabaseReplicationBehind"'],
+        "equal": [SITE],
+    }
+
+
+def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region: str, folder: str) -> Config:
+    return {
+        "name": name,
+        "pagerduty_configs": [
+            {
+                "routing_key_file": f"{folder}/{PAGES_KEY}",
+                "severity": "critical",
+                "component": "{{ .CommonLabels.incident }}",
+                "class": name,
+                "details": {"escalation": ", ".join(person.title for person in people), **contacts.directory},
+            }
+        ],
+        "sns_configs": [
+            {
+                "phone_number": person.phone,
+                "sigv4": {"region": region},
+                "subject": "",
+                "message": _MESSAGE,
+                "send_resolved": True,
+            }
+            for person in people
+        ],
+    }
+
+
+def _heartbeat(contacts: Contacts, folder: str) -> Config:
+    # The token is a header, because Alertmanager 0.25 reads no address from a file.
+    authorization = {"credentials_file": f"{folder}/{HEARTBEAT_KEY}"}
+    return {
+        "url": contacts.heartbeat_url,
+        "send_resolved": False,
+        "http_config": {"authorization": authorization},
+    }
+
+
+_MESSAGE = (
+    "{{ .Status | toUpper }} {{ .CommonLabels.site }} level {{ .CommonLabels.level }}: "
+    "{{ range .Alerts }}{{ .Annotations.summary }}. {{ .Annotations.action }} {{ .Annotations.runbook_url }} {{ end }}"
+)
+"""Has no value of a label but the site and the level. SNS splits longer texts into several messages."""
