@@ -23,6 +23,7 @@ GROUP_WAIT_SECONDS = 5
 """The time in which further alerts join the first page. It is part of every promise, so it is short."""
 GROUP_INTERVAL_SECONDS = objectives.MINUTE
 """The longest time until a group that has paged adds an alert."""
+REPEAT_SECONDS = 30 * objectives.MINUTE
 HEARTBEAT_SECONDS = objectives.MINUTE
 """The interval at which the Watchdog reaches the heartbeat service outside."""
 PAGES_KEY, TICKETS_KEY, HEARTBEAT_KEY = "pagerduty-pages", "pagerduty-tickets", "heartbeat-token"
@@ -118,7 +119,12 @@ def _routes(contacts: Contacts) -> Iterator[Config]:
 
 
 def _route(receiver: str, *matchers: str) -> Config:
-    return {"receiver": receiver, "matchers": [f'severity="{Severity.CRITICAL}"', *matchers]}
+    return {
+        "receiver": receiver,
+        "matchers": [f'severity="{Severity.CRITICAL}"', *matchers],
+        # A page that no one has silenced is sent again, also after the last level.
+        "repeat_interval": duration(REPEAT_SECONDS),
+    }
 
 
 def _inhibitions() -> Iterator[Config]:

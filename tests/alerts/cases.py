@@ -35,16 +35,14 @@ def interval(alert: Alert) -> int:
 
 
 def before(value: float, after: float | str) -> str:
-    """Samples of one value during health, and of another from the fault on."""
-    healthy = f"{value}x{HEALTHY - 1}"
-    return f"{healthy} {after}" if isinstance(after, str) else f"{healthy} {after}{FOREVER}"
+    """Samples of one value during health, and of another, or samples in promtool's notation, from the fault on."""
+    return f"{value}x{HEALTHY - 1} {after if isinstance(after, str) else always(after)}"
 
 
 def always(value: float) -> str:
     return f"{value}{FOREVER}"
 
 
-GONE = "stale"
 UNKNOWN = " ".join(["NaN"] * 500)
 """The notation has no repetition of NaN."""
 
@@ -60,18 +58,18 @@ def fault(alert: Alert, title: str, series: Series, *, at: int | None = None) ->
     return Case(title=title, series=series, silent=(fires - step,), fires=(fires, fires + 10 * step))
 
 
-def vanishing(alert: Alert, series: Series, names: Iterator[str] | tuple[str, ...]) -> Iterator[Case]:
+def vanishing(alert: Alert, series: Series, names: tuple[str, ...]) -> Iterator[Case]:
     """The series of each name vanish, or were never there."""
     for name in names:
-        others = {key: value for key, value in series.items() if not key.startswith(name)}
-        gone = {key: before(1, GONE) for key in series if key.startswith(name)}
-        yield fault(alert, f"{name} vanishes", {**others, **_same_until_gone(series, gone)})
+        others = {key: values for key, values in series.items() if not key.startswith(name)}
+        gone = {
+            key: f"{values.removesuffix(FOREVER)}x{HEALTHY - 1} stale"
+            for key, values in series.items()
+            if key.startswith(name)
+        }
+        assert gone, name
+        yield fault(alert, f"{name} vanishes", {**others, **gone})
         yield fault(alert, f"{name} was never there", others, at=0)
-
-
-def _same_until_gone(series: Series, gone: Series) -> Series:
-    """The samples of a series until the fault, whatever they are, and then none."""
-    return {key: f"{series[key].removesuffix(FOREVER)}x{HEALTHY - 1} {GONE}" for key in gone}
 
 
 def _up(job: str, *values: str) -> dict[str, str]:

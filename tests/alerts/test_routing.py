@@ -77,6 +77,12 @@ def test_each_person_is_called_by_two_independent_ways() -> None:
         assert len(receiver["pagerduty_configs"]) == 1
 
 
+def test_a_page_that_no_one_answers_is_sent_again_until_someone_does() -> None:
+    routes = [entry for entry in CONFIG["route"]["routes"] if entry["receiver"].startswith("level-")]
+    assert len(routes) == 6
+    assert {entry["repeat_interval"] for entry in routes} == {"30m"}
+
+
 def test_each_page_names_the_numbers_to_call_by_hand() -> None:
     pages = [entry["pagerduty_configs"][0] for entry in CONFIG["receivers"] if entry["name"].startswith("level-")]
     assert len(pages) == 5
