@@ -110,6 +110,11 @@ def unless_shown(healthy: str) -> str:
     return f"vector(1) unless ({healthy})"
 
 
+def up(job: str) -> str:
+    """An expression that yields a sample if Prometheus could scrape at least one target of a job."""
+    return f"max({series('up', job=job)}) == 1"
+
+
 def younger(metric: str, seconds: int) -> str:
     """An expression for the newest time in a metric, which yields a sample if the time is less than a limit ago."""
     return f"time() - max({metric}) < {seconds}"

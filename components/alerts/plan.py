@@ -5,22 +5,17 @@ The plan's `up == 0` is not enough: a job that vanished has no `up`, and one dea
 
 from __future__ import annotations
 
-from components.alerts.model import Alert, Group, Severity, Team, series, unless_shown
+from components.alerts.model import Alert, Group, Severity, Team, series, unless_shown, up
 from components.kube.services import BACKEND, CRISIS_DETECTOR
 from recovery import objectives
 from recovery.naming import DATABASE_JOB
-
-
-def _up(job: str) -> str:
-    return f"max({series('up', job=job)}) == 1"
-
 
 PLAN = Group(
     name="disaster-recovery",
     alerts=(
         Alert(
             name="CompleteSystemFailure",
-            expr=unless_shown(_up(BACKEND.name)),
+            expr=unless_shown(up(BACKEND.name)),
             wait_seconds=objectives.COMPLETE_FAILURE_SECONDS,
             severity=Severity.CRITICAL,
             team=Team.EMERGENCY,
@@ -30,7 +25,7 @@ PLAN = Group(
         ),
         Alert(
             name="DatabaseCompleteFailure",
-            expr=unless_shown(f"{_up(DATABASE_JOB)} and max({series('pg_up', job=DATABASE_JOB)}) == 1"),
+            expr=unless_shown(f"{up(DATABASE_JOB)} and max({series('pg_up', job=DATABASE_JOB)}) == 1"),
             wait_seconds=objectives.DATABASE_FAILURE_SECONDS,
             severity=Severity.CRITICAL,
             team=Team.DATABASE,
@@ -40,7 +35,7 @@ PLAN = Group(
         ),
         Alert(
             name="CrisisSystemDown",
-            expr=unless_shown(_up(CRISIS_DETECTOR.name)),
+            expr=unless_shown(up(CRISIS_DETECTOR.name)),
             wait_seconds=objectives.CRISIS_FAILURE_SECONDS,
             severity=Severity.CRITICAL,
             team=Team.CRISIS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.alerts.model import Alert, Group, Severity, Team, series, unless_shown, younger
+from components.alerts.model import Alert, Group, Severity, Team, series, unless_shown, up, younger
 from components.kube.jobs import FENCE
 from components.kube.pods import PLACEHOLDER
 from components.kube.services import SERVICES, Service
@@ -17,8 +17,8 @@ from recovery.naming import (
 
 CRON_JOBS = (BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB, CONFIGURATION_CRON_JOB, LEDGER_CRON_JOB)
 _SOURCE = "kube-state-metrics"
+"""The exporter, and the job under which Prometheus scrapes it."""
 _MISSING_IMAGE = "ErrImagePull|ImagePullBackOff|InvalidImageName"
-_STATE = 'up{job="kube-state-metrics"}'
 
 
 def _available(deployment: str) -> str:
@@ -59,8 +59,8 @@ def _overdue(job: str) -> Alert:
     )
 
 
-_room = series("kube_deployment_spec_replicas", namespace=NAMESPACE, deployment=PLACEHOLDER)
-_waiting = f'kube_pod_container_status_waiting_reason{{namespace="{NAMESPACE}", reason=~"{_MISSING_IMAGE}"}}'
+_ROOM = series("kube_deployment_spec_replicas", namespace=NAMESPACE, deployment=PLACEHOLDER)
+_WAITING = f'kube_pod_container_status_waiting_reason{{namespace="{NAMESPACE}", reason=~"{_MISSING_IMAGE}"}}'
 
 WORKLOADS = Group(
     name="recovery-workloads",
@@ -68,7 +68,7 @@ WORKLOADS = Group(
         *(_below_minimum(service) for service in SERVICES),
         Alert(
             name="WarmRoomMissing",
-            expr=unless_shown(f"{_available(PLACEHOLDER)} >= max({_room})"),
+            expr=unless_shown(f"{_available(PLACEHOLDER)} >= max({_ROOM})"),
             wait_seconds=30 * objectives.MINUTE,
             severity=Severity.WARNING,
             team=Team.PLATFORM,
@@ -78,7 +78,7 @@ WORKLOADS = Group(
         ),
         Alert(
             name="ImageMissing",
-            expr=unless_shown(f"max({_STATE}) == 1 unless max({_waiting}) == 1"),
+            expr=unless_shown(f"{up(_SOURCE)} unless max({_WAITING}) == 1"),
             wait_seconds=10 * objectives.MINUTE,
             severity=Severity.WARNING,
             team=Team.PLATFORM,

@@ -43,6 +43,8 @@ def always(value: float) -> str:
     return f"{value}{FOREVER}"
 
 
+FROM_FAULT = f"_x{HEALTHY} 1{FOREVER}"
+"""No sample in health, and 1 from the fault on."""
 UNKNOWN = " ".join(["NaN"] * 500)
 """The notation has no repetition of NaN."""
 
@@ -144,18 +146,7 @@ def _newest(metric: str, limit: int, alert: Alert, *, others: Series = _OTHERS, 
         fault(alert, "the newest is too old", at(0, -limit), at=limit),
         Case(title="it is one second younger", series=at(1, -limit), silent=(first,), fires=(first + step,)),
         Case(title="there is none", series={**others, one: UNKNOWN}, fires=(alert.wait_seconds,)),
-        Case(
-            title="it was never there",
-            series=dict(others),
-            silent=(alert.wait_seconds - step,),
-            fires=(alert.wait_seconds,),
-        ),
-        Case(
-            title="it vanishes",
-            series={**others, one: f"0x{HEALTHY - 1} stale"},
-            silent=(HEALTHY * step + alert.wait_seconds - step,),
-            fires=(HEALTHY * step + alert.wait_seconds,),
-        ),
+        *vanishing(alert, {**others, one: always(0)}, (one,)),
     ]
     return Suite(interval=interval(alert), cases=tuple(cases))
 
@@ -222,7 +213,7 @@ def _image(alert: Alert) -> Suite:
         health(alert, {**state, **others}),
         health(alert, {**state, waiting("ErrImagePull"): always(0)}, title="a reason that does not apply now"),
         *(
-            fault(alert, f"{reason} in one pod", {**state, waiting(reason): f"_x{HEALTHY} 1{FOREVER}"})
+            fault(alert, f"{reason} in one pod", {**state, waiting(reason): FROM_FAULT})
             for reason in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
         ),
         fault(
@@ -230,8 +221,8 @@ def _image(alert: Alert) -> Suite:
             "several pods, some of them no more",
             {
                 **state,
-                waiting("ErrImagePull", pod="a"): f"_x{HEALTHY} 1{FOREVER}",
-                waiting("ErrImagePull", pod="b"): f"_x{HEALTHY} 1{FOREVER}",
+                waiting("ErrImagePull", pod="a"): FROM_FAULT,
+                waiting("ErrImagePull", pod="b"): FROM_FAULT,
                 waiting("ErrImagePull", pod="c"): f"_x{HEALTHY} 0{FOREVER}",
             },
         ),
@@ -276,9 +267,6 @@ def _escalation(alert: Alert) -> Suite:
         text = ", ".join(f'{key}="{value}"' for key, value in {**own, **labels}.items())
         return f'ALERTS{{alertstate="{state}", {text}}}'
 
-    def from_fault() -> str:
-        return f"_x{HEALTHY} 1{FOREVER}"
-
     end = HEALTHY * interval(alert) + 3 * alert.wait_seconds
     incident = {INCIDENT: "CrisisSystemDown"}
     resolved = f"_x{HEALTHY} 1x{alert.wait_seconds // interval(alert) - 2} stale"
@@ -287,26 +275,21 @@ def _escalation(alert: Alert) -> Suite:
         Case(title="no page", series=_OTHERS, silent=(end,)),
         *(Case(title=name, series={name: always(1)}, silent=(end,)) for name in quiet),
         Case(title="a page that ends in time", series={page(): resolved}, silent=(end,)),
-        _with_labels(fault(alert, "a page stays", {page(): from_fault()}), incident),
-        _with_labels(
+        replace(fault(alert, "a page stays", {page(): FROM_FAULT}), labels=(incident,)),
+        replace(
             fault(
                 alert,
                 "pages of two deployments and of another incident",
                 {
-                    page(deployment="a"): from_fault(),
-                    page(deployment="b"): from_fault(),
-                    page(incident="FenceMissing", team="database"): from_fault(),
+                    page(deployment="a"): FROM_FAULT,
+                    page(deployment="b"): FROM_FAULT,
+                    page(incident="FenceMissing", team="database"): FROM_FAULT,
                 },
             ),
-            incident,
-            {INCIDENT: "FenceMissing"},
+            labels=(incident, {INCIDENT: "FenceMissing"}),
         ),
     ]
     return Suite(interval=interval(alert), cases=tuple(cases))
-
-
-def _with_labels(case: Case, *labels: Series) -> Case:
-    return replace(case, labels=labels)
 
 
 SUITES: Mapping[str, Callable[[Alert], Suite]] = {

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import promql_parser
 
-from components.alerts.model import Rule, duration
+from components.alerts.model import Alert, Rule, duration
+from tests.alerts.promtool import DOMAIN
 
 _OPERATORS = {"==": ("!=", "<", ">"), "<": ("<=", ">"), ">=": (">", "<"), ">": (">=", "<")}
 _AGGREGATIONS = ("max", "min", "sum", "avg", "count", "group")
@@ -52,11 +53,12 @@ class Mutant:
         return before == after and before.startswith("group by") and self.rule["for"] == self.original["for"]
 
 
-def mutants(rule: Rule) -> Iterator[Mutant]:
-    """All mutants of a rule that are PromQL."""
+def mutants(alert: Alert) -> Iterator[Mutant]:
+    """All mutants of an alert's rule that are PromQL."""
+    rule, wait = alert.rule(DOMAIN), alert.wait_seconds
     expressions = dict.fromkeys(_expressions(str(rule["expr"])))
     changes = [{"expr": expr} for expr in expressions if expr != rule["expr"] and _is_promql(expr)]
-    changes += [{"for": duration(seconds)} for seconds in _waits(str(rule["for"]))]
+    changes += [{"for": duration(seconds)} for seconds in ((0, wait // 2, wait * 2) if wait else (60,))]
     for number, change in enumerate(changes):
         yield Mutant(rule, {**rule, **change, "alert": f"{rule['alert']}_{number}"})
 
@@ -92,15 +94,6 @@ def _narrower(matcher: str) -> Iterator[str]:
     alternatives = text.split("|") if sign == "=~" else []
     for alternative in alternatives:
         yield f'{name}=~"{"|".join(other for other in alternatives if other != alternative)}"'
-
-
-def _waits(text: str) -> Iterator[int]:
-    number, unit = re.findall(r"(\d+)(\w)", text)[0]
-    seconds = int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
-    if seconds:
-        yield from (0, seconds // 2, seconds * 2)
-    else:
-        yield 60
 
 
 def _is_promql(expr: str) -> bool:

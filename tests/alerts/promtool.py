@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from components.alerts.model import Rule
 
 DOMAIN = "mentalhealthplatform.com"
+NEEDS_PROMTOOL = [
+    pytest.mark.alerts,
+    pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool: run 'make alerts'"),
+]
 FOREVER = "x…"
 """Stands in the notation of samples for a repetition to the end of a case."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -16,10 +15,7 @@ from components.kube.services import SERVICES
 from tests.alerts import promtool
 from tests.alerts.promtool import DOMAIN
 
-pytestmark = [
-    pytest.mark.alerts,
-    pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool: run 'make alerts'"),
-]
+pytestmark = promtool.NEEDS_PROMTOOL
 
 STEP = 30
 DAY = 24 * 3600

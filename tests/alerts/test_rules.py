@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,7 @@ from tests.alerts.cases import SUITES, suite
 from tests.alerts.mutants import Mutant, mutants
 from tests.alerts.promtool import DOMAIN
 
-pytestmark = [
-    pytest.mark.alerts,
-    pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool: run 'make alerts'"),
-]
+pytestmark = promtool.NEEDS_PROMTOOL
 
 
 def alert_id(alert: Alert) -> str:
@@ -62,7 +58,7 @@ def test_the_cases_hold(alert: Alert, tmp_path: Path) -> None:
 
 @every_alert
 def test_the_cases_catch_each_mutant(alert: Alert, tmp_path: Path) -> None:
-    every = list(mutants(alert.rule(DOMAIN)))
+    every = list(mutants(alert))
     names = caught(every, alert, tmp_path)
     survivors = [mutant for mutant in every if mutant.name not in names]
     assert [mutant.rule for mutant in survivors if not mutant.is_equivalent] == []
