@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.site import Site
+from recovery.naming import chart
 
 LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 """The chart, its release and its service account."""
@@ -29,16 +30,6 @@ class ControllersArgs:
     """The resources that its pods need: nodes, add-ons, and the pod identity of the chart's service account."""
 
 
-def chart_reference(*, account: str, region: str) -> str:
-    """The chart's copy in the site's own registry.
-
-    Pulumi loads the chart at every `up` to check the release, even if nothing changes. With a public repository, a flip
-    would fail whenever that repository fails.
-    Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
-    """
-    return f"oci://{account}.dkr.ecr.{region}.amazonaws.com/charts/{LOAD_BALANCER_CONTROLLER}"
-
-
 class Controllers(pulumi.ComponentResource):
     """The AWS Load Balancer Controller, which registers pods in the target groups of the site's load balancer."""
 
@@ -49,7 +40,7 @@ class Controllers(pulumi.ComponentResource):
         self.release = kubernetes.helm.v3.Release(
             f"{name}-load-balancer",
             name=LOAD_BALANCER_CONTROLLER,
-            chart=chart_reference(account=args.site.account, region=args.site.region),
+            chart=chart(LOAD_BALANCER_CONTROLLER, account=args.site.account, region=args.site.region),
             version=CHART_VERSION,
             namespace=CONTROLLER_NAMESPACE,
             # A release that does not become ready is rolled back, so the next run starts from a known state.

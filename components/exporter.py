@@ -28,7 +28,7 @@ class ExporterArgs:
 
 
 class Exporter(pulumi.ComponentResource):
-    """Two pods, their service account, and the path from Prometheus."""
+    """Two pods and their service account."""
 
     def __init__(self, name: str, args: ExporterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Exporter", name, {}, opts)
@@ -43,5 +43,4 @@ class Exporter(pulumi.ComponentResource):
         )
         declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, account]))
         declare(f"{name}-budget", jobs.budget(EXPORTER, labels=labels), after)
-        declare(f"{name}-metrics", exporter.metrics_policy(labels=labels), after)
         self.register_outputs({})

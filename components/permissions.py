@@ -31,6 +31,9 @@ WILDCARD_REASONS: dict[str, str] = {
     "WriteResults": "every result has a key of its own; the prefix in front of it is exact",
     "ReadObjects": "S3 copies every object of the bucket",
     "WriteCopies": "S3 copies every object of the bucket",
+    "SendTexts": "a phone number has no ARN; another statement denies all topics",
+    "NoTopics": "it denies, so its pattern takes permissions away",
+    "ReadAlerting": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
     "DeliverFlowLogs": "log streams are named after network interfaces; the log group in front of them is exact",
 }
 """The reason why a statement, named by its Sid, has a pattern instead of one resource."""
@@ -183,6 +186,28 @@ def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:
         "elasticloadbalancing:RegisterTargets",
     )
     return document(statement("DescribeTargets", describe, ("*",)), statement("FillTargets", change, target_group_arns))
+
+
+def prometheus(workspace_arn: str) -> Document:
+    """Prometheus's pods: write to the workspace in the other region.
+
+    Source: Amazon Managed Service for Prometheus User Guide, "IAM permissions and policies".
+    """
+    return document(statement("WriteMetrics", ("aps:RemoteWrite",), (workspace_arn,)))
+
+
+def alertmanager(*, account: str, region: str) -> Document:
+    """Alertmanager's pods: send text messages, and read their secret, which has AWS's own key.
+
+    Source: Amazon SNS Developer Guide, "Identity-based policies": a message to a phone number has the resource `*`.
+    """
+    secret = f"arn:aws:secretsmanager:{region}:{account}:secret:{naming.ALERTING_SECRET}-??????"
+    topics = statement("NoTopics", ("sns:Publish",), ("arn:aws:sns:*:*:*",)) | {"Effect": "Deny"}
+    return document(
+        statement("SendTexts", ("sns:Publish",), ("*",)),
+        topics,
+        statement("ReadAlerting", ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"), (secret,)),
+    )
 
 
 def flow_log_delivery(log_group_arn: str) -> Document:

@@ -89,6 +89,7 @@ class Workloads(pulumi.ComponentResource):
     config_map: pulumi.CustomResource
     password_class: pulumi.CustomResource
     """Mounts the database password."""
+    priority_classes: tuple[pulumi.Resource, ...]
     settled: tuple[pulumi.Resource, ...]
     """The resources that a flip waits for before it moves traffic: completed rollouts, autoscalers at their new
     minimum, and no placeholder left."""
@@ -101,6 +102,7 @@ class Workloads(pulumi.ComponentResource):
             "namespace", foundation.namespace(labels=args.site.tags.labels(tier="platform", data="phi")), ()
         )
         classes = self._priority_classes()
+        self.priority_classes = tuple(classes)
         policies = self._policies()
         self.config_map = self._declare("config", self._config_manifest(), (self._namespace, *args.after))
         self.password_class = self._declare(

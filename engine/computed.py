@@ -50,6 +50,7 @@ def computed_outputs(
 
 
 _ID_PREFIXES = {
+    "aws:amp/workspace:Workspace": "ws",
     "aws:ec2/vpc:Vpc": "vpc",
     "aws:ec2/subnet:Subnet": "subnet",
     "aws:ec2/internetGateway:InternetGateway": "igw",
@@ -154,7 +155,15 @@ def _table(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[
     return {"arn": f"arn:aws:dynamodb:{region}:{account}:table/{inputs.get('name', LEDGER_TABLE)}"}
 
 
+def _workspace(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {
+        "arn": f"arn:aws:aps:{region}:{account}:workspace/{id_}",
+        "prometheusEndpoint": f"https://aps-workspaces.{region}.amazonaws.com/workspaces/{id_}/",
+    }
+
+
 _EXTRA: dict[str, Any] = {
+    "aws:amp/workspace:Workspace": _workspace,
     "aws:kms/key:Key": _key,
     "aws:kms/replicaKey:ReplicaKey": _key,
     "aws:rds/instance:Instance": _database,

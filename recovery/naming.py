@@ -39,19 +39,29 @@ EXPORTER = "recovery-exporter"
 DATABASE_JOB = "postgresql"
 """The job under which Prometheus scrapes the exporter. The plan's alert names it."""
 MONITORING_NAMESPACE = "monitoring"
-"""The namespace of Prometheus, which scrapes the exporter."""
+"""The namespace of Prometheus."""
+ALERTING_SECRET = f"{PROJECT}/alerting"
+"""The secret of Alertmanager, which an engineer creates in each region before the first deployment."""
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
 REPOSITORIES = (
     "backend",
     "charts/aws-load-balancer-controller",
+    "charts/kube-prometheus-stack",
     "crisis-detector",
     "frontend",
+    "grafana/grafana",
     "hotline-gateway",
+    "kube-state-metrics/kube-state-metrics",
     "operations",
+    "prometheus-operator/prometheus-config-reloader",
+    "prometheus-operator/prometheus-operator",
+    "prometheus/alertmanager",
+    "prometheus/blackbox-exporter",
+    "prometheus/prometheus",
 )
-"""The repositories of images and of the chart, in the registry of each region."""
+"""The repositories of images and charts, in the registry of each region."""
 PASSWORD_SECRET = f"{PROJECT}/database/password"
 
 
@@ -183,7 +193,27 @@ def site_host(site: str, domain: str) -> str:
 
 def image(repository: str, digest: str, *, account: str, region: str) -> str:
     """An image in the registry of the site's own region: a recovery pulls no image from another region."""
-    return f"{account}.dkr.ecr.{region}.amazonaws.com/{repository}@{digest}"
+    return f"{registry(account=account, region=region)}/{repository}@{digest}"
+
+
+def registry(*, account: str, region: str) -> str:
+    """The host of a region's registry."""
+    return f"{account}.dkr.ecr.{region}.amazonaws.com"
+
+
+def chart(name: str, *, account: str, region: str) -> str:
+    """A chart's copy in the registry of the site's own region.
+
+    Pulumi loads the chart at every `up` to check the release, even if nothing changes. With a public repository, a flip
+    would fail whenever that repository fails.
+    Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
+    """
+    return f"oci://{registry(account=account, region=region)}/charts/{name}"
+
+
+def metrics_workspace(site: str) -> str:
+    """The alias of the workspace, in the other site's region, that keeps the metrics of a site."""
+    return f"{PROJECT}-{site}"
 
 
 def ledger_arn(*, account: str, region: str) -> str:

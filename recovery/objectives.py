@@ -56,6 +56,8 @@ COMPLETE_FAILURE_SECONDS = 2 * MINUTE
 DATABASE_FAILURE_SECONDS = MINUTE
 CRISIS_FAILURE_SECONDS = 30
 """The times of the plan after which its three alerts fire."""
+PEER_SILENT_SECONDS = MINUTE
+"""The time without an answer after which a site reports the loss of the other one."""
 ESCALATION_SECONDS = {2: 5 * MINUTE, 3: 15 * MINUTE, 4: 30 * MINUTE}
 """The time without an answer after which a page reaches a level of the plan's escalation chain. It begins at 1."""
 REPLICA_BEHIND_SECONDS = 5 * MINUTE

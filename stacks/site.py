@@ -6,7 +6,7 @@ import pulumi
 
 from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
-from stacks import backups, copies, data, edge, platform
+from stacks import backups, copies, data, edge, monitoring, platform
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 
@@ -28,6 +28,7 @@ def build(config: SiteConfig) -> None:
     copies.copies(context, workloads, databases)
     edge.switch(context, workloads, databases)
     edge.traffic(context, zone_id, front)
+    monitoring.monitoring(context, workloads)
     _export(context, zone_id, databases, front)
 
 

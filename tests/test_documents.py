@@ -12,15 +12,17 @@ import typer
 from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
-from components.controllers import CHART_VERSION, LOAD_BALANCER_CONTROLLER
-from components.kube import configuration_export, ledger_export
+from components import controllers, monitoring, prometheus_chart
+from components.controllers import LOAD_BALANCER_CONTROLLER
+from components.kube import configuration_export, ledger_export, probes
 from components.kube.backup_jobs import BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE
-from components.kube.exporter import METRICS_PORT
+from components.kube.pods import METRICS_PORT
 from lifeline import copies
 from lifeline.app import app
 from operations.backup_store import LARGEST_PART, PARTS
 from operations.exporter import Metrics
 from recovery import objectives
+from recovery.naming import ALERTING_SECRET, REPOSITORIES
 from rehearsal.scenarios import SCENARIOS
 from stacks.config import SiteConfig
 from stacks.sections import Images, Section
@@ -64,16 +66,41 @@ def test_a_runbook_counts_the_steps_of_the_tested_transitions(page: str) -> None
 
 
 def test_the_first_deployment_names_every_repository_that_a_site_pulls_from() -> None:
-    found = re.search(r"The repositories are (.*?)\. ", text("docs/runbooks/first-deployment.md"))
+    page = text("docs/runbooks/first-deployment.md")
+    found = re.search(r"The repositories of the platform's own images are (.*?)\. ", page)
     assert found is not None
     images = {str(field.alias) for field in Images.model_fields.values()}
     expected = {re.sub(r"([A-Z])", lambda letter: f"-{letter[1].lower()}", name) for name in images}
-    assert set(re.findall(r"`([^`]+)`", found[1])) == expected | {f"charts/{LOAD_BALANCER_CONTROLLER}"}
+    assert set(re.findall(r"`([^`]+)`", found[1])) == expected
+    charts = {f"charts/{name}" for name in CHARTS}
+    copied = {source.partition("/")[2].partition(":")[0] for source in copied_images()}
+    assert expected | charts | copied == set(REPOSITORIES)
 
 
-def test_the_first_deployment_pushes_the_chart_at_the_declared_version() -> None:
-    versions = set(re.findall(r"--version (\S+)|controller-([\d.]+)\.tgz", text("docs/runbooks/first-deployment.md")))
-    assert {version for pair in versions for version in pair if version} == {CHART_VERSION}
+CHARTS = {LOAD_BALANCER_CONTROLLER: controllers.CHART_VERSION, prometheus_chart.CHART: prometheus_chart.CHART_VERSION}
+
+
+def copied_images() -> list[str]:
+    """The images of other projects, as the first deployment copies them."""
+    (block,) = re.findall(r"<<'IMAGES'\n(.*?)\n +IMAGES\n", (RUNBOOKS / "first-deployment.md").read_text(), re.DOTALL)
+    return [line.strip() for line in block.splitlines()]
+
+
+def test_the_first_deployment_copies_the_images_that_the_charts_and_the_probes_name() -> None:
+    assert sorted(copied_images()) == sorted([*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}"])
+
+
+def test_the_first_deployment_pushes_the_charts_at_the_declared_versions() -> None:
+    page = text("docs/runbooks/first-deployment.md")
+    assert dict(re.findall(r"helm pull \w[\w-]*/(\S+) --version (\S+)", page)) == CHARTS
+    assert dict(re.findall(r"helm push (\S+)-([\d.]+)\.tgz", page)) == CHARTS
+
+
+def test_the_first_deployment_creates_the_secret_of_the_alerts_with_its_keys() -> None:
+    page = text("docs/runbooks/first-deployment.md")
+    assert f"--name {ALERTING_SECRET}" in page
+    keys = re.findall(r'"(\w+)": "[A-Z_]+"', page)
+    assert keys == [key.replace("-", "_") for key in monitoring.SECRETS]
 
 
 def test_the_command_names_every_scenario() -> None:

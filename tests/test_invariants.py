@@ -19,6 +19,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
 OWN_REGION = {"primary": "us-east-2", "secondary": "us-west-2"}
 ALL_REGIONS = {"us-east-1", "us-east-2", "us-west-2"}
 EVERY_SITE = {
+    ("aws:amp/workspace:Workspace", "region"),
+    ("kubernetes:helm.sh/v3:Release", "values"),
     ("aws:backup/plan:Plan", "rules"),
     ("aws:backup/vault:Vault", "region"),
     ("aws:backup/vaultLockConfiguration:VaultLockConfiguration", "region"),
@@ -94,6 +96,7 @@ UNTAGGABLE_AWS = {
 }
 """Types for which AWS has no tags."""
 STATEFUL = {
+    "aws:amp/workspace:Workspace",
     "aws:backup/vault:Vault",
     "aws:dynamodb/table:Table",
     "aws:ecr/repository:Repository",
@@ -164,15 +167,16 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 
 
 @every_site
-def test_only_the_copy_of_the_backups_is_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
+def test_only_copies_are_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 56, "secondary": 36}[stack]
+    assert len(elsewhere) == {"primary": 65, "secondary": 37}[stack]
     copies = (
         "backups-copy-",
         "database-copies-",
         "vaults-copy-",
         "ledger-exports-copy-",
         "logs-copy-",
+        "metrics-workspace",
         "models-copy-",
         "registries-peer-",
     )

@@ -75,10 +75,10 @@ class Alert:
             "alert": self.name,
             "expr": self.expr,
             "for": duration(self.wait_seconds),
-            "labels": labels,
+            "labels": {name: literal(value) for name, value in labels.items()},
             "annotations": {
-                "summary": self.summary,
-                "action": self.action,
+                "summary": literal(self.summary),
+                "action": literal(self.action),
                 "runbook_url": runbook_url(self.name, domain),
             },
         }
@@ -130,6 +130,11 @@ def quoted(text: str) -> str:
     """A string literal of PromQL. Escapes as in Go, which the Prometheus documentation names as its rule."""
     escaped = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\x00": "\\x00"}
     return '"' + "".join(escaped.get(character, character) for character in text) + '"'
+
+
+def literal(text: str) -> str:
+    """A text in which a template of Go, as Prometheus and Alertmanager expand them, finds no action."""
+    return text.replace("{{", '{{ "{{" }}')
 
 
 def duration(seconds: int) -> str:

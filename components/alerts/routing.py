@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.alerts.model import ESCALATED, INCIDENT, Severity, Team, duration
+from components.alerts.endpoints import PROBER_DOWN
+from components.alerts.model import ESCALATED, INCIDENT, Severity, Team, duration, literal
 from components.alerts.watch import WATCHDOG
 from recovery import objectives
 
@@ -128,16 +129,32 @@ def _route(receiver: str, *matchers: str) -> Config:
 
 
 def _inhibitions() -> Iterator[Config]:
-    """A complete failure explains all other alerts of its site, except the one that is life critical."""
+    """A complete failure explains all other alerts of its site, except life-critical ones and those of the outside."""
+    outside = "CrisisEndpointDown|EndpointDown|PeerSiteSilent"
     yield {
         "source_matchers": ['alertname="CompleteSystemFailure"'],
-        "target_matchers": [f'{INCIDENT}!~"CompleteSystemFailure|CrisisSystemDown"', f'alertname!="{WATCHDOG}"'],
+        "target_matchers": [
+            f'{INCIDENT}!~"CompleteSystemFailure|CrisisSystemDown|{outside}"',
+            f'alertname!="{WATCHDOG}"',
+        ],
         "equal": [SITE],
     }
     # The age of the heartbeat in a database that does not answer is unknown: the page would say the same twice.
     yield {
         "source_matchers": ['alertname="DatabaseCompleteFailure"'],
         "target_matchers": ['alertname=~"DatabaseReplicationBehind|UserDataObjectiveAtRisk"'],
+        "equal": [SITE],
+    }
+    # Without its exporter, no probe has an answer, whatever the endpoints do.
+    yield {
+        "source_matchers": [f'alertname="{PROBER_DOWN}"'],
+        "target_matchers": [f'{INCIDENT}=~"{outside}|CertificateExpiring"'],
+        "equal": [SITE],
+    }
+    # A lost region that leads takes the web endpoint with it, until the failover.
+    yield {
+        "source_matchers": ['alertname="PeerSiteSilent"'],
+        "target_matchers": [f'{INCIDENT}="EndpointDown"'],
         "equal": [SITE],
     }
     # Half of the objective is used: the warning at a tenth of it adds nothing.
@@ -157,7 +174,7 @@ def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region:
                 "severity": "critical",
                 "component": "{{ .CommonLabels.incident }}",
                 "class": name,
-                "details": {"escalation": ", ".join(person.title for person in people), **contacts.directory},
+                "details": {name: literal(text) for name, text in _details(people, contacts).items()},
             }
         ],
         "sns_configs": [
@@ -171,6 +188,10 @@ def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region:
             for person in people
         ],
     }
+
+
+def _details(people: tuple[Person, ...], contacts: Contacts) -> dict[str, str]:
+    return {"escalation": ", ".join(person.title for person in people), **contacts.directory}
 
 
 def _heartbeat(contacts: Contacts, folder: str) -> Config:

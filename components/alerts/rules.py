@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.alerts.data import DATA
-from components.alerts.model import Alert, Group
+from components.alerts.endpoints import ENDPOINT_ALERTS
+from components.alerts.model import SCRAPE_SECONDS, Alert, Group, duration
 from components.alerts.plan import PLAN
+from components.alerts.recordings import RECORDINGS, RECORDINGS_GROUP
 from components.alerts.watch import ESCALATION, WATCH
 from components.alerts.workloads import WORKLOADS
 from recovery.naming import NAMESPACE
 
-GROUPS: tuple[Group, ...] = (PLAN, DATA, WORKLOADS, WATCH, ESCALATION)
+GROUPS: tuple[Group, ...] = (PLAN, ENDPOINT_ALERTS, DATA, WORKLOADS, WATCH, ESCALATION)
 ALERTS: tuple[Alert, ...] = tuple(alert for group in GROUPS for alert in group.alerts)
 NAME = "disaster-recovery-alerts"
 """The name of the plan."""
@@ -20,7 +22,12 @@ NAME = "disaster-recovery-alerts"
 
 def rules(domain: str) -> dict[str, Any]:
     """The rules as a file of Prometheus has them, which is also the `spec` of a PrometheusRule."""
-    return {"groups": [group.rules(domain) for group in GROUPS]}
+    recorded = {
+        "name": RECORDINGS_GROUP,
+        "interval": duration(SCRAPE_SECONDS),
+        "rules": [recording.rule() for recording in RECORDINGS],
+    }
+    return {"groups": [*(group.rules(domain) for group in GROUPS), recorded]}
 
 
 def prometheus_rule(domain: str, *, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.kube.pods import USES_AWS, USES_DATABASE
+from components.kube.pods import METRICS_PORT, USES_AWS, USES_DATABASE
 from components.kube.services import SERVICES, Service
-from recovery.naming import NAMESPACE
+from recovery.naming import MONITORING_NAMESPACE, NAMESPACE
 
 Manifest = dict[str, Any]
 
@@ -87,6 +87,9 @@ def _policies(vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest
         egress=[{"to": [_block(cidr) for cidr in database_cidrs], "ports": [_tcp(DATABASE_PORT)]}],
     )
     yield _policy("allow-aws", {USES_AWS: "true"}, egress=_aws(vpc_cidr))
+    yield _policy(
+        "allow-metrics", {}, ingress=[{"from": [_namespace(MONITORING_NAMESPACE)], "ports": [_tcp(METRICS_PORT)]}]
+    )
     for service in SERVICES:
         yield from _service_policies(service, vpc_cidr)
 
@@ -111,10 +114,7 @@ def _aws(vpc_cidr: str) -> list[Manifest]:
 
 
 def _dns() -> Manifest:
-    peer = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    }
+    peer = _namespace("kube-system") | {"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
     return {"to": [peer], "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 
 
@@ -138,6 +138,10 @@ def _policy(
             **directions,
         },
     }
+
+
+def _namespace(name: str) -> Manifest:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _pods(labels: Mapping[str, str]) -> Manifest:

@@ -7,11 +7,9 @@ from typing import Any
 
 from components.kube import jobs, pods
 from recovery import objectives
-from recovery.naming import EXPORTER, MONITORING_NAMESPACE, NAMESPACE
+from recovery.naming import EXPORTER, NAMESPACE
 
 Manifest = dict[str, Any]
-
-METRICS_PORT = 9464
 
 
 def exporter(*, image: str, checksum: Any, bucket: str, labels: Mapping[str, str]) -> Manifest:
@@ -28,12 +26,12 @@ def exporter(*, image: str, checksum: Any, bucket: str, labels: Mapping[str, str
         image,
         jobs.PLACE_SETTINGS,
         BACKUP_BUCKET=bucket,
-        METRICS_PORT=str(METRICS_PORT),
+        METRICS_PORT=str(pods.METRICS_PORT),
         HEARTBEAT_SECONDS=str(objectives.HEARTBEAT_SECONDS),
         ALIVE_FILE=jobs.ALIVE_FILE,
     )
     own |= jobs.alive_probes(5 * objectives.HEARTBEAT_SECONDS)
-    own["ports"] = [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}]
+    own["ports"] = [pods.metrics_port()]
     template = {
         "metadata": {"labels": jobs.pod_labels(EXPORTER), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
         "spec": {**jobs.pod_spec(EXPORTER, own), "terminationGracePeriodSeconds": 15},
@@ -48,20 +46,5 @@ def exporter(*, image: str, checksum: Any, bucket: str, labels: Mapping[str, str
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
             "revisionHistoryLimit": 5,
             "template": template,
-        },
-    }
-
-
-def metrics_policy(*, labels: Mapping[str, str]) -> Manifest:
-    """Opens the metrics to the namespace of Prometheus."""
-    source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": MONITORING_NAMESPACE}}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": f"allow-to-{EXPORTER}", "namespace": NAMESPACE, "labels": dict(labels)},
-        "spec": {
-            "podSelector": {"matchLabels": jobs.selector(EXPORTER)},
-            "policyTypes": ["Ingress"],
-            "ingress": [{"from": [source], "ports": [{"protocol": "TCP", "port": METRICS_PORT}]}],
         },
     }

@@ -27,6 +27,10 @@ USES_DATABASE = "lifeline/uses-database"
 USES_AWS = "lifeline/uses-aws"
 """Pod labels that allow a path in the network policies. Jobs in the namespace may use them too."""
 
+METRICS_PORT, METRICS_PORT_NAME = 9464, "metrics"
+"""The port at which every pod serves its metrics, at /metrics. It is not the port of its service, so the load balancer
+cannot reach it."""
+
 USER = 10001
 _NOBODY = 65535
 """The user of the pause image, which offers no other."""
@@ -148,8 +152,15 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Ma
         "name": service.short_name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "ports": [{"name": "http", "containerPort": service.port, "protocol": "TCP"}],
-        "env": list(environment(config_keys=config_keys, password=service.uses_database, PORT=str(service.port))),
+        "ports": [{"name": "http", "containerPort": service.port, "protocol": "TCP"}, metrics_port()],
+        "env": list(
+            environment(
+                config_keys=config_keys,
+                password=service.uses_database,
+                PORT=str(service.port),
+                METRICS_PORT=str(METRICS_PORT),
+            )
+        ),
         "resources": resources(
             service.cpu_millis, service.memory_mib, cpu_limit_millis=4 * service.cpu_millis, scratch=True
         ),
@@ -158,6 +169,11 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Ma
         "lifecycle": {"preStop": {"sleep": {"seconds": _DEREGISTRATION_SECONDS}}},
         **_probes(service),
     }
+
+
+def metrics_port() -> Manifest:
+    """The port of a container's metrics."""
+    return {"name": METRICS_PORT_NAME, "containerPort": METRICS_PORT, "protocol": "TCP"}
 
 
 def volumes(*, password: bool, scratch: str = "256Mi") -> Iterator[Manifest]:

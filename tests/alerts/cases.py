@@ -257,6 +257,54 @@ def _cron_job(alert: Alert) -> Suite:
     return _newest(metric, _DAY, alert, others=other, labels=f'namespace="mental-health-platform", cronjob="{job}", ')
 
 
+def _probe(name: str, metric: str = "probe_success", instance: int = 0, job: str = "probe") -> str:
+    return f'{metric}{{job="{job}", endpoint="{name}", instance="{instance}"}}'
+
+
+def _endpoint(alert: Alert) -> Suite:
+    """Two addresses of one endpoint answer; probes of other endpoints and other exporters are none of its business."""
+    name = alert.labels.get("endpoint", "peer")
+    answer = {**_OTHERS, _probe("other"): always(1), _probe(name, job="other"): always(1)}
+    silent = {**_OTHERS, _probe("other"): always(0), _probe(name, job="other"): always(0)}
+    short = f"1x{HEALTHY - 1} 0x{alert.wait_seconds // interval(alert) - 1} 1{FOREVER}"
+    cases = [
+        health(alert, {**silent, _probe(name): always(1)}),
+        health(alert, {**silent, _probe(name): always(1), _probe(name, instance=1): before(1, 0)}, title="one of two"),
+        health(alert, {**silent, _probe(name): always(1), _probe(name, instance=1): always(1)}, title="both of two"),
+        health(alert, {**answer, _probe(name): short}, title="it answers again in time"),
+        fault(alert, "it stops answering", {**answer, _probe(name): before(1, 0)}),
+        *vanishing(alert, {**answer, _probe(name): always(1)}, (_probe(name),)),
+    ]
+    return Suite(interval=interval(alert), cases=tuple(cases))
+
+
+def _certificate(alert: Alert) -> Suite:
+    limit = {"21d": 21, "3d": 3}[alert.labels["within"]] * 24 * objectives.HOUR
+    metric, step = "probe_ssl_earliest_cert_expiry", interval(alert)
+    later = {_probe("web", metric): always(4 * limit), f'{metric}{{job="other"}}': always(0)}
+    end = 2 * limit
+
+    def ending(at: float) -> Series:
+        return {**later, _probe("crisis", metric): always(at)}
+
+    cases = [
+        Case(title="it is silent in health", series=ending(end), silent=(limit - step,)),
+        fault(alert, "one certificate of two ends soon", ending(end), at=limit),
+        Case(
+            title="it ends one second later",
+            series=ending(end + 1),
+            silent=(limit + alert.wait_seconds,),
+            fires=(limit + alert.wait_seconds + step,),
+        ),
+        *vanishing(alert, {_probe("web", metric): always(9 * limit)}, (metric,)),
+    ]
+    return Suite(interval=step, cases=tuple(cases))
+
+
+def _prober(alert: Alert) -> Suite:
+    return Suite(interval=interval(alert), cases=tuple(_job_cases(alert, "blackbox-exporter", _OTHERS)))
+
+
 def _watchdog(alert: Alert) -> Suite:
     return Suite(interval=interval(alert), cases=(Case(title="it fires always", series=_OTHERS, fires=(0, 10, 3600)),))
 
@@ -306,6 +354,11 @@ SUITES: Mapping[str, Callable[[Alert], Suite]] = {
     "ImageMissing": _image,
     "FenceMissing": _fence,
     "JobOverdue": _cron_job,
+    "CrisisEndpointDown": _endpoint,
+    "EndpointDown": _endpoint,
+    "PeerSiteSilent": _endpoint,
+    "ProberDown": _prober,
+    "CertificateExpiring": _certificate,
     "Watchdog": _watchdog,
     "EscalationLevel2": _escalation,
     "EscalationLevel3": _escalation,

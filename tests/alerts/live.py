@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from urllib.request import urlopen
 
 from components.alerts import routing
+from components.alerts.endpoints import ENDPOINTS, PROBE_JOB, PROBER
 from components.alerts.model import Team
 from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
@@ -28,7 +29,8 @@ from stacks.contacts import EXAMPLE_ACCOUNT, read_contacts
 from tests.alerts.promtool import DOMAIN
 from tests.patience import wait_until
 
-JOBS = (BACKEND.name, CRISIS_DETECTOR.name, DATABASE_JOB, "kube-state-metrics")
+OWN_JOBS = (BACKEND.name, CRISIS_DETECTOR.name, DATABASE_JOB, "kube-state-metrics")
+JOBS = (*OWN_JOBS, PROBER, PROBE_JOB)
 SPEED = 60
 """All times but those of the life-critical alert are divided by this number."""
 SITE = "primary"
@@ -41,6 +43,8 @@ class World:
     port: int = field(default_factory=free_port)
     dead: set[str] = field(default_factory=set[str])
     """The jobs that answer 503."""
+    silent: set[str] = field(default_factory=set[str])
+    """The public endpoints that do not answer a probe."""
     pages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Events of PagerDuty, in order, each with the time of its arrival."""
     messages: list[str] = field(default_factory=list[str])
@@ -54,14 +58,22 @@ class World:
         ]
 
 
-def metrics(job: str) -> str:
+def metrics(job: str, silent: Collection[str] = ()) -> str:
     """The metrics of one healthy job, as its exporter writes them."""
     now = time.time()
     if job == DATABASE_JOB:
         kinds = ("newest", "proved", "listed")
         times = "".join(f"lifeline_backup_{kind}_timestamp_seconds {now}\n" for kind in kinds)
         return f"pg_up 1\nlifeline_heartbeat_age_seconds 30\n{times}"
+    if job == PROBE_JOB:
+        return "".join(_probes(now, silent))
     return "".join(_cluster(now)) if job == "kube-state-metrics" else ""
+
+
+def _probes(now: float, silent: Collection[str]) -> Generator[str]:
+    for endpoint in ENDPOINTS:
+        yield f'probe_success{{endpoint="{endpoint.name}"}} {int(endpoint.name not in silent)}\n'
+        yield f'probe_ssl_earliest_cert_expiry{{endpoint="{endpoint.name}"}} {now + 60 * 24 * 3600}\n'
 
 
 def _cluster(now: float) -> Generator[str]:
@@ -83,7 +95,7 @@ def served(world: World) -> Generator[None]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             job = self.path.removeprefix("/metrics/")
-            self._answer(503 if job in world.dead else 200, metrics(job))
+            self._answer(503 if job in world.dead else 200, metrics(job, world.silent))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -14,7 +14,7 @@ from tests.alerts.promtool import DOMAIN
 _OPERATORS = {"==": ("!=", "<", ">"), "<": ("<=", ">"), ">=": (">", "<"), ">": (">=", "<")}
 _AGGREGATIONS = ("max", "min", "sum", "avg", "count", "group")
 _COMPARISON = re.compile(r" (==|<=|>=|<|>) ")
-_AGGREGATION = re.compile(rf"\b({'|'.join(_AGGREGATIONS)})\b(?= ?(?:by \(\w+\) )?\()")
+_AGGREGATION = re.compile(rf"\b({'|'.join(_AGGREGATIONS)})\b(?= ?(?:by \([\w, ]+\) )?\()")
 _NUMBER = re.compile(r"(?<= )(\d+)\b")
 _MATCHERS = re.compile(r"\{([^}]*)\}")
 _MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
@@ -25,7 +25,14 @@ _CLAUSES = (
     (re.compile(r"\(.* and (.*)\)$"), r"(\1)"),
     (re.compile(r"\((.*) unless [^()]*\([^()]*\)[^()]*\)$"), r"(\1)"),
     (re.compile(r"(?<=== 1) unless "), " and "),
-    (re.compile(r" by \(\w+\)"), ""),
+    (re.compile(r" by \([\w, ]+\)"), ""),
+    (re.compile(r"\bby \(\w+, "), "by ("),
+    (re.compile(r"\b1 - "), ""),
+    (re.compile(r" - time\(\)$"), ""),
+    (re.compile(r"^time\(\) - (?=[^<]*$)"), ""),
+    (re.compile(r"\[6h\]"), "[5m]"),
+    (re.compile(r"avg_over_time"), "max_over_time"),
+    (re.compile(r"\brate\("), "increase("),
     (re.compile(r"\bby \("), "without ("),
 )
 
@@ -56,11 +63,15 @@ class Mutant:
 def mutants(alert: Alert) -> Iterator[Mutant]:
     """All mutants of an alert's rule that are PromQL."""
     rule, wait = alert.rule(DOMAIN), alert.wait_seconds
-    expressions = dict.fromkeys(_expressions(str(rule["expr"])))
-    changes = [{"expr": expr} for expr in expressions if expr != rule["expr"] and _is_promql(expr)]
+    changes = [{"expr": expr} for expr in expressions(str(rule["expr"]))]
     changes += [{"for": duration(seconds)} for seconds in ((0, wait // 2, wait * 2) if wait else (60,))]
     for number, change in enumerate(changes):
         yield Mutant(rule, {**rule, **change, "alert": f"{rule['alert']}_{number}"})
+
+
+def expressions(expr: str) -> list[str]:
+    """All mutants of an expression that are PromQL."""
+    return [changed for changed in dict.fromkeys(_expressions(expr)) if changed != expr and _is_promql(changed)]
 
 
 def _expressions(expr: str) -> Iterator[str]:

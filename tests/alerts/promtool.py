@@ -47,8 +47,17 @@ class Suite:
     cases: tuple[Case, ...]
 
 
-def failures(rules: Sequence[Rule], suite: Suite, folder: Path) -> dict[str, str]:
-    """The reports of the cases that do not hold, by the alert's name. All rules see the same samples."""
+def failures(
+    rules: Sequence[Rule], suite: Suite, folder: Path, *, expected: Sequence[Rule] | None = None
+) -> dict[str, str]:
+    """The reports of the cases that do not hold, by the alert's name. All rules see the same samples.
+
+    Args:
+        rules: as they are loaded.
+        suite: the cases.
+        folder: for the files of promtool.
+        expected: the rules whose labels and annotations a firing alert has, if not those that are loaded.
+    """
     folder.mkdir(parents=True)
     file, test = folder / "rules.json", folder / "test.json"
     group = {"name": "tested", "interval": f"{suite.interval}s", "rules": list(rules)}
@@ -58,7 +67,7 @@ def failures(rules: Sequence[Rule], suite: Suite, folder: Path) -> dict[str, str
             {
                 "rule_files": [str(file)],
                 "evaluation_interval": f"{suite.interval}s",
-                "tests": [_test(rules, case, suite.interval) for case in suite.cases],
+                "tests": [_test(expected or rules, case, suite.interval) for case in suite.cases],
             }
         )
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recovery import objectives
-from tests.alerts.live import JOBS, Monitoring, World, monitored, served
+from tests.alerts.live import OWN_JOBS, Monitoring, World, monitored, served
 from tests.patience import wait_until
 
 pytestmark = [
@@ -52,10 +52,10 @@ def test_a_dead_crisis_detector_pages_climbs_and_resolves(world: World, running:
     assert running.is_healthy()
 
 
-def test_a_lost_region_is_one_incident_for_each_person_and_an_answer_ends_the_climb(
+def test_a_dead_site_is_one_incident_for_each_person_and_an_answer_ends_the_climb(
     world: World, running: Monitoring
 ) -> None:
-    world.dead.update(JOBS)
+    world.dead.update(OWN_JOBS)
     wait_until(lambda: world.sent("level-1") and world.sent("level-1-database"))
     running.silence("incident=~.+")
     wait_until(lambda: len(running.firing()) >= 12 and "EscalationLevel2" in running.firing())
@@ -63,3 +63,16 @@ def test_a_lost_region_is_one_incident_for_each_person_and_an_answer_ends_the_cl
     keys = {page["dedup_key"] for page in world.pages}
     assert len(keys) == 2, "the on-call engineer and the database admin have one incident each"
     assert {page["payload"].get("class") for page in world.pages} == {"level-1", "level-1-database"}
+
+
+def test_a_lost_region_pages_once_from_the_other_site(world: World, running: Monitoring) -> None:
+    """The other site leads and is gone: its own name and the web endpoint are silent until the failover."""
+    world.silent.update({"peer", "web", "complete"})
+    wait_until(lambda: {"PeerSiteSilent", "EndpointDown"} <= running.firing())
+    wait_until(lambda: world.sent("level-1"))
+    time.sleep(10)  # two intervals of a group, in which everything that fires would arrive
+    pages = [page for page in world.pages if page["payload"]["class"] == "level-1"]
+    assert len({page["dedup_key"] for page in pages}) == 1
+    assert {page["payload"]["component"] for page in pages} == {"PeerSiteSilent"}
+    world.silent.clear()
+    wait_until(lambda: world.sent("level-1", "resolve"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.alerts.endpoints import ENDPOINTS, PROBE_JOB
 from components.alerts.rules import rules
 from components.alerts.workloads import CRON_JOBS
 from components.kube.services import SERVICES
@@ -56,7 +57,7 @@ def deployment(name: str, size: int, metric: str, label: str) -> Iterator[tuple[
 
 def week() -> Iterator[tuple[str, str]]:
     """The series of a site in one week."""
-    for job in ("mental-health-backend", "crisis-detector", "postgresql", "kube-state-metrics"):
+    for job in ("mental-health-backend", "crisis-detector", "postgresql", "kube-state-metrics", "blackbox-exporter"):
         yield from pods(job)
     for pod in (0, 1):
         yield f'pg_up{{job="postgresql", pod="{pod}"}}', written(1 for _ in MOMENTS)
@@ -67,6 +68,11 @@ def week() -> Iterator[tuple[str, str]]:
         yield f'lifeline_backup_listed_timestamp_seconds{{pod="{pod}"}}', written(m - m % 300 for m in MOMENTS)
         yield f'lifeline_backup_newest_timestamp_seconds{{pod="{pod}"}}', written(daily(7.3, 1800))
         yield f'lifeline_backup_proved_timestamp_seconds{{pod="{pod}"}}', written(daily(7.3, 3 * 3600))
+    for endpoint in ENDPOINTS:
+        # A probe a night is lost on its way.
+        place = f'job="{PROBE_JOB}", endpoint="{endpoint.name}"'
+        yield f"probe_success{{{place}}}", written(0 if m % DAY == 4 * 3600 else 1 for m in MOMENTS)
+        yield f"probe_ssl_earliest_cert_expiry{{{place}}}", written(60 * DAY for _ in MOMENTS)
     for service in SERVICES:
         yield from deployment(
             service.name, 3, "kube_horizontalpodautoscaler_spec_min_replicas", "horizontalpodautoscaler"

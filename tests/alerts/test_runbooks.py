@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.alerts.endpoints import PROBER
 from components.alerts.model import duration, runbook_url
 from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
@@ -21,7 +22,7 @@ from tests.harness import ROOT
 
 PAGES = {path.stem: path for path in (ROOT / "docs" / "runbooks" / "alerts").glob("*.md")}
 EXAMPLES = {"JOB", "manual-backup-1", "manual-check-1", "manual-export-1"}
-DEPLOYMENTS = {*(service.name for service in SERVICES), jobs.FENCE, EXPORTER}
+DEPLOYMENTS = {*(service.name for service in SERVICES), jobs.FENCE, EXPORTER, PROBER}
 COMPONENTS = {*(service.short_name for service in SERVICES), jobs.FENCE, EXPORTER, PLACEHOLDER}
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))

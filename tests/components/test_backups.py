@@ -246,16 +246,14 @@ def test_the_exporter_sets_everything_that_its_job_reads(monkeypatch: pytest.Mon
 
 
 def test_only_prometheus_reaches_the_metrics() -> None:
-    policy = only(deploy(*EXPORTED), "kubernetes:networking.k8s.io/v1:NetworkPolicy", "exporter-metrics").inputs["spec"]
+    name = "platform-policy-allow-metrics"
+    policy = only(deploy(*EXPORTED), "kubernetes:networking.k8s.io/v1:NetworkPolicy", name).inputs["spec"]
     (container,) = exporter_pods()["spec"]["template"]["spec"]["containers"]
     (rule,) = policy["ingress"]
     assert [port["port"] for port in rule["ports"]] == [container["ports"][0]["containerPort"]]
     (source,) = rule["from"]
     assert source == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-    assert (
-        policy["podSelector"]["matchLabels"].items()
-        <= exporter_pods()["spec"]["template"]["metadata"]["labels"].items()
-    )
+    assert policy["podSelector"] == {}, "all pods of the namespace"
 
 
 def test_the_exporter_restarts_when_its_database_changes_and_not_in_a_flip() -> None:

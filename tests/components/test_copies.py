@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components import prometheus_chart
 from components.log_copies import BUFFER_SECONDS
 from engine.registration import Registration
 from operations import ledger_export
@@ -16,7 +17,7 @@ from recovery import naming, objectives
 from stacks.config import parse
 from stacks.problems import ConfigError
 from tests.components.test_backups import CheckedError, checked_only
-from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, stack_config
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, only, stack_config
 
 PAIRS = ("ledger-exports", "logs")
 SUBSCRIPTION = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
@@ -128,7 +129,7 @@ def test_each_region_has_every_repository_and_sends_its_images_to_the_other_one(
             for name, entry in made.items()
             if entry.type == REPOSITORY and name.startswith(f"registries-{place}-")
         ]
-        assert [entry["name"] for entry in repositories] == list(naming.REPOSITORIES)
+        assert sorted(entry["name"] for entry in repositories) == sorted(naming.REPOSITORIES)
         assert {entry.get("region") for entry in repositories} == {region}
         assert {entry["imageTagMutability"] for entry in repositories} == {"IMMUTABLE"}
         assert all(entry["imageScanningConfiguration"]["scanOnPush"] for entry in repositories)
@@ -137,10 +138,13 @@ def test_each_region_has_every_repository_and_sends_its_images_to_the_other_one(
         assert {entry["filter"] for entry in rule["repositoryFilters"]} == set(naming.REPOSITORIES)
 
 
-def test_every_image_and_the_chart_come_from_a_declared_repository() -> None:
-    text = json.dumps([entry.inputs for entry in deploy("secondary", FAILED_OVER)], default=str)
+def test_every_image_and_chart_comes_from_a_declared_repository() -> None:
+    made = deploy("secondary", FAILED_OVER)
+    text = json.dumps([entry.inputs for entry in made], default=str)
     used = set(re.findall(r"123456789012\.dkr\.ecr\.us-west-2\.amazonaws\.com/([a-z/-]+)", text))
-    assert used == set(naming.REPOSITORIES)
+    assert used | set(prometheus_chart.IMAGES) == set(naming.REPOSITORIES)
+    chart = only(made, "kubernetes:helm.sh/v3:Release", "monitoring-prometheus").inputs["values"]
+    assert chart["global"]["imageRegistry"] == "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 
 
 def test_models_are_locked_in_both_regions_and_never_expire() -> None:
@@ -156,7 +160,7 @@ def test_the_site_that_uses_the_global_resources_declares_no_registry_and_no_mod
 
 def test_a_bootstrap_declares_the_registries_and_nothing_else() -> None:
     names = [entry.name for entry in deploy("primary", bootstrap=True) if entry.custom]
-    assert len(names) == 18
+    assert len(names) == 34
     assert [name for name in names if not name.startswith("registries")] == []
     full = {entry.urn: entry.inputs for entry in deploy("primary")}
     assert all(full[entry.urn] == entry.inputs for entry in deploy("primary", bootstrap=True))

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from rehearsal.providers.aws import (
     acm,
+    amp,
     backup_vaults,
     dynamodb,
     ec2,
@@ -28,6 +29,7 @@ from rehearsal.providers.aws.adapter import Adapter
 
 _MODULES: tuple[ModuleType, ...] = (
     acm,
+    amp,
     backup_vaults,
     dynamodb,
     ec2,

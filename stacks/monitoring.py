@@ -1,0 +1,48 @@
+"""The wiring of a site's monitoring: the store of its metrics, the identities of its pods, and Prometheus."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+
+from components import permissions
+from components.monitoring import MetricsStore, MetricsStoreArgs, Monitoring, MonitoringArgs
+from components.prometheus_chart import ALERTMANAGER_ACCOUNT, PROMETHEUS_ACCOUNT
+from components.workloads import Workloads
+from recovery.naming import MONITORING_NAMESPACE
+from stacks.contacts import read_contacts
+from stacks.context import Context
+from stacks.platform import identity
+
+
+def monitoring(context: Context, workloads: Workloads) -> None:
+    """Everything that watches the site, and pages. A flip changes none of it."""
+    config = context.config
+    store = MetricsStore("metrics", MetricsStoreArgs(peer_region=config.peer.region, site=context.site))
+    Monitoring(
+        "monitoring",
+        MonitoringArgs(
+            contacts=read_contacts(config.account),
+            domain=config.domain,
+            peer_site=config.peer.site,
+            store_endpoint=store.endpoint,
+            store_region=config.peer.region,
+            site=context.site,
+            needs=(*context.cluster.nodes, *workloads.priority_classes, *_identities(context, store)),
+        ),
+        context.in_cluster,
+    )
+
+
+def _identities(context: Context, store: MetricsStore) -> list[pulumi.Resource]:
+    site = context.site
+    pages = json.dumps(permissions.alertmanager(account=site.account, region=site.region))
+    policies: dict[str, pulumi.Input[str]] = {
+        PROMETHEUS_ACCOUNT: store.arn.apply(lambda arn: json.dumps(permissions.prometheus(arn))),
+        ALERTMANAGER_ACCOUNT: pages,
+    }
+    return [
+        identity(context, f"{account}-identity", account, policy, namespace=MONITORING_NAMESPACE)
+        for account, policy in policies.items()
+    ]
