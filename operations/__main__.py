@@ -11,6 +11,7 @@ from types import ModuleType
 
 from operations import (
     backup,
+    canary,
     configuration_export,
     exporter,
     fence,
@@ -26,6 +27,7 @@ from operations.log import say
 
 JOBS: dict[str, ModuleType] = {
     "backup": backup,
+    "canary": canary,
     "configuration-export": configuration_export,
     "exporter": exporter,
     "fence": fence,

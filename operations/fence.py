@@ -9,10 +9,14 @@ and a replica that copied its read-only setting, take writes again when the newe
 from __future__ import annotations
 
 import enum
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from operations.database import DatabaseUnreachableError, OwnDatabase, Session
 from operations.environment import Place, Reader
@@ -36,6 +40,28 @@ class Standing(enum.StrEnum):
     """A newer claim names another database, so this one is read-only."""
     UNKNOWN = "unknown"
     """The ledger or the database did not answer. Nothing was changed."""
+
+
+class Metrics:
+    """The result of the newest check, for Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._fenced = Gauge(
+            "lifeline_fence_closed", "1 if this site's database is superseded, else 0", registry=registry
+        )
+        self._seen = Gauge(
+            "lifeline_fence_seen_timestamp_seconds",
+            "Time of the newest check in which the ledger and the database answered",
+            registry=registry,
+        )
+        self._fenced.set(math.nan)
+        self._seen.set(math.nan)
+
+    def show(self, standing: Standing, now: float) -> None:
+        """Set them. A check without a result keeps the older one, whose age then shows it."""
+        if standing is not Standing.UNKNOWN:
+            self._fenced.set(int(standing is Standing.SUPERSEDED))
+            self._seen.set(now)
 
 
 @dataclass
@@ -119,7 +145,7 @@ def main(environment: Mapping[str, str]) -> int:
     reader = Reader(environment)
     place, address, drain = reader.place(), reader.address(), reader.flag("DRAIN")
     bucket, seconds = reader.text("SWITCH_BUCKET"), reader.number("FENCE_SECONDS")
-    alive = Path(reader.text("ALIVE_FILE"))
+    alive, port = Path(reader.text("ALIVE_FILE")), int(reader.number("METRICS_PORT"))
     reader.done()
     fence = Fence(
         place,
@@ -128,14 +154,22 @@ def main(environment: Mapping[str, str]) -> int:
         OwnSwitch.connect(place.region, bucket),
         drain,
     )
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
     before: Standing | None = None
 
     def look() -> None:
         nonlocal before
         standing = fence.look()
+        metrics.show(standing, time.time())
         if standing is not before:
             say("standing", own=place.database, standing=standing)
             before = standing
 
-    until_stopped(look, seconds=seconds, alive=alive)
+    server, thread = start_http_server(port, registry=registry)
+    try:
+        until_stopped(look, seconds=seconds, alive=alive)
+    finally:
+        server.shutdown()
+        thread.join()
     return SUCCESS

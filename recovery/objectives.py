@@ -49,6 +49,8 @@ CRISIS_SURGE_REPLICAS = 10
 BACKUP_RETENTION_DAYS = 35
 """The longest point-in-time window that RDS offers."""
 
+CANARY_SECONDS = 10
+"""The interval at which each site makes the plan's own calls."""
 HEARTBEAT_SECONDS = MINUTE
 """The interval of the heartbeat, by whose age the loss of user data is measured."""
 
@@ -60,6 +62,12 @@ PEER_SILENT_SECONDS = MINUTE
 """The time without an answer after which a site reports the loss of the other one."""
 ESCALATION_SECONDS = {2: 5 * MINUTE, 3: 15 * MINUTE, 4: 30 * MINUTE}
 """The time without an answer after which a page reaches a level of the plan's escalation chain. It begins at 1."""
+KEYWORD_ONLY_SECONDS = HOUR
+"""The time for which detection by keywords alone is accepted without a decision of a clinician."""
+NOTICE_DRAFT_SECONDS = 5 * MINUTE
+NOTICE_SECONDS = 30 * MINUTE
+"""The times from the discovery of an outage of the crisis services to the draft of its public notice, and to its
+deadline."""
 REPLICA_BEHIND_SECONDS = 5 * MINUTE
 """A replica in another region is usually behind by less than a second, and a heartbeat adds a minute."""
 RPO_AT_RISK_SECONDS = RPO_USER_DATA_SECONDS // 2

@@ -7,6 +7,7 @@ import json
 import pulumi
 
 from components import permissions
+from components.canary import Canary, CanaryArgs
 from components.monitoring import MetricsStore, MetricsStoreArgs, Monitoring, MonitoringArgs
 from components.prometheus_chart import ALERTMANAGER_ACCOUNT, PROMETHEUS_ACCOUNT
 from components.workloads import Workloads
@@ -19,6 +20,17 @@ from stacks.platform import identity
 def monitoring(context: Context, workloads: Workloads) -> None:
     """Everything that watches the site, and pages. A flip changes none of it."""
     config = context.config
+    Canary(
+        "canary",
+        CanaryArgs(
+            domain=config.domain,
+            peer_site=config.peer.site,
+            image=context.operations_image,
+            site=context.site,
+            after=(workloads.config_map, *workloads.priority_classes),
+        ),
+        context.in_cluster,
+    )
     store = MetricsStore("metrics", MetricsStoreArgs(peer_region=config.peer.region, site=context.site))
     Monitoring(
         "monitoring",

@@ -6,7 +6,12 @@ from components.alerts.model import Alert, Group, Severity, Team, unless_shown, 
 from recovery import objectives
 
 _SOURCE = "operations/exporter.py"
-_HEARTBEAT_AGE = "min(lifeline_heartbeat_age_seconds)"
+_FENCE_SOURCE = "operations/fence.py"
+
+
+def _young(seconds: int) -> str:
+    """The leader's heartbeat is younger, or this database is closed: it follows no leader until it is reseeded."""
+    return f"min(lifeline_heartbeat_age_seconds) < {seconds} or max(lifeline_fence_closed) == 1"
 
 
 DATA = Group(
@@ -14,7 +19,7 @@ DATA = Group(
     alerts=(
         Alert(
             name="DatabaseReplicationBehind",
-            expr=unless_shown(f"{_HEARTBEAT_AGE} < {objectives.REPLICA_BEHIND_SECONDS}"),
+            expr=unless_shown(_young(objectives.REPLICA_BEHIND_SECONDS)),
             wait_seconds=5 * objectives.MINUTE,
             severity=Severity.WARNING,
             team=Team.DATABASE,
@@ -24,13 +29,33 @@ DATA = Group(
         ),
         Alert(
             name="UserDataObjectiveAtRisk",
-            expr=unless_shown(f"{_HEARTBEAT_AGE} < {objectives.RPO_AT_RISK_SECONDS}"),
+            expr=unless_shown(_young(objectives.RPO_AT_RISK_SECONDS)),
             wait_seconds=5 * objectives.MINUTE,
             severity=Severity.CRITICAL,
             team=Team.DATABASE,
             summary="A failover to this site's database would lose more than half an hour of user data",
             action="Restore replication before the objective of one hour is missed",
             source=_SOURCE,
+        ),
+        Alert(
+            name="FenceBlind",
+            expr=unless_shown(younger("lifeline_fence_seen_timestamp_seconds", objectives.MINUTE)),
+            wait_seconds=2 * objectives.MINUTE,
+            severity=Severity.CRITICAL,
+            team=Team.DATABASE,
+            summary="The fence cannot read the claims or the database, so it would not close a superseded one",
+            action="Find out whether the ledger or the database does not answer",
+            source=_FENCE_SOURCE,
+        ),
+        Alert(
+            name="DatabaseFenced",
+            expr=unless_shown("max(lifeline_fence_closed) == 0"),
+            wait_seconds=15 * objectives.MINUTE,
+            severity=Severity.WARNING,
+            team=Team.DATABASE,
+            summary="This site's database is closed, because another one leads: this site has no replica",
+            action="Compare the two databases, then reseed this site",
+            source=_FENCE_SOURCE,
         ),
         Alert(
             name="BackupMissing",

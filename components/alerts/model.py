@@ -41,6 +41,8 @@ class Team(StrEnum):
     DATABASE = "database"
     CRISIS = "crisis-response"
     PLATFORM = "platform"
+    NOTICE = "public-notice"
+    """The people who decide on a public notice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +92,14 @@ class Group:
 
     name: str
     alerts: tuple[Alert, ...]
+    interval_seconds: int = SCRAPE_SECONDS
+    """The time between two evaluations."""
 
     def rules(self, domain: str) -> dict[str, Any]:
         """The group as Prometheus reads it."""
         return {
             "name": self.name,
-            "interval": duration(SCRAPE_SECONDS),
+            "interval": duration(self.interval_seconds),
             "rules": [alert.rule(domain) for alert in self.alerts],
         }
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.alerts.endpoints import PROBER_DOWN
+from components.alerts.inhibitions import inhibit_rules
 from components.alerts.model import ESCALATED, INCIDENT, Severity, Team, duration, literal
+from components.alerts.notice import ABOUT, OUTAGES
 from components.alerts.watch import WATCHDOG
 from recovery import objectives
 
@@ -78,7 +79,7 @@ def alertmanager(contacts: Contacts, *, region: str, folder: str = SECRETS_FOLDE
             "repeat_interval": "12h",
             "routes": [*_routes(contacts)],
         },
-        "inhibit_rules": [*_inhibitions()],
+        "inhibit_rules": [*inhibit_rules(SITE)],
         "receivers": [
             {
                 "name": TICKETS,
@@ -128,44 +129,8 @@ def _route(receiver: str, *matchers: str) -> Config:
     }
 
 
-def _inhibitions() -> Iterator[Config]:
-    """A complete failure explains all other alerts of its site, except life-critical ones and those of the outside."""
-    outside = "CrisisEndpointDown|EndpointDown|PeerSiteSilent"
-    yield {
-        "source_matchers": ['alertname="CompleteSystemFailure"'],
-        "target_matchers": [
-            f'{INCIDENT}!~"CompleteSystemFailure|CrisisSystemDown|{outside}"',
-            f'alertname!="{WATCHDOG}"',
-        ],
-        "equal": [SITE],
-    }
-    # The age of the heartbeat in a database that does not answer is unknown: the page would say the same twice.
-    yield {
-        "source_matchers": ['alertname="DatabaseCompleteFailure"'],
-        "target_matchers": ['alertname=~"DatabaseReplicationBehind|UserDataObjectiveAtRisk"'],
-        "equal": [SITE],
-    }
-    # Without its exporter, no probe has an answer, whatever the endpoints do.
-    yield {
-        "source_matchers": [f'alertname="{PROBER_DOWN}"'],
-        "target_matchers": [f'{INCIDENT}=~"{outside}|CertificateExpiring"'],
-        "equal": [SITE],
-    }
-    # A lost region that leads takes the web endpoint with it, until the failover.
-    yield {
-        "source_matchers": ['alertname="PeerSiteSilent"'],
-        "target_matchers": [f'{INCIDENT}="EndpointDown"'],
-        "equal": [SITE],
-    }
-    # Half of the objective is used: the warning at a tenth of it adds nothing.
-    yield {
-        "source_matchers": ['alertname="UserDataObjectiveAtRisk"'],
-        "target_matchers": ['alertname="DatabaseReplicationBehind"'],
-        "equal": [SITE],
-    }
-
-
 def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region: str, folder: str) -> Config:
+    of_notice = name == page(ON_CALL, Team.NOTICE)
     return {
         "name": name,
         "pagerduty_configs": [
@@ -174,7 +139,7 @@ def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region:
                 "severity": "critical",
                 "component": "{{ .CommonLabels.incident }}",
                 "class": name,
-                "details": {name: literal(text) for name, text in _details(people, contacts).items()},
+                "details": {**_details(people, contacts), **({"notice": _notice(contacts)} if of_notice else {})},
             }
         ],
         "sns_configs": [
@@ -191,7 +156,30 @@ def _receiver(name: str, people: tuple[Person, ...], contacts: Contacts, region:
 
 
 def _details(people: tuple[Person, ...], contacts: Contacts) -> dict[str, str]:
-    return {"escalation": ", ".join(person.title for person in people), **contacts.directory}
+    texts = {"escalation": ", ".join(person.title for person in people), **contacts.directory}
+    return {name: literal(text) for name, text in texts.items()}
+
+
+def _notice(contacts: Contacts) -> str:
+    """The draft of the public notice, as a template of Alertmanager. The alert begins five minutes after the outage."""
+    services = "".join(
+        f'{{{{ if eq .Labels.{ABOUT} "{alert}" }}}}{service}{{{{ end }}}}' for alert, service in OUTAGES.items()
+    )
+    begin, due = -objectives.NOTICE_DRAFT_SECONDS, objectives.NOTICE_SECONDS - objectives.NOTICE_DRAFT_SECONDS
+    return (
+        "{{ range .Alerts }}NOTICE OF A SERVICE OUTAGE (draft). "
+        f"Service: {services}. "
+        f"Discovered: {_moment(begin)}. Notice due: {_moment(due)}. "
+        "Reported by: the site {{ .Labels.site }}. "
+        "Meanwhile: call or text 988, or 911 in an emergency. "
+        f"Contact: {literal(contacts.directory['emergencyHotline'])}. "
+        f"Next update: {_moment(due + objectives.NOTICE_SECONDS)}. {{{{ end }}}}"
+    )
+
+
+def _moment(seconds: int) -> str:
+    """A time after the start of an alert, in UTC. The methods are those of Go's time.Time and take nanoseconds."""
+    return f'{{{{ (.StartsAt.Add {seconds * 10**9}).UTC.Format "2006-01-02 15:04 UTC" }}}}'
 
 
 def _heartbeat(contacts: Contacts, folder: str) -> Config:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.alerts.budgets import BUDGETS
+from components.alerts.canary import CANARY_ALERTS
 from components.alerts.data import DATA
 from components.alerts.endpoints import ENDPOINT_ALERTS
 from components.alerts.model import SCRAPE_SECONDS, Alert, Group, duration
+from components.alerts.notice import NOTICE
 from components.alerts.plan import PLAN
 from components.alerts.recordings import RECORDINGS, RECORDINGS_GROUP
 from components.alerts.watch import ESCALATION, WATCH
 from components.alerts.workloads import WORKLOADS
 from recovery.naming import NAMESPACE
 
-GROUPS: tuple[Group, ...] = (PLAN, ENDPOINT_ALERTS, DATA, WORKLOADS, WATCH, ESCALATION)
+GROUPS: tuple[Group, ...] = (
+    PLAN,
+    ENDPOINT_ALERTS,
+    CANARY_ALERTS,
+    BUDGETS,
+    DATA,
+    WORKLOADS,
+    WATCH,
+    ESCALATION,
+    NOTICE,
+)
 ALERTS: tuple[Alert, ...] = tuple(alert for group in GROUPS for alert in group.alerts)
 NAME = "disaster-recovery-alerts"
 """The name of the plan."""

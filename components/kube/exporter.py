@@ -1,4 +1,4 @@
-"""The exporter: the heartbeat of the leading database, and the metrics of replication and backups."""
+"""The pods that measure: the exporter, and the canary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from components.kube import jobs, pods
 from recovery import objectives
-from recovery.naming import EXPORTER, NAMESPACE
+from recovery.naming import CANARY, EXPORTER
 
 Manifest = dict[str, Any]
 
@@ -31,20 +31,30 @@ def exporter(*, image: str, checksum: Any, bucket: str, labels: Mapping[str, str
         ALIVE_FILE=jobs.ALIVE_FILE,
     )
     own |= jobs.alive_probes(5 * objectives.HEARTBEAT_SECONDS)
-    own["ports"] = [pods.metrics_port()]
-    template = {
-        "metadata": {"labels": jobs.pod_labels(EXPORTER), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
-        "spec": {**jobs.pod_spec(EXPORTER, own), "terminationGracePeriodSeconds": 15},
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": EXPORTER, "namespace": NAMESPACE, "labels": {**jobs.selector(EXPORTER), **labels}},
-        "spec": {
-            "replicas": 2,
-            "selector": {"matchLabels": jobs.selector(EXPORTER)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
-            "revisionHistoryLimit": 5,
-            "template": template,
-        },
-    }
+    return jobs.observer(EXPORTER, own, checksum=checksum, database=True, labels=labels)
+
+
+def canary(*, image: str, domain: str, site: str, peer: str, labels: Mapping[str, str]) -> Manifest:
+    """The canary's Deployment. It reads no setting that a flip changes.
+
+    Args:
+        image: the operations image, by digest.
+        domain: the platform's domain.
+        site: the name of this site.
+        peer: the name of the other site.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        CANARY,
+        image,
+        (),
+        database=False,
+        DOMAIN=domain,
+        SITE=site,
+        PEER=peer,
+        CANARY_SECONDS=str(objectives.CANARY_SECONDS),
+        METRICS_PORT=str(pods.METRICS_PORT),
+        ALIVE_FILE=jobs.ALIVE_FILE,
+    )
+    own |= jobs.alive_probes(12 * objectives.CANARY_SECONDS)
+    return jobs.observer(CANARY, own, database=False, labels=labels)

@@ -54,9 +54,11 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
         FENCE_SETTINGS,
         SWITCH_BUCKET=switch_bucket,
         FENCE_SECONDS=str(FENCE_SECONDS),
+        METRICS_PORT=str(pods.METRICS_PORT),
         ALIVE_FILE=ALIVE_FILE,
     )
     own |= alive_probes(12 * FENCE_SECONDS)
+    own["ports"] = [pods.metrics_port()]
     template = {
         "metadata": {"labels": pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},
         "spec": {**pod_spec(FENCE, own), "terminationGracePeriodSeconds": 15},
@@ -70,6 +72,40 @@ def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str,
             "selector": {"matchLabels": selector(FENCE)},
             # Old and new pods must not run together: a pod without the drain setting would undo the drain.
             "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 5,
+            "template": template,
+        },
+    }
+
+
+def observer(job: str, own: Manifest, *, checksum: Any = "", database: bool, labels: Mapping[str, str]) -> Manifest:
+    """A Deployment of two pods that measure, and serve metrics. They may run at once.
+
+    Args:
+        job: the name.
+        own: the container.
+        checksum: of the settings that it reads; a new checksum replaces the pods.
+        database: whether it connects to the site's database.
+        labels: the labels of the object.
+    """
+    template = {
+        "metadata": {
+            "labels": pod_labels(job, database=database),
+            "annotations": {pods.CHECKSUM_ANNOTATION: checksum},
+        },
+        "spec": {
+            **pod_spec(job, {**own, "ports": [pods.metrics_port()]}, database=database),
+            "terminationGracePeriodSeconds": 15,
+        },
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": job, "namespace": NAMESPACE, "labels": {**selector(job), **labels}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": selector(job)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
             "revisionHistoryLimit": 5,
             "template": template,
         },

@@ -14,7 +14,7 @@ from components.alerts.dashboards import files
 from components.kube import jobs
 from components.kube.pods import METRICS_PORT_NAME
 from components.kube.services import SERVICES
-from recovery.naming import ALERTING_SECRET, DATABASE_JOB, EXPORTER, MONITORING_NAMESPACE, NAMESPACE
+from recovery.naming import ALERTING_SECRET, CANARY, DATABASE_JOB, EXPORTER, MONITORING_NAMESPACE, NAMESPACE
 
 Manifest = dict[str, Any]
 
@@ -91,6 +91,8 @@ def pod_monitors(*, labels: Mapping[str, str]) -> Iterator[Manifest]:
     for service in SERVICES:
         yield pod_monitor(service.name, NAMESPACE, service.labels, labels=labels)
     yield pod_monitor(DATABASE_JOB, NAMESPACE, jobs.selector(EXPORTER), labels=labels)
+    for job in (jobs.FENCE, CANARY):
+        yield pod_monitor(job, NAMESPACE, jobs.selector(job), labels=labels)
 
 
 def pod_monitor(job: str, namespace: str, selector: Mapping[str, str], *, labels: Mapping[str, str]) -> Manifest:

@@ -184,6 +184,8 @@ class Pods:
             variables["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
         variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
+        if "METRICS_PORT" in variables:
+            variables["METRICS_PORT"] = "0"  # any free port: the pods of both sites are on this machine
         if "SCRATCH_FOLDER" in variables:
             variables["SCRATCH_FOLDER"] = self._scratch.name
         if pod.get("automountServiceAccountToken"):

@@ -1,22 +1,31 @@
-"""The cases of every alert: silent in health, fires after a fault, and near misses.
-
-A fault begins after `HEALTHY` samples, unless a case says otherwise. The alert fires its `for` later, and not one
-evaluation earlier.
-"""
+"""The cases of every alert: silent in health, fires after a fault, and near misses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from components.alerts.model import ESCALATED, INCIDENT, Alert
 from recovery import objectives
+from tests.alerts import outside
 from tests.alerts.promtool import FOREVER, Case, Suite
-
-HEALTHY = 10
-"""Samples of health before a fault."""
-Series = Mapping[str, str]
+from tests.alerts.samples import (
+    FROM_FAULT,
+    HEALTHY,
+    OTHERS,
+    UNKNOWN,
+    Series,
+    always,
+    before,
+    fault,
+    health,
+    interval,
+    job_cases,
+    newest,
+    up,
+    vanishing,
+)
 
 _BACKEND, _DETECTOR, _DATABASE = "mental-health-backend", "crisis-detector", "postgresql"
 _DAY = objectives.OLDEST_BACKUP_SECONDS
@@ -27,86 +36,17 @@ def suite(alert: Alert) -> Suite:
     return SUITES[alert.name](alert)
 
 
-def interval(alert: Alert) -> int:
-    """Seconds between two samples: those of the site, or more where an alert waits for long."""
-    if alert.wait_seconds >= objectives.HOUR:
-        return 300
-    return 60 if alert.wait_seconds >= 10 * objectives.MINUTE else 10
-
-
-def before(value: float, after: float | str) -> str:
-    """Samples of one value during health, and of another, or samples in promtool's notation, from the fault on."""
-    return f"{value}x{HEALTHY - 1} {after if isinstance(after, str) else always(after)}"
-
-
-def always(value: float) -> str:
-    return f"{value}{FOREVER}"
-
-
-FROM_FAULT = f"_x{HEALTHY} 1{FOREVER}"
-"""No sample in health, and 1 from the fault on."""
-UNKNOWN = " ".join(["NaN"] * 500)
-"""The notation has no repetition of NaN."""
-
-
-def health(alert: Alert, series: Series, *, title: str = "it is silent in health") -> Case:
-    return Case(title=title, series=series, silent=(HEALTHY * interval(alert) + 3 * alert.wait_seconds,))
-
-
-def fault(alert: Alert, title: str, series: Series, *, at: int | None = None) -> Case:
-    """A fault that begins at a second."""
-    step = interval(alert)
-    fires = (HEALTHY * step if at is None else at) + alert.wait_seconds
-    return Case(title=title, series=series, silent=(fires - step,), fires=(fires, fires + 10 * step))
-
-
-def vanishing(alert: Alert, series: Series, names: tuple[str, ...]) -> Iterator[Case]:
-    """The series of each name vanish, or were never there."""
-    for name in names:
-        others = {key: values for key, values in series.items() if not key.startswith(name)}
-        gone = {
-            key: f"{values.removesuffix(FOREVER)}x{HEALTHY - 1} stale"
-            for key, values in series.items()
-            if key.startswith(name)
-        }
-        assert gone, name
-        yield fault(alert, f"{name} vanishes", {**others, **gone})
-        yield fault(alert, f"{name} was never there", others, at=0)
-
-
-def _up(job: str, *values: str) -> dict[str, str]:
-    return {f'up{{job="{job}", pod="{number}"}}': samples for number, samples in enumerate(values)}
-
-
-_OTHERS = {
-    **_up("kubelet", always(1)),
-    'pg_up{job="postgresql-of-another-team"}': always(1),
-}
-"""Healthy series that are none of the rules' business."""
-
-
 def _plan(alert: Alert) -> Suite:
     job = {"CompleteSystemFailure": _BACKEND, "CrisisSystemDown": _DETECTOR}[alert.name]
-    return Suite(interval=interval(alert), cases=tuple(_job_cases(alert, job, _OTHERS)))
-
-
-def _job_cases(alert: Alert, job: str, others: Series) -> Iterator[Case]:
-    both = _up(job, always(1), always(1))
-    yield health(alert, {**others, **both})
-    one = {**others, **_up(job, always(1), before(1, 0))}
-    yield health(alert, one, title="one dead pod of two is no complete failure")
-    yield fault(alert, "both pods die", {**others, **_up(job, before(1, 0), before(1, 0))})
-    short = f"1x{HEALTHY - 1} 0x{alert.wait_seconds // interval(alert) - 1} 1{FOREVER}"
-    yield health(alert, {**others, **_up(job, short, short)}, title="the pods are away for less than the time allowed")
-    yield from vanishing(alert, {**others, **both}, (f'up{{job="{job}"',))
+    return Suite(interval=interval(alert), cases=tuple(job_cases(alert, job, OTHERS)))
 
 
 def _database(alert: Alert) -> Suite:
-    up, answers = _up(_DATABASE, always(1), always(1)), 'pg_up{job="postgresql", pod="%s"}'
-    series = {**_OTHERS, **up, answers % 0: always(1), answers % 1: always(1)}
+    scraped, answers = up(_DATABASE, always(1), always(1)), 'pg_up{job="postgresql", pod="%s"}'
+    series = {**OTHERS, **scraped, answers % 0: always(1), answers % 1: always(1)}
     dead = {answers % 0: before(1, 0), answers % 1: before(1, 0)}
     cases = [
-        *_job_cases(alert, _DATABASE, {key: value for key, value in series.items() if key not in up}),
+        *job_cases(alert, _DATABASE, {key: value for key, value in series.items() if key not in scraped}),
         fault(alert, "the database answers neither exporter", {**series, **dead}),
         health(alert, {**series, answers % 1: before(1, 0)}, title="only one exporter cannot reach it"),
         *vanishing(alert, series, ('pg_up{job="postgresql",',)),
@@ -116,37 +56,24 @@ def _database(alert: Alert) -> Suite:
 
 def _heartbeat(limit: int, alert: Alert) -> Suite:
     name = 'lifeline_heartbeat_age_seconds{pod="%s"}'
-    young = {**_OTHERS, name % 0: always(30), name % 1: always(30)}
+    young = {**OTHERS, name % 0: always(30), name % 1: always(30)}
 
     def aged(*values: float | str) -> Series:
-        return {**_OTHERS, **{name % number: before(30, value) for number, value in enumerate(values)}}
+        return {**OTHERS, **{name % number: before(30, value) for number, value in enumerate(values)}}
+
+    def closed(*values: int) -> Series:
+        return {f'lifeline_fence_closed{{pod="{number}"}}': always(value) for number, value in enumerate(values)}
 
     cases = [
         health(alert, young),
         health(alert, aged(limit - 1, limit - 1), title="almost too old"),
         health(alert, aged(30, 10 * limit), title="one exporter reads another snapshot"),
         fault(alert, "the heartbeats stop", aged(limit, limit)),
+        health(alert, {**aged(limit, limit), **closed(1, 1)}, title="it is closed and follows no leader"),
+        health(alert, {**aged(limit, limit), **closed(1, 0)}, title="one fence of two has closed it"),
+        fault(alert, "the heartbeats stop and the database is open", {**aged(limit, limit), **closed(0, 0)}),
         fault(alert, "no exporter can read the database", aged(UNKNOWN, UNKNOWN)),
         *vanishing(alert, young, ("lifeline_heartbeat_age_seconds",)),
-    ]
-    return Suite(interval=interval(alert), cases=tuple(cases))
-
-
-def _newest(metric: str, limit: int, alert: Alert, *, others: Series = _OTHERS, labels: str = "") -> Suite:
-    """The newest time in a metric, which may be a limit old. Two pods report it, one of them an older one."""
-    step = interval(alert)
-    one, other = f'{metric}{{{labels}pod="0"}}', f'{metric}{{{labels}pod="1"}}'
-
-    def at(newest: float, older: float) -> Series:
-        return {**others, one: always(newest), other: always(older)}
-
-    first = limit + alert.wait_seconds
-    cases = [
-        Case(title="it is silent in health", series=at(0, 0), silent=(limit,)),
-        fault(alert, "the newest is too old", at(0, -limit), at=limit),
-        Case(title="it is one second younger", series=at(1, -limit), silent=(first,), fires=(first + step,)),
-        Case(title="there is none", series={**others, one: UNKNOWN}, fires=(alert.wait_seconds,)),
-        *vanishing(alert, {**others, one: always(0)}, (one,)),
     ]
     return Suite(interval=interval(alert), cases=tuple(cases))
 
@@ -207,7 +134,7 @@ def _image(alert: Alert) -> Suite:
         place = f'namespace="{namespace}", pod="{pod}", reason="{reason}"'
         return f"kube_pod_container_status_waiting_reason{{{place}}}"
 
-    state = {**_OTHERS, **_up("kube-state-metrics", always(1), always(1))}
+    state = {**OTHERS, **up("kube-state-metrics", always(1), always(1))}
     others = {waiting("ContainerCreating"): always(1), waiting("ErrImagePull", "kube-system"): always(1)}
     cases = [
         health(alert, {**state, **others}),
@@ -226,7 +153,7 @@ def _image(alert: Alert) -> Suite:
                 waiting("ErrImagePull", pod="c"): f"_x{HEALTHY} 0{FOREVER}",
             },
         ),
-        *_job_cases(alert, "kube-state-metrics", _OTHERS),
+        *job_cases(alert, "kube-state-metrics", OTHERS),
     ]
     return Suite(interval=interval(alert), cases=tuple(cases))
 
@@ -254,59 +181,11 @@ def _cron_job(alert: Alert) -> Suite:
         f'{metric}{{namespace="mental-health-platform", cronjob="other"}}': f"0+60{FOREVER}",
         f'{metric}{{namespace="other", cronjob="{job}"}}': f"0+60{FOREVER}",
     }
-    return _newest(metric, _DAY, alert, others=other, labels=f'namespace="mental-health-platform", cronjob="{job}", ')
-
-
-def _probe(name: str, metric: str = "probe_success", instance: int = 0, job: str = "probe") -> str:
-    return f'{metric}{{job="{job}", endpoint="{name}", instance="{instance}"}}'
-
-
-def _endpoint(alert: Alert) -> Suite:
-    """Two addresses of one endpoint answer; probes of other endpoints and other exporters are none of its business."""
-    name = alert.labels.get("endpoint", "peer")
-    answer = {**_OTHERS, _probe("other"): always(1), _probe(name, job="other"): always(1)}
-    silent = {**_OTHERS, _probe("other"): always(0), _probe(name, job="other"): always(0)}
-    short = f"1x{HEALTHY - 1} 0x{alert.wait_seconds // interval(alert) - 1} 1{FOREVER}"
-    cases = [
-        health(alert, {**silent, _probe(name): always(1)}),
-        health(alert, {**silent, _probe(name): always(1), _probe(name, instance=1): before(1, 0)}, title="one of two"),
-        health(alert, {**silent, _probe(name): always(1), _probe(name, instance=1): always(1)}, title="both of two"),
-        health(alert, {**answer, _probe(name): short}, title="it answers again in time"),
-        fault(alert, "it stops answering", {**answer, _probe(name): before(1, 0)}),
-        *vanishing(alert, {**answer, _probe(name): always(1)}, (_probe(name),)),
-    ]
-    return Suite(interval=interval(alert), cases=tuple(cases))
-
-
-def _certificate(alert: Alert) -> Suite:
-    limit = {"21d": 21, "3d": 3}[alert.labels["within"]] * 24 * objectives.HOUR
-    metric, step = "probe_ssl_earliest_cert_expiry", interval(alert)
-    later = {_probe("web", metric): always(4 * limit), f'{metric}{{job="other"}}': always(0)}
-    end = 2 * limit
-
-    def ending(at: float) -> Series:
-        return {**later, _probe("crisis", metric): always(at)}
-
-    cases = [
-        Case(title="it is silent in health", series=ending(end), silent=(limit - step,)),
-        fault(alert, "one certificate of two ends soon", ending(end), at=limit),
-        Case(
-            title="it ends one second later",
-            series=ending(end + 1),
-            silent=(limit + alert.wait_seconds,),
-            fires=(limit + alert.wait_seconds + step,),
-        ),
-        *vanishing(alert, {_probe("web", metric): always(9 * limit)}, (metric,)),
-    ]
-    return Suite(interval=step, cases=tuple(cases))
-
-
-def _prober(alert: Alert) -> Suite:
-    return Suite(interval=interval(alert), cases=tuple(_job_cases(alert, "blackbox-exporter", _OTHERS)))
+    return newest(metric, _DAY, alert, others=other, labels=f'namespace="mental-health-platform", cronjob="{job}", ')
 
 
 def _watchdog(alert: Alert) -> Suite:
-    return Suite(interval=interval(alert), cases=(Case(title="it fires always", series=_OTHERS, fires=(0, 10, 3600)),))
+    return Suite(interval=interval(alert), cases=(Case(title="it fires always", series=OTHERS, fires=(0, 10, 3600)),))
 
 
 def _escalation(alert: Alert) -> Suite:
@@ -320,7 +199,7 @@ def _escalation(alert: Alert) -> Suite:
     resolved = f"_x{HEALTHY} 1x{alert.wait_seconds // interval(alert) - 2} stale"
     quiet = (page("pending"), page(severity="warning"), page(level="2"))
     cases = [
-        Case(title="no page", series=_OTHERS, silent=(end,)),
+        Case(title="no page", series=OTHERS, silent=(end,)),
         *(Case(title=name, series={name: always(1)}, silent=(end,)) for name in quiet),
         Case(title="a page that ends in time", series={page(): resolved}, silent=(end,)),
         replace(fault(alert, "a page stays", {page(): FROM_FAULT}), labels=(incident,)),
@@ -346,19 +225,32 @@ SUITES: Mapping[str, Callable[[Alert], Suite]] = {
     "CrisisSystemDown": _plan,
     "DatabaseReplicationBehind": partial(_heartbeat, 5 * 60),
     "UserDataObjectiveAtRisk": partial(_heartbeat, 30 * 60),
-    "BackupMissing": partial(_newest, "lifeline_backup_newest_timestamp_seconds", _DAY),
-    "BackupNotProved": partial(_newest, "lifeline_backup_proved_timestamp_seconds", _DAY),
-    "BackupsUnknown": partial(_newest, "lifeline_backup_listed_timestamp_seconds", 15 * 60),
+    "BackupMissing": partial(newest, "lifeline_backup_newest_timestamp_seconds", _DAY),
+    "BackupNotProved": partial(newest, "lifeline_backup_proved_timestamp_seconds", _DAY),
+    "BackupsUnknown": partial(newest, "lifeline_backup_listed_timestamp_seconds", 15 * 60),
     "ServiceBelowMinimum": _size,
     "WarmRoomMissing": _size,
     "ImageMissing": _image,
     "FenceMissing": _fence,
     "JobOverdue": _cron_job,
-    "CrisisEndpointDown": _endpoint,
-    "EndpointDown": _endpoint,
-    "PeerSiteSilent": _endpoint,
-    "ProberDown": _prober,
-    "CertificateExpiring": _certificate,
+    "CrisisEndpointDown": outside.endpoint,
+    "EndpointDown": outside.endpoint,
+    "PeerSiteSilent": outside.endpoint,
+    "ProberDown": partial(outside.job, "blackbox-exporter"),
+    "CertificateExpiring": outside.certificate,
+    "ErrorBudgetBurn": outside.budget,
+    "CanaryMissing": partial(outside.job, "canary"),
+    "CrisisDetectionFailing": partial(outside.call, "detect"),
+    "CrisisEscalationFailing": partial(outside.call, "escalate"),
+    "HotlineFailing": partial(outside.call, "hotline"),
+    "CrisisDetectionSlow": outside.slow,
+    "KeywordOnlyDetection": partial(outside.value, "lifeline_canary_degraded", 0, 1),
+    "TwoSitesActive": outside.active_sites,
+    "DnsDisagreesWithHealth": partial(outside.value, "lifeline_canary_dns_agrees", 1, 0),
+    "FenceBlind": partial(newest, "lifeline_fence_seen_timestamp_seconds", 60),
+    "DatabaseFenced": partial(outside.value, "lifeline_fence_closed", 0, 1),
+    "PublicNoticeDraft": outside.notice,
+    "PublicNoticeDue": outside.notice,
     "Watchdog": _watchdog,
     "EscalationLevel2": _escalation,
     "EscalationLevel3": _escalation,

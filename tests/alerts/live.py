@@ -22,15 +22,17 @@ from components.alerts.endpoints import ENDPOINTS, PROBE_JOB, PROBER
 from components.alerts.model import Team
 from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
+from components.kube.jobs import FENCE
 from components.kube.services import BACKEND, CRISIS_DETECTOR, SERVICES
-from recovery.naming import DATABASE_JOB
+from operations.canary import CALLS
+from recovery.naming import CANARY, DATABASE_JOB
 from rehearsal.world.server import free_port
 from stacks.contacts import EXAMPLE_ACCOUNT, read_contacts
 from tests.alerts.promtool import DOMAIN
 from tests.patience import wait_until
 
 OWN_JOBS = (BACKEND.name, CRISIS_DETECTOR.name, DATABASE_JOB, "kube-state-metrics")
-JOBS = (*OWN_JOBS, PROBER, PROBE_JOB)
+JOBS = (*OWN_JOBS, PROBER, PROBE_JOB, CANARY, FENCE)
 SPEED = 60
 """All times but those of the life-critical alert are divided by this number."""
 SITE = "primary"
@@ -44,7 +46,7 @@ class World:
     dead: set[str] = field(default_factory=set[str])
     """The jobs that answer 503."""
     silent: set[str] = field(default_factory=set[str])
-    """The public endpoints that do not answer a probe."""
+    """The public endpoints that do not answer a probe, and the calls of the canary that fail."""
     pages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Events of PagerDuty, in order, each with the time of its arrival."""
     messages: list[str] = field(default_factory=list[str])
@@ -65,6 +67,10 @@ def metrics(job: str, silent: Collection[str] = ()) -> str:
         kinds = ("newest", "proved", "listed")
         times = "".join(f"lifeline_backup_{kind}_timestamp_seconds {now}\n" for kind in kinds)
         return f"pg_up 1\nlifeline_heartbeat_age_seconds 30\n{times}"
+    if job == CANARY:
+        return "".join(_calls(silent))
+    if job == FENCE:
+        return f"lifeline_fence_closed 0\nlifeline_fence_seen_timestamp_seconds {now}\n"
     if job == PROBE_JOB:
         return "".join(_probes(now, silent))
     return "".join(_cluster(now)) if job == "kube-state-metrics" else ""
@@ -74,6 +80,13 @@ def _probes(now: float, silent: Collection[str]) -> Generator[str]:
     for endpoint in ENDPOINTS:
         yield f'probe_success{{endpoint="{endpoint.name}"}} {int(endpoint.name not in silent)}\n'
         yield f'probe_ssl_earliest_cert_expiry{{endpoint="{endpoint.name}"}} {now + 60 * 24 * 3600}\n'
+
+
+def _calls(silent: Collection[str]) -> Generator[str]:
+    for call in CALLS:
+        yield f'lifeline_canary_success{{call="{call.name}"}} {int(call.name not in silent)}\n'
+        yield f'lifeline_canary_duration_seconds{{call="{call.name}"}} 0.2\n'
+    yield "lifeline_canary_degraded 0\nlifeline_canary_active_sites 1\nlifeline_canary_dns_agrees 1\n"
 
 
 def _cluster(now: float) -> Generator[str]:

@@ -11,11 +11,12 @@ import promql_parser
 from components.alerts.model import Alert, Rule, duration
 from tests.alerts.promtool import DOMAIN
 
-_OPERATORS = {"==": ("!=", "<", ">"), "<": ("<=", ">"), ">=": (">", "<"), ">": (">=", "<")}
+_OPERATORS = {"==": ("!=", "<", ">"), "<": ("<=", ">"), "<=": ("<", ">"), ">=": (">", "<"), ">": (">=", "<")}
 _AGGREGATIONS = ("max", "min", "sum", "avg", "count", "group")
 _COMPARISON = re.compile(r" (==|<=|>=|<|>) ")
 _AGGREGATION = re.compile(rf"\b({'|'.join(_AGGREGATIONS)})\b(?= ?(?:by \([\w, ]+\) )?\()")
 _NUMBER = re.compile(r"(?<= )(\d+)\b")
+_RANGE = re.compile(r"\[(\d+)[mhd]\]")
 _MATCHERS = re.compile(r"\{([^}]*)\}")
 _MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
 _CLAUSES = (
@@ -30,7 +31,6 @@ _CLAUSES = (
     (re.compile(r"\b1 - "), ""),
     (re.compile(r" - time\(\)$"), ""),
     (re.compile(r"^time\(\) - (?=[^<]*$)"), ""),
-    (re.compile(r"\[6h\]"), "[5m]"),
     (re.compile(r"avg_over_time"), "max_over_time"),
     (re.compile(r"\brate\("), "increase("),
     (re.compile(r"\bby \("), "without ("),
@@ -84,6 +84,9 @@ def _expressions(expr: str) -> Iterator[str]:
     for found in _NUMBER.finditer(expr):
         for number in {int(found[1]) + 1, int(found[1]) - 1, int(found[1]) * 2, int(found[1]) // 2}:
             yield f"{expr[: found.start()]}{number}{expr[found.end() :]}"
+    for found in _RANGE.finditer(expr):
+        for number in (int(found[1]) * 2, int(found[1]) // 2):
+            yield f"{expr[: found.start(1)]}{number}{expr[found.end(1) :]}"
     yield from _matchers(expr)
     for pattern, replacement in _CLAUSES:
         yield pattern.sub(replacement, expr, count=1)

@@ -107,7 +107,8 @@ def run(test: Path) -> dict[str, str]:
         assert "SUCCESS" in output, output
         return {}
     reports = re.split(r"^ +(?=name: )", output, flags=re.MULTILINE)[1:] or [output]
-    named = [(re.search(r"alertname: (\w+), time", report), report) for report in reports]
+    # A rule whose evaluation fails is reported under its name too.
+    named = [(re.search(r"(?:alertname|rule): (\w+), time", report), report) for report in reports]
     return {name[1] if name else "error": report for name, report in named}
 
 

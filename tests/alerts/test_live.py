@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,20 @@ def test_a_lost_region_pages_once_from_the_other_site(world: World, running: Mon
     assert {page["payload"]["component"] for page in pages} == {"PeerSiteSilent"}
     world.silent.clear()
     wait_until(lambda: world.sent("level-1", "resolve"))
+
+
+def test_an_outage_of_the_hotline_brings_the_draft_of_its_public_notice(world: World, running: Monitoring) -> None:
+    world.silent.add("hotline")
+    wait_until(lambda: world.sent("level-1-public-notice"))
+    running.silence("incident=HotlineFailing")  # an answer to the outage does not stop the clock of the notice
+    pages = world.sent("level-1-public-notice")
+    notice = pages[0]["payload"]["custom_details"]["notice"]
+    times = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", notice)
+    discovered, due, update = (datetime.strptime(time, "%Y-%m-%d %H:%M %Z").replace(tzinfo=UTC) for time in times)
+    assert (due - discovered, update - due) == (timedelta(minutes=30), timedelta(minutes=30))
+    assert re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", notice).strip() == (
+        "NOTICE OF A SERVICE OUTAGE (draft). Service: connection of calls to the 988 hotline. Discovered: TIME. "
+        "Notice due: TIME. Reported by: the site primary. Meanwhile: call or text 988, or 911 in an emergency. "
+        "Contact: +12025550110. Next update: TIME."
+    )
+    wait_until(lambda: "PublicNoticeDue" in running.firing())

@@ -69,7 +69,13 @@ def test_a_stack_renders_every_rule_monitor_probe_and_dashboard(stack: str) -> N
     written = [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
     assert [rule["alert"] for rule in written if "alert" in rule] == [alert.name for alert in ALERTS]
     assert [rule["record"] for rule in written if "record" in rule] == [recording.name for recording in RECORDINGS]
-    assert names(stack, "PodMonitor") == {*(service.name for service in SERVICES), DATABASE_JOB, PROBER}
+    assert names(stack, "PodMonitor") == {
+        *(service.name for service in SERVICES),
+        DATABASE_JOB,
+        PROBER,
+        "fence",
+        "canary",
+    }
     assert names(stack, "Probe") == {endpoint.name for endpoint in ENDPOINTS}
     (dashboards,) = [entry for entry in objects(stack) if entry["metadata"]["name"] == "lifeline-dashboards"]
     titles = [json.loads(text)["title"] for text in dashboards["data"].values()]

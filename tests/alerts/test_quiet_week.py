@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from components.alerts.budgets import BUDGETS
 from components.alerts.endpoints import ENDPOINTS, PROBE_JOB
-from components.alerts.rules import rules
+from components.alerts.model import Group
+from components.alerts.rules import GROUPS
 from components.alerts.workloads import CRON_JOBS
 from components.kube.services import SERVICES
 from tests.alerts import promtool
@@ -57,9 +59,32 @@ def deployment(name: str, size: int, metric: str, label: str) -> Iterator[tuple[
 
 def week() -> Iterator[tuple[str, str]]:
     """The series of a site in one week."""
-    for job in ("mental-health-backend", "crisis-detector", "postgresql", "kube-state-metrics", "blackbox-exporter"):
+    for job in (
+        "mental-health-backend",
+        "crisis-detector",
+        "postgresql",
+        "kube-state-metrics",
+        "blackbox-exporter",
+        "canary",
+    ):
         yield from pods(job)
     for pod in (0, 1):
+        place = f'pod="{pod}"'
+        for call in ("detect", "escalate", "hotline"):
+            # A call a night is lost, or slow.
+            rare = [m % DAY == 4 * 3600 for m in MOMENTS]
+            yield f'lifeline_canary_success{{{place}, call="{call}"}}', written(0 if lost else 1 for lost in rare)
+            yield (
+                f'lifeline_canary_duration_seconds{{{place}, call="{call}"}}',
+                written(5 if slow else 0.2 for slow in rare),
+            )
+        # A clinician tries keywords for half an hour.
+        keywords = range(2 * DAY + 11 * 3600, 2 * DAY + 11 * 3600 + 1800)
+        yield f"lifeline_canary_degraded{{{place}}}", written(int(m in keywords) for m in MOMENTS)
+        yield f"lifeline_canary_active_sites{{{place}}}", written(1 for _ in MOMENTS)
+        yield f"lifeline_canary_dns_agrees{{{place}}}", written(1 for _ in MOMENTS)
+        yield f"lifeline_fence_closed{{{place}}}", written(0 for _ in MOMENTS)
+        yield f"lifeline_fence_seen_timestamp_seconds{{{place}}}", written(MOMENTS)
         yield f'pg_up{{job="postgresql", pod="{pod}"}}', written(1 for _ in MOMENTS)
         yield (
             f'lifeline_heartbeat_age_seconds{{pod="{pod}"}}',
@@ -95,15 +120,32 @@ def test_an_ordinary_week_pages_no_one(tmp_path: Path, days: int, lost: int, pag
             series[f'up{{job="crisis-detector", pod="{pod}"}}'] = written(
                 0 if m in range(DAY, DAY + lost) else 1 for m in MOMENTS
             )
-    file, test = tmp_path / "rules.json", tmp_path / "test.json"
-    file.write_text(json.dumps(rules(DOMAIN)))
+    assert paged(series, [group for group in GROUPS if group is not BUDGETS], tmp_path, days=days, pages=pages) == {}
+
+
+@pytest.mark.parametrize(("failing", "pages"), [(0, 0), (40, 1)])
+def test_an_ordinary_week_burns_no_error_budget(tmp_path: Path, failing: int, pages: int) -> None:
+    """Evaluated every five minutes: each evaluation reads three days. The second run proves that it could fail."""
+    series = {name: values for name, values in week() if name.startswith("probe_success")}
+    if failing:
+        crisis = next(name for name in series if 'endpoint="crisis"' in name)
+        series[crisis] = written(0 if m % 3600 < STEP and m < failing * 3600 else 1 for m in MOMENTS)
+    assert paged(series, [BUDGETS], tmp_path, days=7, pages=pages, evaluation=300) == {}
+
+
+def paged(
+    series: Mapping[str, str], groups: Sequence[Group], folder: Path, *, days: int, pages: int, evaluation: int = STEP
+) -> dict[str, str]:
+    """The report of promtool if another number of alerts has fired."""
+    file, test = folder / "rules.json", folder / "test.json"
+    file.write_text(json.dumps({"groups": [group.rules(DOMAIN) for group in groups]}))
     fired = 'count(count by (alertname) (count_over_time(ALERTS{alertstate="firing", alertname!="Watchdog"}[7d])))'
     expected = [{"labels": "{}", "value": pages}] if pages else []
     test.write_text(
         json.dumps(
             {
                 "rule_files": [str(file)],
-                "evaluation_interval": f"{STEP}s",
+                "evaluation_interval": f"{evaluation}s",
                 "tests": [
                     {
                         "interval": f"{STEP}s",
@@ -114,4 +156,4 @@ def test_an_ordinary_week_pages_no_one(tmp_path: Path, days: int, lost: int, pag
             }
         )
     )
-    assert promtool.run(test) == {}
+    return promtool.run(test)

@@ -17,7 +17,9 @@ from tests.alerts.mutants import expressions
 NAMESPACE = 'namespace="mental-health-platform"'
 OTHER = 'namespace="other"'
 AT = 600
-"""The second at which the values are compared."""
+"""The second at which the values are compared, and 60 samples. A recording of hours has longer ones."""
+SLOWER = {recordings.UNANSWERED.name: 72}
+"""The factor of its times."""
 Samples = Mapping[str, str]
 Values = Mapping[str, float]
 CASES: Mapping[str, tuple[Samples, Values]] = {
@@ -41,12 +43,12 @@ CASES: Mapping[str, tuple[Samples, Values]] = {
     ),
     recordings.UNANSWERED.name: (
         {
-            'probe_success{job="probe", endpoint="crisis", tier="crisis", instance="a"}': "1x44 0x14 1x99",
+            'probe_success{job="probe", endpoint="crisis", tier="crisis", instance="a"}': "0x35 1x14 0x20",
             'probe_success{job="probe", endpoint="crisis", tier="crisis", instance="b"}': "1x99",
             'probe_success{job="other", endpoint="crisis", tier="crisis", instance="c"}': "0x99",
         },
-        # 15 of 61 samples of one of the two instances.
-        {'{endpoint="crisis", tier="crisis"}': 1 - (46 / 61 + 1) / 2},
+        # One of the two instances answered 15 of the 31 probes of six hours.
+        {'{endpoint="crisis", tier="crisis"}': 1 - (15 / 31 + 1) / 2},
     ),
     recordings.CERTIFICATE.name: (
         {
@@ -98,12 +100,12 @@ CASES: Mapping[str, tuple[Samples, Values]] = {
     ),
     recordings.CPU.name: (
         {
-            f'container_cpu_usage_seconds_total{{{NAMESPACE}, pod="a", container="app"}}': "0+5x99",
-            f'container_cpu_usage_seconds_total{{{NAMESPACE}, pod="a", container="sidecar"}}': "0+10x99",
+            f'container_cpu_usage_seconds_total{{{NAMESPACE}, pod="a", container="app"}}': "0+1x29 30+5x17 120+30x12",
+            f'container_cpu_usage_seconds_total{{{NAMESPACE}, pod="a", container="side"}}': "0+2x29 60+10x17 240+60x12",
             f'container_cpu_usage_seconds_total{{{NAMESPACE}, pod="a", container=""}}': "0+15x99",
             f'container_cpu_usage_seconds_total{{{OTHER}, pod="a", container="app"}}': "0+20x99",
         },
-        {'{pod="a"}': 1.5},
+        {'{pod="a"}': 1.5 + 3},
     ),
     recordings.MEMORY.name: (
         {
@@ -126,10 +128,11 @@ def holds(expr: str, recording: Recording, folder: Path) -> bool:
     samples, values = CASES[recording.name]
     folder.mkdir()
     test = folder / "test.json"
-    compared = {"expr": expr, "eval_time": f"{AT}s"}
+    factor = SLOWER.get(recording.name, 1)
+    compared = {"expr": expr, "eval_time": f"{AT * factor}s"}
     expected = [{"labels": labels, "value": value} for labels, value in values.items()]
     case = {
-        "interval": "10s",
+        "interval": f"{10 * factor}s",
         "input_series": [{"series": name, "values": sample} for name, sample in samples.items()],
         "promql_expr_test": [compared | {"exp_samples": expected}],
     }

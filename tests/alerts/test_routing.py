@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.alerts import routing
+from components.alerts.inhibitions import INHIBITIONS, NEVER
 from components.alerts.model import SCRAPE_SECONDS, Severity, Team
 from components.alerts.rules import ALERTS
 from components.alerts.watch import WATCHDOG
@@ -49,6 +50,7 @@ class TestInAmtool:
             ({"severity": "critical", "level": "1", "team": "emergency-response"}, "level-1"),
             ({"severity": "critical", "level": "1", "team": "crisis-response"}, "level-1"),
             ({"severity": "critical", "level": "1", "team": "database"}, "level-1-database,level-1"),
+            ({"severity": "critical", "level": "1", "team": "public-notice"}, "level-1-public-notice,level-1"),
             ({"severity": "critical", "level": "2", "team": "emergency-response"}, "level-2"),
             ({"severity": "critical", "level": "3", "team": "emergency-response"}, "level-3"),
             ({"severity": "critical", "level": "4", "team": "emergency-response"}, "level-4"),
@@ -79,13 +81,13 @@ def test_each_person_is_called_by_two_independent_ways() -> None:
 
 def test_a_page_that_no_one_answers_is_sent_again_until_someone_does() -> None:
     routes = [entry for entry in CONFIG["route"]["routes"] if entry["receiver"].startswith("level-")]
-    assert len(routes) == 6
+    assert len(routes) == 7
     assert {entry["repeat_interval"] for entry in routes} == {"30m"}
 
 
 def test_each_page_names_the_numbers_to_call_by_hand() -> None:
     pages = [entry["pagerduty_configs"][0] for entry in CONFIG["receivers"] if entry["name"].startswith("level-")]
-    assert len(pages) == 5
+    assert len(pages) == 6
     assert all(CONTACTS.directory.items() <= page["details"].items() for page in pages)
 
 
@@ -107,10 +109,32 @@ def test_the_life_critical_alert_is_never_inhibited() -> None:
     assert re.fullmatch(pattern, "DatabaseCompleteFailure") is None
 
 
+def test_an_inhibition_names_alerts_that_exist_and_none_inhibits_what_must_page() -> None:
+    names = {alert.name for alert in ALERTS}
+    for inhibition in INHIBITIONS:
+        assert {inhibition.source, *inhibition.targets} <= names
+        assert inhibition.source not in inhibition.targets
+        assert {"CrisisSystemDown", "PublicNoticeDraft", "PublicNoticeDue"}.isdisjoint(inhibition.targets)
+    assert set(NEVER) <= names
+
+
+def test_an_escalation_is_inhibited_together_with_its_alert() -> None:
+    rules = [(rule["source_matchers"], rule["target_matchers"]) for rule in CONFIG["inhibit_rules"]]
+    prober = [targets for source, targets in rules if source == ['alertname="ProberDown"']]
+    names = "CrisisEndpointDown|EndpointDown|PeerSiteSilent|CertificateExpiring|ErrorBudgetBurn"
+    assert prober == [[f'alertname=~"{names}"'], [f'incident=~"{names}"']]
+
+
 @pytest.mark.parametrize(
     ("name", "promise"),
     [
         ("CrisisSystemDown", objectives.CRISIS.rto_seconds),
+        ("CrisisEndpointDown", objectives.CRISIS.rto_seconds),
+        ("CrisisDetectionFailing", objectives.CRISIS.rto_seconds),
+        ("CrisisEscalationFailing", objectives.CRISIS.rto_seconds),
+        ("HotlineFailing", objectives.HOTLINE.rto_seconds),
+        ("PeerSiteSilent", objectives.CRISIS.rto_seconds),
+        ("EndpointDown", objectives.CORE.rto_seconds),
         ("CompleteSystemFailure", objectives.CORE.rto_seconds),
         ("DatabaseCompleteFailure", objectives.CORE.rto_seconds),
         ("ServiceBelowMinimum", objectives.HOTLINE.rto_seconds),

@@ -15,15 +15,15 @@ from components.alerts.workloads import CRON_JOBS
 from components.kube import jobs
 from components.kube.pods import PLACEHOLDER
 from components.kube.services import SERVICES
-from recovery.naming import CONFIG_MAP, EXPORTER, MONITORING_NAMESPACE, NAMESPACE, REPOSITORIES
+from recovery.naming import CANARY, CONFIG_MAP, EXPORTER, MONITORING_NAMESPACE, NAMESPACE, REPOSITORIES
 from stacks.config import SiteConfig
 from tests.alerts.promtool import DOMAIN
 from tests.harness import ROOT
 
 PAGES = {path.stem: path for path in (ROOT / "docs" / "runbooks" / "alerts").glob("*.md")}
 EXAMPLES = {"JOB", "manual-backup-1", "manual-check-1", "manual-export-1"}
-DEPLOYMENTS = {*(service.name for service in SERVICES), jobs.FENCE, EXPORTER, PROBER}
-COMPONENTS = {*(service.short_name for service in SERVICES), jobs.FENCE, EXPORTER, PLACEHOLDER}
+DEPLOYMENTS = {*(service.name for service in SERVICES), jobs.FENCE, EXPORTER, PROBER, CANARY}
+COMPONENTS = {*(service.short_name for service in SERVICES), jobs.FENCE, EXPORTER, CANARY, PLACEHOLDER}
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))
 

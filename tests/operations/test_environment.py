@@ -36,7 +36,14 @@ SETTINGS = {
     "DB_USER": "lifeline",
     "DB_PASSWORD_FILE": "/dev/null",
 }
-FENCE = {**SETTINGS, "DRAIN": "false", "SWITCH_BUCKET": "switch", "FENCE_SECONDS": "5", "ALIVE_FILE": "/dev/null"}
+FENCE = {
+    **SETTINGS,
+    "DRAIN": "false",
+    "SWITCH_BUCKET": "switch",
+    "FENCE_SECONDS": "5",
+    "ALIVE_FILE": "/dev/null",
+    "METRICS_PORT": "0",
+}
 HANDOVER = {**SETTINGS, "ENDING_EPOCH": "1", "ACCEPT_LOSS": "false", "PATIENCE_SECONDS": "0"}
 NOWHERE = "http://127.0.0.1:1"
 PLACE = ["DATABASE is missing", "AWS_REGION is missing", "LEDGER_TABLE is missing"]
@@ -75,6 +82,7 @@ def test_everything_that_the_fence_lacks_is_told_at_once() -> None:
         "SWITCH_BUCKET is missing",
         "FENCE_SECONDS is '', expected a number",
         "ALIVE_FILE is missing",
+        "METRICS_PORT is '', expected a number",
     ]
 
 
@@ -130,6 +138,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
         "usage",
         [
             "backup",
+            "canary",
             "configuration-export",
             "exporter",
             "fence",
