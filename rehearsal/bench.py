@@ -2,6 +2,7 @@
 
 (a) Rendering a site, compared with a program that registers the same number of plain resources in the same process.
 (b) Backing up and restoring a generated database, compared with plain streaming (rehearsal/bench_backups.py).
+(c) Evaluating all alerting rules for 1,000 workloads, compared with the platform alone (rehearsal/bench_alerts.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pulumi_aws as aws
 
 from engine.program import PROGRAM_ROOT, checked_config, recorded
 from engine.recorder import record
-from rehearsal import bench_backups
+from rehearsal import bench_alerts, bench_backups
 
 RUNS = 9
 
@@ -54,6 +55,7 @@ def main() -> None:
         "bare_seconds": round(plain, 3),
         "render_to_bare": round(site / plain, 2),
         **bench_backups.figures(),
+        **bench_alerts.figures(),
     }
     Path("bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
