@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,18 +24,18 @@ from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
 from components.kube.jobs import FENCE
 from components.kube.services import BACKEND, CRISIS_DETECTOR, SERVICES
-from operations.canary import CALLS
 from recovery.naming import CANARY, DATABASE_JOB
 from rehearsal.world.server import free_port
 from stacks.contacts import EXAMPLE_ACCOUNT, read_contacts
 from tests.alerts.promtool import DOMAIN
+from tests.alerts.services import OWN, Services
 from tests.patience import wait_until
 
 OWN_JOBS = (BACKEND.name, CRISIS_DETECTOR.name, DATABASE_JOB, "kube-state-metrics")
 JOBS = (*OWN_JOBS, PROBER, PROBE_JOB, CANARY, FENCE)
 SPEED = 60
 """All times but those of the life-critical alert are divided by this number."""
-SITE = "primary"
+SITE = OWN
 
 
 @dataclass
@@ -45,8 +45,8 @@ class World:
     port: int = field(default_factory=free_port)
     dead: set[str] = field(default_factory=set[str])
     """The jobs that answer 503."""
-    silent: set[str] = field(default_factory=set[str])
-    """The public endpoints that do not answer a probe, and the calls of the canary that fail."""
+    services: Services = field(default_factory=Services)
+    """The platform's services. A service of this site without pods answers no scrape either."""
     pages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Events of PagerDuty, in order, each with the time of its arrival."""
     messages: list[str] = field(default_factory=list[str])
@@ -59,34 +59,26 @@ class World:
             page for page in self.pages if (page["payload"].get("class"), page["event_action"]) == (receiver, action)
         ]
 
+    def is_dead(self, job: str) -> bool:
+        """Whether no target of a job answers."""
+        return job in self.dead or self.services.replicas[SITE].get(job, 1) == 0
 
-def metrics(job: str, silent: Collection[str] = ()) -> str:
-    """The metrics of one healthy job, as its exporter writes them."""
+
+def metrics(job: str, services: Services) -> str:
+    """The metrics of one job, as its exporter writes them: real calls for the canary and the probes, else health."""
     now = time.time()
     if job == DATABASE_JOB:
         kinds = ("newest", "proved", "listed")
         times = "".join(f"lifeline_backup_{kind}_timestamp_seconds {now}\n" for kind in kinds)
         return f"pg_up 1\nlifeline_heartbeat_age_seconds 30\n{times}"
     if job == CANARY:
-        return "".join(_calls(silent))
+        return services.calls()
     if job == FENCE:
         return f"lifeline_fence_closed 0\nlifeline_fence_seen_timestamp_seconds {now}\n"
     if job == PROBE_JOB:
-        return "".join(_probes(now, silent))
+        certificates = (f'probe_ssl_earliest_cert_expiry{{endpoint="{e.name}"}} {now + 5e6}\n' for e in ENDPOINTS)
+        return "".join((*services.probes(), *certificates))
     return "".join(_cluster(now)) if job == "kube-state-metrics" else ""
-
-
-def _probes(now: float, silent: Collection[str]) -> Generator[str]:
-    for endpoint in ENDPOINTS:
-        yield f'probe_success{{endpoint="{endpoint.name}"}} {int(endpoint.name not in silent)}\n'
-        yield f'probe_ssl_earliest_cert_expiry{{endpoint="{endpoint.name}"}} {now + 60 * 24 * 3600}\n'
-
-
-def _calls(silent: Collection[str]) -> Generator[str]:
-    for call in CALLS:
-        yield f'lifeline_canary_success{{call="{call.name}"}} {int(call.name not in silent)}\n'
-        yield f'lifeline_canary_duration_seconds{{call="{call.name}"}} 0.2\n'
-    yield "lifeline_canary_degraded 0\nlifeline_canary_active_sites 1\nlifeline_canary_dns_agrees 1\n"
 
 
 def _cluster(now: float) -> Generator[str]:
@@ -108,7 +100,8 @@ def served(world: World) -> Generator[None]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             job = self.path.removeprefix("/metrics/")
-            self._answer(503 if job in world.dead else 200, metrics(job, world.silent))
+            dead = world.is_dead(job)
+            self._answer(503 if dead else 200, "" if dead else metrics(job, world.services))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -132,7 +125,8 @@ def served(world: World) -> Generator[None]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield
+        with world.services.running():
+            yield
     finally:
         server.shutdown()
         thread.join()

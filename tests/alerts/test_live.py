@@ -13,6 +13,7 @@ import pytest
 
 from recovery import objectives
 from tests.alerts.live import OWN_JOBS, Monitoring, World, monitored, served
+from tests.alerts.services import OWN, PEER
 from tests.patience import wait_until
 
 pytestmark = [
@@ -34,13 +35,17 @@ def running(world: World, tmp_path: Path) -> Iterator[Monitoring]:
         yield programs
 
 
+def components(world: World) -> list[str]:
+    """The incidents of the pages at level 1, in order."""
+    return [page["payload"]["component"] for page in world.sent("level-1")]
+
+
 def test_a_dead_crisis_detector_pages_climbs_and_resolves(world: World, running: Monitoring) -> None:
     assert world.pages == []
     killed = time.monotonic()
-    world.dead.add("crisis-detector")
-    wait_until(lambda: world.sent("level-1"))
-    (first,) = world.sent("level-1")
-    assert first["payload"]["component"] == "CrisisSystemDown"
+    world.services.replicas[OWN]["crisis-detector"] = 0
+    wait_until(lambda: "CrisisSystemDown" in components(world))
+    first = world.sent("level-1")[components(world).index("CrisisSystemDown")]
     assert first["at"] - killed <= objectives.MINUTE
     for level in (2, 3, 4):
         wait_until(lambda level=level: world.sent(f"level-{level}"))
@@ -48,7 +53,7 @@ def test_a_dead_crisis_detector_pages_climbs_and_resolves(world: World, running:
     assert list(dict.fromkeys(levels)) == ["level-1", "level-2", "level-3", "level-4"]
     phones = [f"+1202555010{number}" for number in (1, 2, 3, 4, 5, 6)]
     wait_until(lambda: set(world.messages) == set(phones))
-    world.dead.clear()
+    world.services.replicas[OWN]["crisis-detector"] = 2
     for level in (1, 2, 3, 4):
         wait_until(lambda level=level: world.sent(f"level-{level}", "resolve"))
     assert running.is_healthy()
@@ -68,20 +73,22 @@ def test_a_dead_site_is_one_incident_for_each_person_and_an_answer_ends_the_clim
 
 
 def test_a_lost_region_pages_once_from_the_other_site(world: World, running: Monitoring) -> None:
-    """The other site leads and is gone: its own name and the web endpoint are silent until the failover."""
-    world.silent.update({"peer", "web", "complete"})
-    wait_until(lambda: {"PeerSiteSilent", "EndpointDown"} <= running.firing())
+    """The other site leads and is gone. DNS leads its users to this site, which answers and takes no writes."""
+    world.services.leader = PEER
+    wait_until(running.is_healthy)
+    world.services.lose(PEER)
     wait_until(lambda: world.sent("level-1"))
     time.sleep(10)  # two intervals of a group, in which everything that fires would arrive
-    pages = [page for page in world.pages if page["payload"]["class"] == "level-1"]
-    assert len({page["dedup_key"] for page in pages}) == 1
-    assert {page["payload"]["component"] for page in pages} == {"PeerSiteSilent"}
-    world.silent.clear()
+    assert {name for name in running.firing() if "Escalation" not in name} == {"PeerSiteSilent", "Watchdog"}
+    assert len({page["dedup_key"] for page in world.sent("level-1")}) == 1
+    assert set(components(world)) == {"PeerSiteSilent"}
+    world.services.restore(PEER)
     wait_until(lambda: world.sent("level-1", "resolve"))
 
 
 def test_an_outage_of_the_hotline_brings_the_draft_of_its_public_notice(world: World, running: Monitoring) -> None:
-    world.silent.add("hotline")
+    for site in (OWN, PEER):
+        world.services.replicas[site]["hotline-gateway"] = 0
     wait_until(lambda: world.sent("level-1-public-notice"))
     running.silence("incident=HotlineFailing")  # an answer to the outage does not stop the clock of the notice
     pages = world.sent("level-1-public-notice")
