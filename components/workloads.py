@@ -183,7 +183,7 @@ class Workloads(pulumi.ComponentResource):
         The autoscaler follows the ConfigMap, because the pods that it adds must read the new role.
         """
         args, labels = self._args, self._service_labels(service)
-        budget = scaling.disruption_budget(service, labels=labels)
+        budget = scaling.disruption_budget(service.name, service.labels, labels=labels)
         self._declare(f"{service.short_name}-budget", budget, (self._namespace,))
         manifest = scaling.autoscaler(
             service,

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.kube import jobs
 from components.kube.cron import RETRIES, cron_job, failure_policy
+from components.kube.foundation import encrypted_disks
 from recovery import objectives
 from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
 from recovery.timeline import DatabaseId
@@ -147,17 +148,8 @@ def restore(
 
 
 def scratch_class(*, labels: Mapping[str, str]) -> Manifest:
-    """The StorageClass of the check's disk: an encrypted EBS volume in the zone of its pod."""
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": SCRATCH_CLASS, "labels": dict(labels)},
-        "provisioner": "ebs.csi.aws.com",
-        # Without a key of ours: the add-on's role must be able to use it, and the data is gone with the pod.
-        "parameters": {"type": "gp3", "encrypted": "true"},
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "reclaimPolicy": "Delete",
-    }
+    """The StorageClass of the check's disk. No key of ours: the data is gone with the pod."""
+    return encrypted_disks(SCRATCH_CLASS, labels=labels)
 
 
 def _claim(gib: int) -> Manifest:

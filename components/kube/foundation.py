@@ -13,16 +13,33 @@ from recovery.naming import CONFIG_MAP, NAMESPACE
 Manifest = dict[str, Any]
 
 
-def namespace(*, labels: Mapping[str, str]) -> Manifest:
-    """The platform's namespace. It refuses pods that do not meet the Pod Security Standard `restricted`."""
+def restricted_namespace(name: str, *, labels: Mapping[str, str]) -> Manifest:
+    """A namespace that refuses pods that do not meet the Pod Security Standard `restricted`."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**levels, **labels}}}
+
+
+def encrypted_disks(name: str, *, labels: Mapping[str, str]) -> Manifest:
+    """A StorageClass of EBS volumes, each in the zone of its pod.
+
+    Encrypted with AWS's own key, which the role of the EBS add-on may use. A volume is deleted with its claim.
+    """
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name, "labels": dict(labels)},
+        "provisioner": "ebs.csi.aws.com",
+        "parameters": {"type": "gp3", "encrypted": "true"},
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "reclaimPolicy": "Delete",
+    }
+
+
+def namespace(*, labels: Mapping[str, str]) -> Manifest:
+    """The platform's namespace."""
     # A new pod counts as ready when the load balancer sends traffic to it, so a rollout never empties a target group.
     gate = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {**levels, **gate, **labels}},
-    }
+    return restricted_namespace(NAMESPACE, labels={**gate, **labels})
 
 
 def config_map(data: Mapping[str, Any], *, labels: Mapping[str, str]) -> Manifest:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.kube import pods
+from components.kube.scaling import disruption_budget
 from components.kube.services import APP, priority_class
 from recovery import objectives
 from recovery.naming import NAMESPACE
@@ -113,17 +114,8 @@ def observer(job: str, own: Manifest, *, checksum: Any = "", database: bool, lab
 
 
 def budget(job: str, *, labels: Mapping[str, str]) -> Manifest:
-    """Allows the eviction of one pod of a job at a time."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": job, "namespace": NAMESPACE, "labels": {**selector(job), **labels}},
-        "spec": {
-            "maxUnavailable": 1,
-            "selector": {"matchLabels": selector(job)},
-            "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        },
-    }
+    """The disruption budget of a job's pods."""
+    return disruption_budget(job, selector(job), labels=labels)
 
 
 def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mapping[str, str]) -> Manifest:

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.alerts.dashboards import files
 from components.kube import jobs
+from components.kube.foundation import encrypted_disks, restricted_namespace
 from components.kube.pods import METRICS_PORT_NAME
 from components.kube.services import SERVICES
 from recovery.naming import ALERTING_SECRET, CANARY, DATABASE_JOB, EXPORTER, MONITORING_NAMESPACE, NAMESPACE
@@ -23,13 +24,8 @@ ALERTING_CLASS = "lifeline-alerting"
 
 
 def namespace(*, labels: Mapping[str, str]) -> Manifest:
-    """The namespace of Prometheus. It refuses pods that do not meet the Pod Security Standard `restricted`."""
-    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": MONITORING_NAMESPACE, "labels": {**levels, **labels}},
-    }
+    """The namespace of Prometheus."""
+    return restricted_namespace(MONITORING_NAMESPACE, labels=labels)
 
 
 def closed(*, labels: Mapping[str, str]) -> Manifest:
@@ -53,18 +49,8 @@ def dashboards(name: str, *, site: str, labels: Mapping[str, str]) -> Manifest:
 
 
 def storage_class(name: str, *, labels: Mapping[str, str]) -> Manifest:
-    """The StorageClass of Prometheus's disks: encrypted EBS volumes in the zones of its pods."""
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": name, "labels": dict(labels)},
-        "provisioner": "ebs.csi.aws.com",
-        # With AWS's own key: metrics have no health information, and the add-on's role may use that key.
-        "parameters": {"type": "gp3", "encrypted": "true"},
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": True,
-        "reclaimPolicy": "Delete",
-    }
+    """The StorageClass of Prometheus's disks, which may grow. Metrics have no health information."""
+    return {**encrypted_disks(name, labels=labels), "allowVolumeExpansion": True}
 
 
 def alerting_class(keys: tuple[str, ...], *, region: str, labels: Mapping[str, str]) -> Manifest:

@@ -9,6 +9,7 @@ from typing import Any
 from components.alerts.endpoints import ENDPOINTS, PROBE_JOB, PROBER
 from components.kube import pods
 from components.kube.monitoring import MONITORING_API, pod_monitor
+from components.kube.scaling import disruption_budget
 from components.kube.services import priority_class
 from recovery import objectives
 from recovery.naming import MONITORING_NAMESPACE
@@ -81,16 +82,7 @@ def exporter(*, registry: str, labels: Mapping[str, str]) -> Iterator[Manifest]:
             "ports": [{"name": pods.METRICS_PORT_NAME, "port": PORT, "targetPort": PORT, "protocol": "TCP"}],
         },
     }
-    yield {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": meta,
-        "spec": {
-            "maxUnavailable": 1,
-            "selector": {"matchLabels": _SELECTOR},
-            "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        },
-    }
+    yield disruption_budget(PROBER, _SELECTOR, labels=labels, namespace=MONITORING_NAMESPACE)
     yield pod_monitor(PROBER, MONITORING_NAMESPACE, _SELECTOR, labels=labels)
 
 

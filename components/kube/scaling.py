@@ -63,18 +63,20 @@ _BEHAVIOR: Manifest = {
 }
 
 
-def disruption_budget(service: Service, *, labels: Mapping[str, str]) -> Manifest:
-    """Allows the eviction of one pod at a time.
+def disruption_budget(
+    name: str, selector: Mapping[str, str], *, labels: Mapping[str, str], namespace: str = NAMESPACE
+) -> Manifest:
+    """Allows the eviction of one pod at a time of those that a selector finds.
 
     A pod that is not ready may always be evicted, or it would block the repair of its node.
     """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": {"name": service.name, "namespace": NAMESPACE, "labels": {**service.labels, **labels}},
+        "metadata": {"name": name, "namespace": namespace, "labels": {**selector, **labels}},
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": service.labels},
+            "selector": {"matchLabels": dict(selector)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
