@@ -24,6 +24,8 @@ from recovery.naming import copy_bucket
 REPLICATION_MINUTES = 15
 """S3 Replication Time Control knows no other value: Amazon S3 API Reference, "ReplicationTimeValue"."""
 
+REPLICATION_RULE = "everything"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CopiedBucketArgs:
@@ -125,7 +127,7 @@ class CopiedBucket(pulumi.ComponentResource):
 
     def _replication(self, name: str, role: aws.iam.Role, policy: aws.iam.RolePolicy) -> None:
         rule: aws.s3.BucketReplicationConfigRuleArgsDict = {
-            "id": "everything",
+            "id": REPLICATION_RULE,
             "status": "Enabled",
             "priority": 0,
             "filter": {"prefix": ""},

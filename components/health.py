@@ -34,6 +34,8 @@ class HealthChecksArgs:
 class HealthChecks(pulumi.ComponentResource):
     """The health checks of one site. The first site also checks whether the peer has taken over."""
 
+    app_id: pulumi.Output[str]
+    """Healthy while the platform answers."""
     crisis_id: pulumi.Output[str]
     """Healthy while crisis detection answers. Crisis detection works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
@@ -44,6 +46,7 @@ class HealthChecks(pulumi.ComponentResource):
         self._name, self._args = name, args
         host = site_host(args.site.name, args.domain)
         app = self._https("app", host, APP_PATH, tier=objectives.CORE.name)
+        self.app_id = app.id
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
         self.web_id = self._unless_taken_over(app).id if args.is_first else app.id
         self.register_outputs({})

@@ -210,6 +210,21 @@ def alertmanager(*, account: str, region: str) -> Document:
     )
 
 
+def alarm_topic(topic_arn: str, *, account: str, events: bool) -> Document:
+    """The policy of a topic: alarms of the account may publish, and with `events` also rules of EventBridge.
+
+    EventBridge sends no context that a condition could read, so its statement has none.
+    Sources: Amazon SNS Developer Guide, "Example cases for Amazon SNS access control"; Amazon EventBridge User Guide,
+    "Using resource-based policies for Amazon EventBridge", "Amazon SNS permissions".
+    """
+    own = {"StringEquals": {"aws:SourceAccount": account}}
+    alarms = statement("PublishAlarms", ("sns:Publish",), (topic_arn,), condition=own)
+    rules = statement("PublishEvents", ("sns:Publish",), (topic_arn,))
+    by_alarms = alarms | {"Principal": {"Service": "cloudwatch.amazonaws.com"}}
+    by_rules = rules | {"Principal": {"Service": "events.amazonaws.com"}}
+    return document(by_alarms, by_rules) if events else document(by_alarms)
+
+
 def flow_log_delivery(log_group_arn: str) -> Document:
     """The role with which VPC flow logs write to one log group.
 

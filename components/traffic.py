@@ -36,10 +36,12 @@ class TrafficArgs:
 class Traffic(pulumi.ComponentResource):
     """This site's records for `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`."""
 
+    checks: HealthChecks
+
     def __init__(self, name: str, args: TrafficArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Traffic", name, {}, opts)
         self._name, self._args = name, args
-        checks = HealthChecks(
+        self.checks = HealthChecks(
             f"{name}-checks",
             HealthChecksArgs(
                 peer_site=args.peer_site,
@@ -51,9 +53,9 @@ class Traffic(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self._site_record()
-        self._failover_record("apex", args.domain, checks.web_id)
-        self._failover_record("www", f"www.{args.domain}", checks.web_id)
-        self._crisis_record(checks.crisis_id)
+        self._failover_record("apex", args.domain, self.checks.web_id)
+        self._failover_record("www", f"www.{args.domain}", self.checks.web_id)
+        self._crisis_record(self.checks.crisis_id)
         self.register_outputs({})
 
     @property

@@ -42,18 +42,18 @@ class VaultPlan(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VaultPlanArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:VaultPlan", name, {}, opts)
-        own = self._vault(f"{name}-own", args, args.site.region, "vault")
-        copy = self._vault(f"{name}-copy", args, args.peer_region, "vault-copy")
+        own = self._vault(f"{name}-own", args, args.site.region, "")
+        copy = self._vault(f"{name}-copy", args, args.peer_region, "-copy")
         plan = self._plan(name, args, own, copy)
         self._selection(name, args, plan)
         self.register_outputs({"vault": own.arn, "copy": copy.arn})
 
-    def _vault(self, name: str, args: VaultPlanArgs, region: str, purpose: str) -> Vault:
+    def _vault(self, name: str, args: VaultPlanArgs, region: str, suffix: str) -> Vault:
         return Vault(
             name,
             VaultArgs(
-                vault=f"{PROJECT}-{args.site.name}-{purpose}",
-                purpose=purpose,
+                vault=f"{naming.vault(args.site.name)}{suffix}",
+                purpose=f"vault{suffix}",
                 region=region,
                 lock_mode=args.lock_mode,
                 keep_days=args.keep_days,

@@ -155,6 +155,10 @@ def _table(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[
     return {"arn": f"arn:aws:dynamodb:{region}:{account}:table/{inputs.get('name', LEDGER_TABLE)}"}
 
 
+def _topic(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {"arn": f"arn:aws:sns:{region}:{account}:{id_}"}
+
+
 def _workspace(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
     return {
         "arn": f"arn:aws:aps:{region}:{account}:workspace/{id_}",
@@ -176,6 +180,7 @@ _EXTRA: dict[str, Any] = {
     "aws:s3/bucket:Bucket": _bucket,
     "aws:iam/role:Role": _role,
     "aws:dynamodb/table:Table": _table,
+    "aws:sns/topic:Topic": _topic,
     "eks:index:Cluster": _eks_component,
     "aws:eks/cluster:Cluster": lambda id_, i, r, a: {
         "endpoint": f"https://{id_}.eks",

@@ -162,6 +162,11 @@ def log_bucket(site: str, *, account: str) -> str:
     return f"{PROJECT}-{account}-{site}-logs"
 
 
+def vault(site: str) -> str:
+    """The vault of AWS Backup, in the site's own region, that has the site's recovery points."""
+    return f"{PROJECT}-{site}-vault"
+
+
 def log_stream(site: str) -> str:
     """The stream of Firehose that takes the events of all log groups of a site."""
     return f"{PROJECT}-{site}-logs"

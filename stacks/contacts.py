@@ -20,7 +20,7 @@ from stacks.sections import Section
 CONTACTS = Path(__file__).with_name("contacts.yaml")
 EXAMPLE_ACCOUNT = "123456789012"
 """The account of AWS's documentation, and of the committed stack files."""
-_PLACEHOLDER = re.compile(r"\+1\d{3}55501\d\d|https://([\w-]+\.)*example\.(org|com|net)(/.*)?")
+_PLACEHOLDER = re.compile(r"\+1\d{3}55501\d\d|(https://|.+@)([\w-]+\.)*example\.(org|com|net)(/.*)?")
 """Numbers that are reserved for fiction (North American Numbering Plan, 555 line numbers 0100 to 0199) and domains that
 are reserved for examples (RFC 2606)."""
 
@@ -40,6 +40,7 @@ class ContactsFile(Section):
     levels: tuple[tuple[PersonEntry, ...], ...]
     specialists: dict[Team, tuple[PersonEntry, ...]]
     directory: dict[str, Phone]
+    tickets_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     heartbeat_url: str = Field(pattern=r"^https://")
 
 
@@ -65,6 +66,7 @@ def read_contacts(account: str, path: Path = CONTACTS) -> Contacts:
         levels={level: _people(people) for level, people in enumerate(file.levels, 1)},
         specialists={team: _people(people) for team, people in file.specialists.items()},
         directory=file.directory,
+        tickets_email=file.tickets_email,
         heartbeat_url=file.heartbeat_url,
     )
 
@@ -93,6 +95,7 @@ def _placeholders(file: ContactsFile) -> Iterator[Problem]:
         *((f"levels[{level}]", entry.phone) for level, people in enumerate(file.levels) for entry in people),
         *((f"specialists.{team}", entry.phone) for team, people in file.specialists.items() for entry in people),
         *((f"directory.{name}", number) for name, number in file.directory.items()),
+        ("ticketsEmail", file.tickets_email),
         ("heartbeatUrl", file.heartbeat_url),
     ]
     for path, value in values:

@@ -50,10 +50,10 @@ def switch(context: Context, workloads: Workloads, databases: Databases) -> None
     )
 
 
-def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -> None:
+def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -> Traffic:
     """The site's DNS records and health checks."""
     config = context.config
-    Traffic(
+    return Traffic(
         "traffic",
         TrafficArgs(
             peer_site=config.peer.site,

@@ -6,7 +6,7 @@ import pulumi
 
 from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
-from stacks import backups, copies, data, edge, monitoring, platform
+from stacks import alarms, backups, copies, data, edge, monitoring, platform
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 
@@ -27,8 +27,9 @@ def build(config: SiteConfig) -> None:
     backups.backups(context, workloads, databases)
     copies.copies(context, workloads, databases)
     edge.switch(context, workloads, databases)
-    edge.traffic(context, zone_id, front)
+    traffic = edge.traffic(context, zone_id, front)
     monitoring.monitoring(context, workloads)
+    alarms.alarms(context, traffic.checks)
     _export(context, zone_id, databases, front)
 
 

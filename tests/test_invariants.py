@@ -45,8 +45,13 @@ EVERY_SITE = {
     ("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "rules"),
     ("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration", "rules"),
     ("kubernetes:batch/v1:CronJob", "spec"),
+    *(("aws:cloudwatch/metricAlarm:MetricAlarm", key) for key in ("alarmActions", "okActions", "region")),
+    ("aws:sns/topic:Topic", "region"),
+    *(("aws:sns/topicPolicy:TopicPolicy", key) for key in ("arn", "policy", "region")),
+    *(("aws:sns/topicSubscription:TopicSubscription", key) for key in ("region", "topic")),
 }
-"""A site owns the copy of its backups in the other region. No flip changes it."""
+"""A site owns the copy of its backups in the other region, and the alarms of its health checks, whose metrics are in
+us-east-1. No flip changes them."""
 RDS_COPY = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 FIRST_SITE = EVERY_SITE | {
     (RDS_COPY, "kmsKeyId"),
@@ -74,6 +79,7 @@ UNTAGGABLE_AWS = {
     "aws:acm/certificateValidation:CertificateValidation",
     "aws:backup/selection:Selection",
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
     "aws:dynamodb/tableItem:TableItem",
     "aws:ec2/route:Route",
@@ -93,6 +99,8 @@ UNTAGGABLE_AWS = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "aws:sns/topicSubscription:TopicSubscription",
 }
 """Types for which AWS has no tags."""
 STATEFUL = {
@@ -167,10 +175,11 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 
 
 @every_site
-def test_only_copies_are_in_the_other_region(stack: str, timeline: tuple[str, ...]) -> None:
+def test_only_copies_and_alarms_of_health_checks_are_in_another_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 65, "secondary": 37}[stack]
+    assert len(elsewhere) == {"primary": 71, "secondary": 43}[stack]
     copies = (
+        "alarms-outside-",
         "backups-copy-",
         "database-copies-",
         "vaults-copy-",

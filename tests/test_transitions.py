@@ -24,6 +24,9 @@ STANDBY = [
 """The changes of a site's workloads when the site takes or loses the lead."""
 
 
+ALARMS = ("database-replica-lag", "database-silent", "database-storage-low")
+
+
 def database(number: int) -> list[str]:
     """The steps that add one database with its surroundings."""
     name = f"database-{number}"
@@ -32,6 +35,7 @@ def database(number: int) -> list[str]:
         f"create cloudwatch/logGroup:LogGroup {name}-logs-upgrade",
         f"create cloudwatch/logSubscriptionFilter:LogSubscriptionFilter logs-{name}-postgresql-subscription",
         f"create cloudwatch/logSubscriptionFilter:LogSubscriptionFilter logs-{name}-upgrade-subscription",
+        *(f"create cloudwatch/metricAlarm:MetricAlarm alarms-{name}-{alarm}" for alarm in ALARMS),
         f"create ec2/securityGroup:SecurityGroup {name}-network-clients",
         f"create ec2/securityGroup:SecurityGroup {name}-network-reconciliation",
         f"create iam/role:Role {name}-monitoring-role",
@@ -39,6 +43,7 @@ def database(number: int) -> list[str]:
         f"create index:Database {name}",
         f"create index:DatabaseLogs {name}-logs",
         f"create index:DatabaseNetwork {name}-network",
+        f"create index:MetricAlarms alarms-{name}",
         f"create index:MonitoringRole {name}-monitoring",
         f"create rds/instance:Instance {name}-instance",
         f"create rds/parameterGroup:ParameterGroup {name}-parameters",

@@ -57,6 +57,8 @@ class Contacts:
     """Paged besides level 1, for the alerts of their team."""
     directory: Mapping[str, str]
     """Further phone numbers, by name. They are part of each page and are called by hand."""
+    tickets_email: str
+    """The address of the ticket system. CloudWatch's warnings go there."""
     heartbeat_url: str
     """The address of the service outside both regions that pages when it hears nothing for two minutes."""
 

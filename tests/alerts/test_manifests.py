@@ -200,7 +200,13 @@ class TestInPromtool:
 @pytest.mark.parametrize("text", BREAKING)
 def test_a_hostile_contact_cannot_break_the_template_of_a_page(text: str) -> None:
     person = Person(title=text, phone="+12025550101")
-    contacts = Contacts(levels={1: (person,)}, specialists={}, directory={"legal": text}, heartbeat_url="https://h.org")
+    contacts = Contacts(
+        levels={1: (person,)},
+        specialists={},
+        directory={"legal": text},
+        tickets_email="t@h.org",
+        heartbeat_url="https://h.org",
+    )
     (page,) = [
         entry for entry in routing.alertmanager(contacts, region="us-east-2")["receivers"] if "sns_configs" in entry
     ]

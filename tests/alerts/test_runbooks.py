@@ -12,13 +12,15 @@ from components.alerts.endpoints import PROBER
 from components.alerts.model import duration, runbook_url
 from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
+from components.backup_events import BACKUP_EVENT
 from components.kube import jobs
 from components.kube.pods import PLACEHOLDER
 from components.kube.services import SERVICES
 from recovery.naming import CANARY, CONFIG_MAP, EXPORTER, MONITORING_NAMESPACE, NAMESPACE, REPOSITORIES
 from stacks.config import SiteConfig
+from tests.alarms.cases import ALARMS
 from tests.alerts.promtool import DOMAIN
-from tests.harness import ROOT
+from tests.harness import ROOT, deploy
 
 PAGES = {path.stem: path for path in (ROOT / "docs" / "runbooks" / "alerts").glob("*.md")}
 EXAMPLES = {"JOB", "manual-backup-1", "manual-check-1", "manual-export-1"}
@@ -35,14 +37,19 @@ def commands(page: str) -> str:
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
 
 
-def test_each_alert_has_its_page_and_each_page_its_alert() -> None:
-    assert sorted(PAGES) == sorted({alert.name for alert in ALERTS})
+def test_each_alert_and_alarm_has_its_page_and_each_page_one_of_them() -> None:
+    names = {alert.name for alert in ALERTS} | {alarm.name for alarm in ALARMS} | {BACKUP_EVENT}
+    assert sorted(PAGES) == sorted(names)
+
+
+def test_no_alarm_has_the_name_of_an_alert() -> None:
+    assert {alert.name for alert in ALERTS} & ({alarm.name for alarm in ALARMS} | {BACKUP_EVENT}) == set()
 
 
 def test_the_address_of_a_page_ends_in_the_alerts_name() -> None:
     urls = {alert.rule(DOMAIN)["annotations"]["runbook_url"] for alert in ALERTS}
-    assert urls == {runbook_url(name, DOMAIN) for name in PAGES}
-    assert {url.rpartition("/")[2] for url in urls} == {name.lower() for name in PAGES}
+    assert urls == {runbook_url(alert.name, DOMAIN) for alert in ALERTS}
+    assert {url.rpartition("/")[2] for url in urls} == {alert.name.lower() for alert in ALERTS}
 
 
 @every_page
@@ -67,6 +74,18 @@ def test_the_commands_of_a_page_name_declared_objects(page: str) -> None:
     assert set(re.findall(r"configmap (\S+)", text)) <= {CONFIG_MAP}
     assert set(re.findall(r"--repository-name (\S+)", text)) <= set(REPOSITORIES)
     assert set(re.findall(r"incident=(\S+)", text)) <= {alert.name for alert in ALERTS}
+
+
+@every_page
+def test_the_commands_of_a_page_name_things_of_a_site(page: str) -> None:
+    values = {
+        value
+        for stack in ("primary", "secondary")
+        for entry in deploy(stack)
+        for key in ("bucket", "identifier", "name")
+        if isinstance(value := entry.inputs.get(key), str)
+    }
+    assert set(re.findall(r"\blifeline-[\w-]+", commands(page))) <= values
 
 
 @every_page

@@ -42,8 +42,9 @@ def test_the_file_has_the_people_of_the_plan_in_the_plans_order() -> None:
 def test_a_real_account_refuses_each_placeholder(tmp_path: Path) -> None:
     problems = refused(CONTACTS.read_text(), tmp_path, account="999988887777")
     hint = "hint: write the real contact into stacks/contacts.yaml"
-    assert len(problems) == CONTACTS.read_text().count('"+1') + 1
+    assert len(problems) == CONTACTS.read_text().count('"+1') + 2
     assert problems[0] == f"levels[0]: '+12025550101' is a placeholder\n  {hint}"
+    assert problems[-2] == f"ticketsEmail: 'tickets@example.org' is a placeholder\n  {hint}"
     assert problems[-1] == f"heartbeatUrl: 'https://heartbeat.example.org/lifeline' is a placeholder\n  {hint}"
 
 
@@ -59,6 +60,7 @@ def test_a_real_account_takes_real_contacts(tmp_path: Path) -> None:
         ('"+12025550101"', '"0202 5550101"', "levels[0][0].phone: string should match pattern"),
         ("title: CTO", 'title: ""', "levels[3][0].title: string should have at least 1 character"),
         ("database:", "databases:", "specialists.databases.[key]: input should be"),
+        ("tickets@", "tickets at ", "ticketsEmail: string should match pattern"),
         ("heartbeatUrl: https", "heartbeatUrl: http", "heartbeatUrl: string should match pattern"),
         ("directory:", "directories:", "directory: field required"),
         ("  - - {title: Senior platform engineer, phone: \"+12025550102\"}\n", "", "levels: has 3 levels, expected 4"),

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from rehearsal.providers.aws import (
     acm,
+    alarms,
     amp,
     backup_vaults,
     dynamodb,
@@ -29,6 +30,7 @@ from rehearsal.providers.aws.adapter import Adapter
 
 _MODULES: tuple[ModuleType, ...] = (
     acm,
+    alarms,
     amp,
     backup_vaults,
     dynamodb,

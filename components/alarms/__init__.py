@@ -1,0 +1,1 @@
+"""Alarms in CloudWatch, for faults that a dead cluster cannot report."""
