@@ -123,6 +123,26 @@ class PulumiEngine:
             raise DeploymentError(str(error)) from None
         return {str(getattr(op, "value", op)): number for op, number in summary.items()}
 
+    def judged(self, stack: str, config: Mapping[str, Any], *, policy_pack: Path) -> set[tuple[str, str, str]]:
+        """The findings of a policy pack on a preview: the policy, the resource's URN and the message.
+
+        Raises:
+            DeploymentError: with the engine's output, if the program or the pack fails.
+        """
+        findings: set[tuple[str, str, str]] = set()
+
+        def on_event(event: EngineEvent) -> None:
+            if (violation := event.policy_event) is not None:
+                findings.add((violation.policy_name, violation.resource_urn or "", violation.message.strip()))
+
+        target = self._stack(stack, config)
+        try:
+            target.preview(color="never", policy_packs=[str(policy_pack)], on_event=on_event)
+        except automation.CommandError as error:
+            if not findings:
+                raise DeploymentError(str(error)) from None
+        return findings
+
     def destroy(self, stack: str, config: Mapping[str, Any]) -> None:
         """Delete everything of a stack.
 

@@ -26,6 +26,8 @@ class Registration:
     inputs: dict[str, Any]
     protect: bool = False
     dependencies: tuple[str, ...] = ()
+    links: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The URNs of the resources whose outputs an input uses, by input."""
     provider: str = ""
     providers: dict[str, str] = field(default_factory=dict[str, str])
     ignore_changes: tuple[str, ...] = ()
@@ -66,7 +68,7 @@ def type_of(urn: str) -> str:
 
 def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: str) -> Registration:
     """Convert a registration request to plain data."""
-    by_property = {urn_ for entry in request.propertyDependencies.values() for urn_ in entry.urns}
+    links = {key: tuple(sorted(entry.urns)) for key, entry in request.propertyDependencies.items() if entry.urns}
     return Registration(
         type=request.type,
         name=request.name,
@@ -76,7 +78,8 @@ def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: 
         remote=request.remote,
         inputs=wire.decode(request.object),
         protect=request.protect,
-        dependencies=tuple(sorted({*request.dependencies, *by_property})),
+        dependencies=tuple(sorted({*request.dependencies, *(urn_ for urns in links.values() for urn_ in urns)})),
+        links=links,
         provider=request.provider,
         providers=dict(request.providers),
         ignore_changes=tuple(request.ignoreChanges),

@@ -68,6 +68,36 @@ def diff(
     print(rendering.steps_as_json(steps) if as_json else rendering.steps_as_text(steps))
 
 
+class PolicyFormat(enum.StrEnum):
+    """The output formats of `lifeline policy`."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+@app.command()
+def policy(
+    stack: Annotated[str | None, typer.Option("--stack", "-s", help="The stack, as in Pulumi.<stack>.yaml.")] = None,
+    timeline: TimelineOption = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--input", "-i", help="Judge this output of `lifeline render` or `pulumi stack export` instead."),
+    ] = None,
+    form: Annotated[PolicyFormat, typer.Option("--format", "-f", help="The output format.")] = PolicyFormat.TEXT,
+) -> None:
+    """Judge a site by the rules of the policy pack. Needs no engine. Exits 1 if a mandatory rule is broken."""
+    from lifeline import policies
+
+    if (stack is None) == (file is None):
+        raise typer.BadParameter("name either a stack or a file", param_hint="--stack or --input")
+    site = policies.site(project_root(), stack, entries(timeline), file)
+    text, refused = policies.judged(site, form.value, source=str(file or f"Pulumi.{stack}.yaml"))
+    print(text)
+    raise typer.Exit(1 if refused else 0)
+
+
 @app.command()
 def copies(stack: StackOption) -> None:
     """List every copy of a site's data: where it is, how long it is kept, and what proves it. As Markdown."""
@@ -108,11 +138,13 @@ def project_root() -> Path:
 
 def main() -> None:
     """Run the command and turn expected errors into messages and exit codes."""
+    from policy.settings import SettingsError
+    from policy.sources import SourceError
     from stacks.problems import ConfigError
 
     try:
         app()
-    except (ConfigError, StackFileError) as error:
+    except (ConfigError, SettingsError, SourceError, StackFileError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it

@@ -43,6 +43,7 @@ def as_data(entry: Registration) -> dict[str, Any]:
         "inputs": entry.printable_inputs(),
         "protect": entry.protect,
         "dependencies": list(entry.dependencies),
+        "links": {key: list(urns) for key, urns in sorted(entry.links.items())},
     }
 
 

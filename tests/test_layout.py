@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("recovery", "components", "stacks", "engine", "operations", "rehearsal", "lifeline")
+PACKAGES = ("recovery", "components", "stacks", "engine", "operations", "policy", "rehearsal", "lifeline")
 INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs", "org"))]
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|farm|home|root|Users)/\w")
 LONGEST_FILE = 300
@@ -183,4 +183,4 @@ def test_every_document_that_code_points_at_exists() -> None:
 def test_the_gate_runs_what_a_change_has_to_pass() -> None:
     gate = ROOT / ".ci" / "run"
     assert gate.stat().st_mode & 0o111
-    assert "make check test test-slow alerts monitoring rehearse" in gate.read_text()
+    assert "make check policy test test-slow alerts monitoring rehearse" in gate.read_text()

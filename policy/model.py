@@ -1,0 +1,114 @@
+"""Resources and sites as plain data, and access to their inputs.
+
+The same rules judge a recording of the program, a rendered file, an exported state and the engine's own resources. So
+they read only what all of these have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+SETTINGS_MAP = "platform-config"
+"""The name of the ConfigMap that has the facts of a site."""
+
+
+class Unknown:
+    """A value that exists only after a deployment. A preview does not know it, so no rule judges it."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = Unknown()
+
+
+def at(value: Any, *path: str | int) -> Any:
+    """The value at a path of keys and indexes: None if there is none, UNKNOWN if a preview cannot know it."""
+    for step in path:
+        if value is UNKNOWN:
+            return UNKNOWN
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, Sequence) and -len(value) <= step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource, with the inputs that the program gave it."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    protect: bool = False
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The URNs of the resources whose outputs an input uses, by input."""
+
+    def get(self, *path: str | int) -> Any:
+        """The input at a path, as in `at`."""
+        return at(self.inputs, *path)
+
+    def items(self, *path: str | int) -> list[Any]:
+        """The list at a path: empty if there is none or a preview cannot know it, and of one if Pulumi flattened it."""
+        value = self.get(*path)
+        if value is None or value is UNKNOWN:
+            return []
+        return list(value) if isinstance(value, list | tuple) else [value]
+
+    def document(self, key: str) -> Any:
+        """The JSON in an input: None if there is none, UNKNOWN if a preview cannot know it."""
+        text = self.get(key)
+        return json.loads(text) if isinstance(text, str) else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """All resources of one stack."""
+
+    resources: tuple[Resource, ...]
+
+    @cached_property
+    def by_urn(self) -> dict[str, Resource]:
+        """The resources by URN."""
+        return {resource.urn: resource for resource in self.resources}
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        groups: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            groups.setdefault(resource.type, []).append(resource)
+        return groups
+
+    @property
+    def name(self) -> str:
+        """The stack's name, which is the site's."""
+        return self.resources[0].urn.split("::")[0].rpartition(":")[2]
+
+    @property
+    def region(self) -> Any:
+        """The site's own region."""
+        return self.setting("AWS_REGION")
+
+    def setting(self, key: str) -> Any:
+        """A fact of the site, as its pods read it."""
+        maps = [entry for entry in self.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP]
+        return maps[0].get("data", key) if maps else None
+
+    def of(self, *types: str) -> list[Resource]:
+        """The resources of some types."""
+        return [resource for type_ in types for resource in self._by_type.get(type_, ())]
+
+    def linked(self, resource: Resource, key: str, type_: str) -> Iterator[Resource]:
+        """The resources of a type whose outputs an input of a resource uses."""
+        for urn in resource.links.get(key, ()):
+            target = self.by_urn.get(urn)
+            if target is not None and target.type == type_:
+                yield target

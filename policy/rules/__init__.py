@@ -1,0 +1,1 @@
+"""The rules, by the service that they judge."""

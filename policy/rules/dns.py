@@ -1,0 +1,187 @@
+"""Rules on DNS: records, the health checks that decide about them, and the zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.model import Resource, Site
+from policy.rule import About, Severity, must_be, resource_rule, shown, site_rule
+from recovery import objectives
+
+RECORD = "aws:route53/record:Record"
+CHECK = "aws:route53/healthCheck:HealthCheck"
+ZONE = "aws:route53/zone:Zone"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+_DNS = "Amazon Route 53 Developer Guide"
+
+
+def routed(record: Resource) -> bool:
+    """Whether a record is one of several answers for its name."""
+    return record.get("setIdentifier") is not None
+
+
+@site_rule(
+    "route53-healthcheck-feeds-a-record",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(C)"),
+        remediation="Name the check in a record, or as the child of a calculated check that a record names.",
+        reference=f"{_DNS}, 'How Amazon Route 53 chooses records when health checking is configured'",
+        incident="aws-2021-12",
+    ),
+)
+def check_feeds_a_record(site: Site) -> Iterator[tuple[Resource, str]]:
+    """Every health check decides about traffic, and every record of a site has one."""
+    used = {urn for record in site.of(RECORD) for urn in record.links.get("healthCheckId", ())}
+    children = {urn for check in site.of(CHECK) for urn in check.links.get("childHealthchecks", ())}
+    for check in site.of(CHECK):
+        if check.urn not in used | children:
+            yield check, "no record and no calculated check uses it"
+    for record in site.of(RECORD):
+        if routed(record) and not record.links.get("healthCheckId"):
+            yield record, "healthCheckId is not set: Route 53 counts the record as healthy always"
+
+
+@site_rule(
+    "route53-record-detection-in-time",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(E)"),
+        remediation="Check every 10 seconds, fail after 3 checks, and keep the TTL short.",
+        reference=f"{_DNS}, 'Values that you specify when you create or update health checks'",
+        incident="aws-2025-10",
+    ),
+)
+def detection_in_time(site: Site, *, share_percent: int = 50) -> Iterator[tuple[Resource, str]]:
+    """Clients leave a dead site within half of their tier's promise: interval x failures + TTL."""
+    for record in site.of(RECORD):
+        for check in site.linked(record, "healthCheckId", CHECK):
+            ttl = record.get("ttl") if record.get("ttl") is not None else objectives.RECORD_TTL_SECONDS
+            leaves = [check, *site.linked(check, "childHealthchecks", CHECK)]
+            for leaf in leaves:
+                interval, failures = leaf.get("requestInterval"), leaf.get("failureThreshold")
+                if not all(isinstance(value, int) for value in (interval, failures, ttl)):
+                    continue
+                tier = next(
+                    (entry for entry in objectives.TIERS if entry.name == leaf.get("tags", "lifeline:tier")), None
+                )
+                limit = (tier or objectives.CORE).rto_seconds * share_percent // 100
+                if interval * failures + ttl > limit:
+                    yield record, f"detection takes {interval} x {failures} + {ttl} s, expected at most {limit} s"
+
+
+@resource_rule(
+    "route53-healthcheck-fast",
+    CHECK,
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Check over HTTPS with SNI, every 10 seconds, with 3 failures.",
+        reference=f"{_DNS}, 'Types of Amazon Route 53 health checks'",
+    ),
+)
+def check_fast(check: Resource, *, maximum_failures: int = 3) -> Iterator[str]:
+    """A health check asks as a client does, and as often as Route 53 can."""
+    if check.get("type") == "CALCULATED":
+        children, threshold = check.items("childHealthchecks"), check.get("childHealthThreshold")
+        if isinstance(threshold, int) and threshold != len(children):
+            yield f"childHealthThreshold is {threshold}, expected {len(children)}: all children"
+        return
+    yield from must_be(check, "HTTPS", "type")
+    yield from must_be(check, 443, "port")
+    yield from must_be(check, True, "enableSni")
+    yield from must_be(check, objectives.HEALTH_CHECK_INTERVAL_SECONDS, "requestInterval")
+    failures = check.get("failureThreshold")
+    if not isinstance(failures, int) or not 2 <= failures <= maximum_failures:
+        yield f"failureThreshold is {shown(failures)}, expected 2 to {maximum_failures}"
+    if check.get("disabled") is True:
+        yield "disabled is true, expected not set: a disabled check is healthy always"
+
+
+@resource_rule(
+    "route53-record-short-lived",
+    RECORD,
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Set a TTL of at most a minute on a record that moves.",
+        reference=f"{_DNS}, 'Values specific for failover records'",
+    ),
+)
+def short_lived(record: Resource, *, maximum_seconds: int = 60) -> Iterator[str]:
+    """A client asks again within a minute."""
+    ttl = record.get("ttl")
+    if routed(record) and isinstance(ttl, int) and ttl > maximum_seconds:
+        yield f"ttl is {ttl}, expected at most {maximum_seconds}"
+
+
+@resource_rule(
+    "route53-record-moves-alone",
+    RECORD,
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(E)"),
+        remediation="Set `evaluateTargetHealth: false`; the record's own health check decides.",
+        reference=f"{_DNS}, 'Evaluate target health': a load balancer is unhealthy when one of its groups is",
+    ),
+)
+def moves_alone(record: Resource) -> Iterator[str]:
+    """The failure of one service does not move the traffic of another."""
+    for alias in record.items("aliases"):
+        yield from must_be(alias, False, "evaluateTargetHealth")
+
+
+@site_rule(
+    "route53-record-every-entrance",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Declare failover records for the domain and `www`, and a latency record for `api`, in both sites.",
+        reference=f"{_DNS}, 'Choosing a routing policy'",
+        incident="aws-2025-10",
+    ),
+)
+def every_entrance(site: Site) -> Iterator[tuple[Resource, str]]:
+    """Each public name has a record of this site, which exists before it is needed."""
+    records = [entry for entry in site.of(RECORD) if routed(entry)]
+    failover = [entry for entry in records if entry.get("failoverRoutingPolicies")]
+    latency = [entry for entry in records if entry.get("latencyRoutingPolicies")]
+    anchor = (site.of(BALANCER) or site.of(RECORD))[:1]
+    for expected, matches, kind in ((2, failover, "failover"), (1, latency, "latency")):
+        if len(matches) != expected:
+            yield from ((entry, f"the site has {len(matches)} {kind} records, expected {expected}") for entry in anchor)
+    kinds = {str(entry.get("failoverRoutingPolicies", 0, "type")) for entry in failover}
+    if len(kinds) > 1:
+        yield from (
+            (entry, f"the failover records are {', '.join(sorted(kinds))}, expected one kind") for entry in failover
+        )
+
+
+@resource_rule(
+    "route53-zone-not-deletable",
+    ZONE,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(C)",),
+        remediation="Set Pulumi's `protect`, no `forceDestroy`, and accelerated recovery.",
+        reference=f"{_DNS}, 'Accelerated recovery'",
+        incident="aws-2025-10",
+    ),
+)
+def zone_not_deletable(zone: Resource) -> Iterator[str]:
+    """Pulumi refuses to delete the zone, and its records can be changed again soon after a loss of us-east-1."""
+    yield from must_be(zone, False, "forceDestroy")
+    yield from must_be(zone, True, "enableAcceleratedRecovery")
+    if not zone.protect:
+        yield "protect is false, expected true"
+
+
+RULES = (
+    check_feeds_a_record,
+    detection_in_time,
+    check_fast,
+    short_lived,
+    moves_alone,
+    every_entrance,
+    zone_not_deletable,
+)

@@ -1,0 +1,179 @@
+"""Rules on the crisis ledger: the table that loses no acknowledged event, and the claims in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.model import UNKNOWN, Resource, Site
+from policy.rule import About, Severity, must_be, must_be_set, resource_rule, shown, site_rule
+from recovery.naming import LEDGER_TABLE
+
+TABLE = "aws:dynamodb/table:Table"
+ITEM = "aws:dynamodb/tableItem:TableItem"
+_GUIDE = "Amazon DynamoDB Developer Guide"
+WITNESS = "us-east-1"
+
+
+@resource_rule(
+    "dynamodb-table-strongly-consistent",
+    TABLE,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(A)", "164.312(c)(1)"),
+        remediation="Declare one replica with `consistencyMode: STRONG` and a witness in a third region.",
+        reference=f"{_GUIDE}, 'How DynamoDB global tables work'",
+        incident="aws-2025-10",
+    ),
+)
+def strongly_consistent(table: Resource) -> Iterator[str]:
+    """A write is acknowledged when two of three regions have it, so the loss of a region loses none."""
+    replicas = table.items("replicas")
+    if len(replicas) != 1:
+        yield f"replicas has {len(replicas)} entries, expected 1"
+    for replica in replicas:
+        yield from must_be(replica, "STRONG", "consistencyMode")
+    # The only region in the United States that can be the witness of a pair: DynamoDB API, CreateGlobalTableWitness.
+    yield from must_be(table, WITNESS, "globalTableWitness", "regionName")
+
+
+@site_rule(
+    "dynamodb-table-three-regions",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Put the replica into the other site's region, and the witness into a third one.",
+        reference=f"{_GUIDE}, 'How DynamoDB global tables work'",
+        incident="aws-2025-10",
+    ),
+)
+def three_regions(site: Site) -> Iterator[tuple[Resource, str]]:
+    """The ledger is in three different regions."""
+    for table in site.of(TABLE):
+        regions = [site.region, table.get("globalTableWitness", "regionName")]
+        regions += [replica.get("regionName") for replica in table.items("replicas")]
+        if len({str(region) for region in regions}) != 3:
+            yield table, f"the ledger is in {', '.join(str(region) for region in regions)}, expected three regions"
+
+
+@resource_rule(
+    "dynamodb-table-point-in-time",
+    TABLE,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(A)",),
+        remediation="Enable point-in-time recovery on the table and on its replica.",
+        reference=f"{_GUIDE}, 'Point-in-time backups for DynamoDB'",
+        incident="gitlab-2017",
+        also=("CKV_AWS_28", "HIPAA.Security-DynamoDBPITREnabled", "dynamodb-pitr-enabled"),
+    ),
+)
+def point_in_time(table: Resource) -> Iterator[str]:
+    """The ledger can be restored to any second, in either region."""
+    yield from must_be(table, True, "pointInTimeRecovery", "enabled")
+    for replica in table.items("replicas"):
+        yield from must_be(replica, True, "pointInTimeRecovery")
+
+
+@resource_rule(
+    "dynamodb-table-not-deletable",
+    TABLE,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.312(c)(1)",),
+        remediation="Set `deletionProtectionEnabled: true` on the table and its replica, and Pulumi's `protect`.",
+        reference=f"{_GUIDE}, 'Using deletion protection to protect your table'",
+        incident="atlassian-2022",
+        also=("dynamodb-table-deletion-protection-enabled",),
+    ),
+)
+def not_deletable(table: Resource) -> Iterator[str]:
+    """AWS and Pulumi both refuse to delete the ledger."""
+    yield from must_be(table, True, "deletionProtectionEnabled")
+    for replica in table.items("replicas"):
+        yield from must_be(replica, True, "deletionProtectionEnabled")
+    if not table.protect:
+        yield "protect is false, expected true"
+
+
+@resource_rule(
+    "dynamodb-table-keeps-everything",
+    TABLE,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.312(c)(1)",),
+        remediation="Declare no time to live.",
+        reference=f"{_GUIDE}, 'How DynamoDB global tables work': a strongly consistent table has no time to live",
+    ),
+)
+def keeps_everything(table: Resource) -> Iterator[str]:
+    """No crisis event and no claim expires."""
+    if table.get("ttl") is not None:
+        yield f"ttl is {shown(table.get('ttl'))}, expected not set"
+
+
+@resource_rule(
+    "dynamodb-table-no-capacity-limit",
+    TABLE,
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(C)",),
+        remediation="Set `billingMode: PAY_PER_REQUEST`.",
+        reference=f"{_GUIDE}, 'DynamoDB throughput capacity'",
+        also=("HIPAA.Security-DynamoDBAutoScalingEnabled", "dynamodb-autoscaling-enabled"),
+    ),
+)
+def no_capacity_limit(table: Resource) -> Iterator[str]:
+    """All traffic of a lost region fits into the other one at once."""
+    yield from must_be(table, "PAY_PER_REQUEST", "billingMode")
+
+
+@site_rule(
+    "dynamodb-claim-own-and-once",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.312(c)(1)",),
+        remediation="Declare one claim per epoch that this site leads or led, and none of another site's.",
+        reference="docs/architecture.md, 'Which site may write'",
+    ),
+)
+def claim_own_and_once(site: Site) -> Iterator[tuple[Resource, str]]:
+    """A site claims its own epochs, each once, in the ledger."""
+    seen: set[object] = set()
+    for item in site.of(ITEM):
+        claim = item.document("item")
+        if claim is UNKNOWN or claim is None:
+            continue
+        owner, key = claim.get("site", {}).get("S"), claim.get("pk", {}).get("S")
+        if owner != site.name:
+            yield item, f"the claim {key} names the site {owner}, expected {site.name}"
+        if key in seen:
+            yield item, f"the claim {key} is declared twice"
+        seen.add(key)
+
+
+@resource_rule(
+    "dynamodb-claim-in-the-ledger",
+    ITEM,
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.312(c)(1)",),
+        remediation="Write claims to the ledger's table only.",
+        reference="docs/architecture.md, 'Which site may write'",
+    ),
+)
+def claim_in_the_ledger(item: Resource) -> Iterator[str]:
+    """A claim is written where every fence reads it."""
+    yield from must_be(item, LEDGER_TABLE, "tableName")
+    yield from must_be_set(item, "hashKey")
+
+
+RULES = (
+    strongly_consistent,
+    three_regions,
+    point_in_time,
+    not_deletable,
+    keeps_everything,
+    no_capacity_limit,
+    claim_own_and_once,
+    claim_in_the_ledger,
+)

@@ -1,0 +1,18 @@
+"""All mutations."""
+
+from __future__ import annotations
+
+from tests.policy.mutation import Mutation
+from tests.policy.mutations import cluster, copies, data, traffic
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *data.DATABASES,
+    *data.LEDGER,
+    *copies.BUCKETS,
+    *copies.KEYS,
+    *cluster.CLUSTERS,
+    *cluster.PODS,
+    *cluster.AVAILABILITY,
+    *traffic.TRAFFIC,
+    *traffic.WATCHING,
+)

@@ -1,0 +1,100 @@
+"""The four formats of a judgement, and the exit codes of the command."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from typer.testing import CliRunner
+
+from lifeline import app as command
+from lifeline.rendering import as_data
+from policy.catalogue import RULES
+from policy.judge import Judgement, judge
+from policy.report import report
+from policy.settings import read_settings
+from tests.harness import ROOT, deploy
+from tests.policy.draft import changed, put
+
+WEAK = put("database-1-instance", False, "multiAz")
+FINDING = {
+    "policy": "rds-instance-multi-az",
+    "level": "mandatory",
+    "resource": "database-1-instance",
+    "message": "multiAz is false, expected true",
+}
+
+
+@pytest.fixture(scope="module")
+def judgement() -> Judgement:
+    return judge(changed("primary", WEAK), read_settings(), today=date(2026, 11, 26))
+
+
+def test_json_is_a_list_of_findings(judgement: Judgement) -> None:
+    assert json.loads(report(judgement, "json", source="f")) == [FINDING]
+
+
+def test_text_has_each_finding_with_its_remedy_and_each_exemption_with_its_reason(judgement: Judgement) -> None:
+    lines = report(judgement, "text", source="f").splitlines()
+    assert lines[0] == "mandatory: rds-instance-multi-az: database-1-instance: multiAz is false, expected true"
+    assert lines[1].startswith("  hint: Set `multiAz: true`")
+    assert lines[2].startswith("exempted until 2027-03-31: s3-bucket-no-public-access: switch-bucket: ")
+    assert lines[-1] == f"{len(RULES)} rules: 1 mandatory, 0 advisory, 2 exempted"
+
+
+def test_sarif_has_every_rule_and_shows_exemptions_as_suppressed(judgement: Judgement) -> None:
+    document = json.loads(report(judgement, "sarif", source="Pulumi.primary.yaml"))
+    (run,) = document["runs"]
+    assert document["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [rule.name for rule in RULES]
+    shown, *suppressed = run["results"]
+    assert (shown["ruleId"], shown["level"]) == ("rds-instance-multi-az", "error")
+    assert shown["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "Pulumi.primary.yaml"}
+    assert [entry["suppressions"][0]["kind"] for entry in suppressed] == ["external", "external"]
+
+
+def test_junit_has_one_case_per_rule(judgement: Judgement) -> None:
+    suite = ET.fromstring(report(judgement, "junit", source="f"))
+    assert (suite.get("tests"), suite.get("failures")) == (str(len(RULES)), "1")
+    (failed,) = [case for case in suite if case.find("failure") is not None]
+    assert failed.get("name") == "rds-instance-multi-az"
+
+
+def test_the_command_passes_both_sites() -> None:
+    for stack in ("primary", "secondary"):
+        result = CliRunner().invoke(command.app, ["policy", "--stack", stack, "--format", "json"])
+        assert (result.exit_code, json.loads(result.output)) == (0, [])
+
+
+def test_the_command_fails_for_a_file_with_a_fault(tmp_path: Path) -> None:
+    entries = [as_data(entry) for entry in deploy("primary")]
+    for entry in entries:
+        if entry["name"] == "database-1-instance":
+            entry["inputs"]["multiAz"] = False
+    (tmp_path / "site.json").write_text(json.dumps(entries))
+    arguments = ["policy", "--input", str(tmp_path / "site.json"), "--format", "json"]
+    result = CliRunner().invoke(command.app, arguments)
+    assert (result.exit_code, json.loads(result.output)) == (1, [FINDING])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--stack", "primary", "--input", "x.json"]])
+def test_the_command_takes_a_stack_or_a_file(arguments: list[str]) -> None:
+    result = CliRunner().invoke(command.app, ["policy", *arguments])
+    assert result.exit_code == 2
+
+
+def test_the_command_refuses_a_file_without_a_site(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "empty.json").write_text("[]")
+    monkeypatch.setattr("sys.argv", ["lifeline", "policy", "--input", str(tmp_path / "empty.json")])
+    with pytest.raises(SystemExit) as error:
+        command.main()
+    assert error.value.code == command.REFUSED
+    assert capsys.readouterr().err == f"{tmp_path / 'empty.json'} has no resources\n"
+
+
+def test_the_pack_is_started_by_its_folder() -> None:
+    assert (ROOT / "policy" / "PulumiPolicy.yaml").is_file()
+    assert (ROOT / "policy" / "__main__.py").is_file()

@@ -1,0 +1,76 @@
+"""Each rule is kept by both sites in every role, and broken by its mutations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from policy.catalogue import RULES
+from policy.document import page
+from policy.hipaa import CLAUSES
+from policy.incidents import INCIDENTS
+from policy.judge import judge
+from policy.rule import ResourceRule, Rule
+from policy.settings import Settings, read_settings
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT
+from tests.policy.draft import changed, clean
+from tests.policy.mutation import Mutation
+from tests.policy.mutations.catalogue import MUTATIONS
+
+TODAY = date(2026, 11, 26)
+LEGAL = [(stack, timeline) for stack in ("primary", "secondary") for timeline in (PRIMARY_LEADS, FAILED_OVER)]
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+
+
+@pytest.mark.parametrize(("stack", "timeline"), LEGAL)
+def test_a_site_keeps_all_rules_in_every_role(stack: str, timeline: tuple[str, ...]) -> None:
+    judgement = judge(clean(stack, timeline), read_settings(), today=TODAY)
+    assert judgement.findings == ()
+    assert {finding.resource for finding, _ in judgement.exempted} == {"switch-bucket"}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_a_mutation_is_caught_by_its_rule(mutation: Mutation) -> None:
+    findings = judge(changed(mutation.stack, mutation.change), read_settings(), today=TODAY).findings
+    assert mutation.rule in {finding.policy for finding in findings}
+
+
+@every_rule
+def test_a_rule_has_a_mutation(rule: Rule) -> None:
+    assert rule.name in {mutation.rule for mutation in MUTATIONS}
+
+
+@every_rule
+def test_a_rule_says_all_that_a_reader_needs(rule: Rule) -> None:
+    assert rule.title.endswith(".")
+    assert rule.about.remediation.endswith(".")
+    assert rule.about.reference
+    assert set(rule.about.clauses) <= CLAUSES.keys()
+    assert rule.about.clauses
+    assert rule.about.incident is None or rule.about.incident in INCIDENTS
+
+
+def test_no_two_rules_have_one_name() -> None:
+    assert [name for name, number in Counter(rule.name for rule in RULES).items() if number > 1] == []
+
+
+def test_every_rule_on_resources_judges_some() -> None:
+    types = {entry.type for entry in (*clean("primary").resources, *clean("secondary").resources)}
+    assert [rule.name for rule in RULES if isinstance(rule, ResourceRule) and not set(rule.types) & types] == []
+
+
+def test_every_incident_and_every_clause_has_a_rule() -> None:
+    assert {rule.about.incident for rule in RULES} - {None} == INCIDENTS.keys()
+
+
+def test_without_the_exemption_the_switch_bucket_is_refused() -> None:
+    findings = judge(clean("primary"), Settings(), today=TODAY).findings
+    assert {(finding.policy, finding.resource) for finding in findings} == {
+        ("s3-bucket-no-public-access", "switch-bucket")
+    }
+
+
+def test_the_page_about_the_rules_is_true() -> None:
+    assert (ROOT / "docs" / "policies.md").read_text() == page()
