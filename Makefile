@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check policy mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -33,11 +33,13 @@ fmt: $(STAMP) ## format, and fix what ruff can fix
 check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
-policy: $(STAMP) ## judge both sites by the policy pack, before and after a failover
-	$(BIN)/lifeline policy --stack primary --timeline primary-1
-	$(BIN)/lifeline policy --stack primary --timeline primary-1,secondary-1
-	$(BIN)/lifeline policy --stack secondary --timeline primary-1
-	$(BIN)/lifeline policy --stack secondary --timeline primary-1,secondary-1
+policy: $(STAMP) ## judge both sites and a failover by the policy pack
+	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
+	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1,secondary-1
+	$(BIN)/lifeline diff --stack secondary --timeline primary-1,secondary-1 --json | $(BIN)/lifeline policy --diff /dev/stdin
+
+mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that catches it
+	$(BIN)/python -m tests.policy.table
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
 	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring"

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 REFUSED = 3
+SITES = 2
 
 
 class RenderFormat(enum.StrEnum):
@@ -79,21 +80,34 @@ class PolicyFormat(enum.StrEnum):
 
 @app.command()
 def policy(
-    stack: Annotated[str | None, typer.Option("--stack", "-s", help="The stack, as in Pulumi.<stack>.yaml.")] = None,
+    stack: Annotated[
+        list[str] | None, typer.Option("--stack", "-s", help="A stack. Twice: both sites at once.")
+    ] = None,
     timeline: TimelineOption = None,
     file: Annotated[
-        Path | None,
-        typer.Option("--input", "-i", help="Judge this output of `lifeline render` or `pulumi stack export` instead."),
+        list[Path] | None,
+        typer.Option(
+            "--input", "-i", help="An output of `lifeline render` or `pulumi stack export`. Twice: both sites."
+        ),
+    ] = None,
+    diff_file: Annotated[
+        Path | None, typer.Option("--diff", "-d", help="Judge this output of `lifeline diff --json` instead.")
     ] = None,
     form: Annotated[PolicyFormat, typer.Option("--format", "-f", help="The output format.")] = PolicyFormat.TEXT,
 ) -> None:
-    """Judge a site by the rules of the policy pack. Needs no engine. Exits 1 if a mandatory rule is broken."""
+    """Judge sites or steps by the rules of the policy pack. Needs no engine. Exits 1 if a mandatory rule is broken."""
     from lifeline import policies
 
-    if (stack is None) == (file is None):
-        raise typer.BadParameter("name either a stack or a file", param_hint="--stack or --input")
-    site = policies.site(project_root(), stack, entries(timeline), file)
-    text, refused = policies.judged(site, form.value, source=str(file or f"Pulumi.{stack}.yaml"))
+    stacks, files = stack or [], file or []
+    if diff_file is not None and not (stacks or files):
+        text, refused = policies.judged_steps(diff_file, form.value)
+        print(text)
+        raise typer.Exit(1 if refused else 0)
+    if diff_file is not None or bool(stacks) == bool(files) or len(stacks) > SITES or len(files) > SITES:
+        raise typer.BadParameter("name one or two stacks, one or two files, or a diff", param_hint="--stack")
+    source = ", ".join([f"Pulumi.{name}.yaml" for name in stacks] or [str(path) for path in files])
+    sites = policies.sites(project_root(), stacks, entries(timeline), files)
+    text, refused = policies.judged(sites, form.value, source=source)
     print(text)
     raise typer.Exit(1 if refused else 0)
 

@@ -1,4 +1,4 @@
-"""The judgement of a site that the command line asks for."""
+"""The judgement of one site or two that the command line asks for."""
 
 from __future__ import annotations
 
@@ -7,22 +7,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.program import checked_config, recorded
-from policy.judge import judge
+from policy.judge import judge, judge_steps
 from policy.model import Site
 from policy.report import report
 from policy.settings import read_settings
-from policy.sources import from_file, from_registrations
+from policy.sources import SourceError, from_file, from_registrations, steps_from_file
 
 
-def site(root: Path, stack: str | None, timeline: Sequence[str] | None, file: Path | None) -> Site:
-    """The site in a file, or a recording of the program for a stack."""
-    if file is not None:
-        return from_file(file)
-    assert stack is not None, "the command line was checked"
-    return from_registrations(recorded(root, stack, checked_config(root, stack, timeline)))
+def sites(root: Path, stacks: Sequence[str], timeline: Sequence[str] | None, files: Sequence[Path]) -> list[Site]:
+    """The sites in files, or recordings of the program for stacks.
+
+    Raises:
+        SourceError: if two of them are the same site.
+    """
+    judged_sites = [from_file(file) for file in files]
+    judged_sites += [from_registrations(recorded(root, name, checked_config(root, name, timeline))) for name in stacks]
+    if len({site.name for site in judged_sites}) != len(judged_sites):
+        raise SourceError(f"the site {judged_sites[0].name} is named twice, expected two different sites")
+    return judged_sites
 
 
-def judged(site: Site, form: str, *, source: str) -> tuple[str, bool]:
-    """The judgement as text, and whether it refuses the site."""
-    judgement = judge(site, read_settings(), today=datetime.now(UTC).date())
+def judged(sites: Sequence[Site], form: str, *, source: str) -> tuple[str, bool]:
+    """The judgement as text, and whether it refuses a site."""
+    judgement = judge(*sites, settings=read_settings(), today=datetime.now(UTC).date())
     return report(judgement, form, source=source), judgement.refuses
+
+
+def judged_steps(file: Path, form: str) -> tuple[str, bool]:
+    """The judgement of the steps in a file as text, and whether it refuses them."""
+    judgement = judge_steps(steps_from_file(file), settings=read_settings())
+    return report(judgement, form, source=str(file)), judgement.refuses

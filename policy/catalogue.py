@@ -1,8 +1,8 @@
-"""All rules."""
+"""All rules: those that judge one site, and those that judge two, and those that judge steps."""
 
 from __future__ import annotations
 
-from policy.rule import AnyRule
+from policy.rule import AnyRule, PairRule, ResourceRule, SiteRule, StepRule
 from policy.rules import (
     availability,
     buckets,
@@ -14,10 +14,12 @@ from policy.rules import (
     independence,
     keys,
     ledger,
+    parity,
+    transitions,
     workloads,
 )
 
-RULES: tuple[AnyRule, ...] = (
+SITE_RULES: tuple[ResourceRule | SiteRule, ...] = (
     *databases.RULES,
     *database_upkeep.RULES,
     *ledger.RULES,
@@ -30,4 +32,7 @@ RULES: tuple[AnyRule, ...] = (
     *front.RULES,
     *independence.RULES,
 )
+PAIR_RULES: tuple[PairRule, ...] = parity.RULES
+STEP_RULES: tuple[StepRule, ...] = transitions.RULES
+RULES: tuple[AnyRule, ...] = (*SITE_RULES, *PAIR_RULES, *STEP_RULES)
 BY_NAME: dict[str, AnyRule] = {rule.name: rule for rule in RULES}

@@ -17,8 +17,14 @@ No change that would break a recovery gets past CI. The same rules run as a poli
 ```sh
 pulumi preview --stack primary --policy-pack policy
 lifeline policy --stack primary
+lifeline policy --stack primary --stack secondary        # also the relations between the sites
 lifeline policy --input primary.json --format sarif      # of `lifeline render --format json` or `pulumi stack export`
 ```
+
+`lifeline policy --diff` judges the steps of `lifeline diff --json`: a flip touches roles only, and no step deletes
+data.
+
+With two sites, two states too, it needs no backend: `lifeline policy --input primary.json --input secondary.json`.
 
 The formats are `text`, `json`, `sarif` and `junit`. The command exits 1 if a mandatory rule is broken, and 3 if the
 file is not a whole site: a file that is cut off, empty or from another program never passes.

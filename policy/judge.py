@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
-from policy.catalogue import RULES
-from policy.model import Site
-from policy.rule import Level, in_site
+from engine.deployment import Step
+from policy.catalogue import PAIR_RULES, SITE_RULES, STEP_RULES
+from policy.model import Resource, Site
+from policy.rule import AnyRule, Level, PairRule, ResourceRule, SiteRule, in_site
 from policy.settings import Exemption, Settings
 
 EXEMPTIONS = "exemptions"
@@ -31,6 +32,8 @@ class Judgement:
 
     findings: tuple[Finding, ...]
     exempted: tuple[tuple[Finding, Exemption], ...]
+    rules: tuple[AnyRule, ...]
+    """The rules that ran."""
 
     @property
     def refuses(self) -> bool:
@@ -38,34 +41,61 @@ class Judgement:
         return any(finding.level is Level.MANDATORY for finding in self.findings)
 
 
-def judge(site: Site, settings: Settings, *, today: date) -> Judgement:
-    """Apply all rules to a site.
+def judge(*sites: Site, settings: Settings, today: date) -> Judgement:
+    """Apply all rules to one site, or to two sites and the relations between them.
 
     Args:
-        site: the resources of one stack.
+        sites: the resources of one stack, or of both.
         settings: levels, parameters and exemptions.
         today: an exemption is valid up to and including its last day.
     """
     accepted = {(entry.rule, entry.resource): entry for entry in settings.exemptions if entry.until >= today}
     findings: list[Finding] = []
     exempted: list[tuple[Finding, Exemption]] = []
-    for finding in _findings(site, settings):
-        exemption = accepted.get((finding.policy, finding.resource))
+    for site, resource, finding in _findings(sites, settings):
+        exemption = accepted.get((finding.policy, resource.name))
+        # Two sites have resources of the same names.
+        shown = finding if len(sites) == 1 else replace(finding, resource=f"{site.name}/{resource.name}")
         if exemption is None:
-            findings.append(finding)
+            findings.append(shown)
         else:
-            exempted.append((finding, exemption))
+            exempted.append((shown, exemption))
     findings += _expired(settings, today)
-    return Judgement(findings=tuple(sorted(set(findings))), exempted=tuple(exempted))
+    rules = tuple(rule for rule in _rules(sites) if settings.level(rule) is not Level.DISABLED)
+    return Judgement(findings=tuple(sorted(set(findings))), exempted=tuple(exempted), rules=rules)
 
 
-def _findings(site: Site, settings: Settings) -> Iterator[Finding]:
-    for rule in RULES:
+def judge_steps(steps: Sequence[Step], *, settings: Settings) -> Judgement:
+    """Apply the rules on transitions. No exemption accepts their findings."""
+    rules = tuple(rule for rule in STEP_RULES if settings.level(rule) is not Level.DISABLED)
+    findings = {
+        Finding(rule.name, settings.level(rule), step.name, message)
+        for rule in rules
+        for step, message in rule.check(steps)
+    }
+    return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=rules)
+
+
+def _rules(sites: Sequence[Site]) -> tuple[ResourceRule | SiteRule | PairRule, ...]:
+    return (*SITE_RULES, *PAIR_RULES) if len(sites) == 2 else SITE_RULES
+
+
+def _findings(sites: Sequence[Site], settings: Settings) -> Iterator[tuple[Site, Resource, Finding]]:
+    for rule in _rules(sites):
         level = settings.level(rule)
         if level is Level.DISABLED:
             continue
-        for resource, message in in_site(rule, site, settings.parameters.get(rule.name, {})):
-            yield Finding(rule.name, level, resource.name, message)
+        for site, resource, message in _faults(rule, sites, settings.parameters.get(rule.name, {})):
+            yield site, resource, Finding(rule.name, level, resource.name, message)
+
+
+def _faults(
+    rule: ResourceRule | SiteRule | PairRule, sites: Sequence[Site], parameters: dict[str, int]
+) -> Iterator[tuple[Site, Resource, str]]:
+    if isinstance(rule, PairRule):
+        yield from rule.check(*sites, **rule.parameters | parameters)
+    else:
+        yield from ((site, *fault) for site in sites for fault in in_site(rule, site, parameters))
 
 
 def _expired(settings: Settings, today: date) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 from engine.registration import PROVIDER_PREFIX, STACK_TYPE
-from policy.catalogue import RULES
+from policy.catalogue import SITE_RULES
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import ResourceRule, Rule, SiteRule, in_site
 from policy.settings import Settings
@@ -51,7 +51,7 @@ class Pack:
             self._collect,
             enforcement_level=EnforcementLevel.ADVISORY,
         )
-        return [collector, *(self._policy(rule) for rule in RULES)]
+        return [collector, *(self._policy(rule) for rule in SITE_RULES)]
 
     def _collect(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
         self._inputs[args.urn] = plain(args.props)

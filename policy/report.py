@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from policy.catalogue import BY_NAME, RULES
+from policy.catalogue import BY_NAME
 from policy.judge import Finding, Judgement
 from policy.rule import AnyRule, Level
 
@@ -51,10 +51,9 @@ def _text(judgement: Judgement) -> str:
         lines.append(f"exempted until {exemption.until}: {finding.policy}: {finding.resource}: {finding.message}")
         lines.append(f"  reason: {exemption.reason}")
     mandatory = sum(finding.level is Level.MANDATORY for finding in judgement.findings)
-    advisory = len(judgement.findings) - mandatory
-    return "\n".join(
-        [*lines, f"{len(RULES)} rules: {mandatory} mandatory, {advisory} advisory, {len(judgement.exempted)} exempted"]
-    )
+    advisory, exempted = len(judgement.findings) - mandatory, len(judgement.exempted)
+    summary = f"{len(judgement.rules)} rules: {mandatory} mandatory, {advisory} advisory, {exempted} exempted"
+    return "\n".join([*lines, summary])
 
 
 def _sarif(judgement: Judgement, source: str) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def _sarif(judgement: Judgement, source: str) -> dict[str, Any]:
     for finding, exemption in judgement.exempted:
         suppression = {"kind": "external", "justification": f"{exemption.reason} (until {exemption.until})"}
         results.append(_result(finding, source) | {"suppressions": [suppression]})
-    driver = {"name": "lifeline policy", "rules": [_described(rule) for rule in RULES]}
+    driver = {"name": "lifeline policy", "rules": [_described(rule) for rule in judgement.rules]}
     return {"version": "2.1.0", "$schema": SARIF_SCHEMA, "runs": [{"tool": {"driver": driver}, "results": results}]}
 
 
@@ -91,7 +90,8 @@ def _junit(judgement: Judgement, source: str) -> str:
     by_rule: dict[str, list[Finding]] = defaultdict(list)
     for finding in judgement.findings:
         by_rule[finding.policy].append(finding)
-    names = [*BY_NAME, *(name for name in by_rule if name not in BY_NAME)]
+    names = [rule.name for rule in judgement.rules]
+    names += [name for name in by_rule if name not in names]
     failed = {finding.policy for finding in judgement.findings if finding.level is Level.MANDATORY}
     suite = ET.Element("testsuite", name=source, tests=str(len(names)), failures=str(len(failed)))
     for name in names:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from engine.deployment import Step
 from policy.model import UNKNOWN, Resource, Site, at
 
 
@@ -81,6 +82,22 @@ class SiteRule(Rule):
     """Takes the site and the parameters; yields the resource at fault and a message."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairRule(Rule):
+    """A rule about the relations between two sites, which no policy over one stack can see."""
+
+    check: Callable[..., Iterable[tuple[Site, Resource, str]]]
+    """Takes the two sites and the parameters; yields the site and the resource at fault, and a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRule(Rule):
+    """A rule about the steps from one configuration to another."""
+
+    check: Callable[..., Iterable[tuple[Step, str]]]
+    """Takes the steps and the parameters; yields the step at fault and a message."""
+
+
 def resource_rule(name: str, *types: str, about: About) -> Callable[[Callable[..., Iterable[str]]], ResourceRule]:
     """A decorator that makes a function a rule on resources of some types.
 
@@ -98,6 +115,24 @@ def site_rule(name: str, *, about: About) -> Callable[[Callable[..., Iterable[tu
 
     def decorate(check: Callable[..., Iterable[tuple[Resource, str]]]) -> SiteRule:
         return SiteRule(name=name, about=about, check=check, **_described(check))
+
+    return decorate
+
+
+def pair_rule(name: str, *, about: About) -> Callable[[Callable[..., Iterable[tuple[Site, Resource, str]]]], PairRule]:
+    """A decorator that makes a function a rule on two sites, as `resource_rule` does on a resource."""
+
+    def decorate(check: Callable[..., Iterable[tuple[Site, Resource, str]]]) -> PairRule:
+        return PairRule(name=name, about=about, check=check, **_described(check))
+
+    return decorate
+
+
+def step_rule(name: str, *, about: About) -> Callable[[Callable[..., Iterable[tuple[Step, str]]]], StepRule]:
+    """A decorator that makes a function a rule on steps, as `resource_rule` does on a resource."""
+
+    def decorate(check: Callable[..., Iterable[tuple[Step, str]]]) -> StepRule:
+        return StepRule(name=name, about=about, check=check, **_described(check))
 
     return decorate
 
@@ -141,10 +176,10 @@ def shown(value: Any) -> str:
     return "not set" if value is None else json.dumps(value, default=str, sort_keys=True)
 
 
-AnyRule = ResourceRule | SiteRule
+AnyRule = ResourceRule | SiteRule | PairRule | StepRule
 
 
-def in_site(rule: AnyRule, site: Site, parameters: dict[str, int]) -> Iterator[tuple[Resource, str]]:
+def in_site(rule: ResourceRule | SiteRule, site: Site, parameters: dict[str, int]) -> Iterator[tuple[Resource, str]]:
     """The faults of a site under one rule: the resource and the message."""
     settings = rule.parameters | parameters
     if isinstance(rule, SiteRule):

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.deployment import Step
 from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
 from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site
 
 MOST_BYTES = 64 * 1024 * 1024
 """A site of a thousand workloads is a few megabytes."""
 DEEPEST = 60
+_T = TypeVar("_T")
 _CIPHERTEXT = "1b47061264138c4ac30d75fd1eb44270"
 """Marks a secret in a state. Source: pulumi/pulumi, sdk/go/common/resource/sig, `Secret`."""
 
@@ -59,33 +61,61 @@ def from_registrations(registrations: Iterable[Registration]) -> Site:
     )
 
 
+class _Step(BaseModel):
+    """One step in a file of `lifeline diff --json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    op: Literal["create", "update", "replace", "delete"]
+    type: str = Field(min_length=3)
+    name: str = Field(min_length=1)
+    keys: list[str]
+
+
+def steps_from_file(path: Path) -> list[Step]:
+    """The steps in a file of `lifeline diff --json`. It may have none.
+
+    Raises:
+        SourceError: if the file is no such file, or not all of one.
+    """
+    steps = _validated(list[_Step], _content(path), path)
+    return [Step(step.op, step.type, step.name, tuple(step.keys)) for step in steps]
+
+
 def from_file(path: Path) -> Site:
     """A site from the JSON of `lifeline render` or of `pulumi stack export`.
 
     Raises:
         SourceError: if the file is no such file, or not all of one.
     """
-    try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise SourceError(f"{path} has {size} bytes, expected at most {MOST_BYTES}")
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is not complete JSON: {error}") from None
+    content = _content(path)
     if isinstance(content, Mapping):
         return _checked(_exported(content, path), path)
     return _checked(_rendered(content, path), path)
 
 
-def _rendered(content: Any, path: Path) -> list[Resource]:
+def _content(path: Path) -> Any:
     try:
-        entries = pydantic.TypeAdapter(list[_Entry]).validate_python(content)
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise SourceError(f"{path} has {size} bytes, expected at most {MOST_BYTES}")
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path} is not complete JSON: {error}") from None
+
+
+def _validated(shape: type[list[_T]], content: Any, path: Path) -> list[_T]:
+    try:
+        return pydantic.TypeAdapter(shape).validate_python(content)
     except pydantic.ValidationError as error:
         detail = error.errors(include_url=False)[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
         raise SourceError(f"{path}{place}: {detail['msg'].lower()}") from None
+
+
+def _rendered(content: Any, path: Path) -> list[Resource]:
     return [
         Resource(
             type=entry.type,
@@ -96,7 +126,7 @@ def _rendered(content: Any, path: Path) -> list[Resource]:
             protect=entry.protect,
             links={key: tuple(urns) for key, urns in entry.links.items()},
         )
-        for entry in entries
+        for entry in _validated(list[_Entry], content, path)
     ]
 
 

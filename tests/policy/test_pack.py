@@ -39,7 +39,7 @@ def shown(site: SiteWorld, stack: str, **changes: Any) -> set[tuple[str, str, st
 
 def expected(stack: str, **changes: Any) -> set[tuple[str, str, str]]:
     site = from_registrations(deploy(stack, PRIMARY_LEADS, **changes))
-    findings = judge(site, read_settings(), today=datetime.now(UTC).date()).findings
+    findings = judge(site, settings=read_settings(), today=datetime.now(UTC).date()).findings
     return {(finding.policy, finding.resource, finding.message) for finding in findings}
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from lifeline import app as command
 from lifeline.rendering import as_data
-from policy.catalogue import RULES
+from policy.catalogue import PAIR_RULES, SITE_RULES
 from policy.judge import Judgement, judge
 from policy.report import report
 from policy.settings import read_settings
@@ -30,7 +30,7 @@ FINDING = {
 
 @pytest.fixture(scope="module")
 def judgement() -> Judgement:
-    return judge(changed("primary", WEAK), read_settings(), today=date(2026, 11, 26))
+    return judge(changed("primary", WEAK), settings=read_settings(), today=date(2026, 11, 26))
 
 
 def test_json_is_a_list_of_findings(judgement: Judgement) -> None:
@@ -42,14 +42,14 @@ def test_text_has_each_finding_with_its_remedy_and_each_exemption_with_its_reaso
     assert lines[0] == "mandatory: rds-instance-multi-az: database-1-instance: multiAz is false, expected true"
     assert lines[1].startswith("  hint: Set `multiAz: true`")
     assert lines[2].startswith("exempted until 2027-03-31: s3-bucket-no-public-access: switch-bucket: ")
-    assert lines[-1] == f"{len(RULES)} rules: 1 mandatory, 0 advisory, 2 exempted"
+    assert lines[-1] == f"{len(SITE_RULES)} rules: 1 mandatory, 0 advisory, 2 exempted"
 
 
 def test_sarif_has_every_rule_and_shows_exemptions_as_suppressed(judgement: Judgement) -> None:
     document = json.loads(report(judgement, "sarif", source="Pulumi.primary.yaml"))
     (run,) = document["runs"]
     assert document["version"] == "2.1.0"
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [rule.name for rule in RULES]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [rule.name for rule in SITE_RULES]
     shown, *suppressed = run["results"]
     assert (shown["ruleId"], shown["level"]) == ("rds-instance-multi-az", "error")
     assert shown["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "Pulumi.primary.yaml"}
@@ -58,7 +58,7 @@ def test_sarif_has_every_rule_and_shows_exemptions_as_suppressed(judgement: Judg
 
 def test_junit_has_one_case_per_rule(judgement: Judgement) -> None:
     suite = ET.fromstring(report(judgement, "junit", source="f"))
-    assert (suite.get("tests"), suite.get("failures")) == (str(len(RULES)), "1")
+    assert (suite.get("tests"), suite.get("failures")) == (str(len(SITE_RULES)), "1")
     (failed,) = [case for case in suite if case.find("failure") is not None]
     assert failed.get("name") == "rds-instance-multi-az"
 
@@ -80,7 +80,35 @@ def test_the_command_fails_for_a_file_with_a_fault(tmp_path: Path) -> None:
     assert (result.exit_code, json.loads(result.output)) == (1, [FINDING])
 
 
-@pytest.mark.parametrize("arguments", [[], ["--stack", "primary", "--input", "x.json"]])
+def test_the_command_judges_two_files_and_their_relations_without_a_backend(tmp_path: Path) -> None:
+    arguments = ["policy"]
+    for stack in ("primary", "secondary"):
+        entries = [as_data(entry) for entry in deploy(stack)]
+        for entry in entries:
+            if entry["name"] == "database-1-instance" and stack == "secondary":
+                entry["inputs"]["instanceClass"] = "db.t4g.small"
+        (tmp_path / f"{stack}.json").write_text(json.dumps(entries))
+        arguments += ["--input", str(tmp_path / f"{stack}.json")]
+    result = CliRunner().invoke(command.app, [*arguments, "--format", "json"])
+    (finding,) = json.loads(result.output)
+    assert (result.exit_code, finding["policy"]) == (1, "rds-instance-same-at-both-sites")
+    assert finding["resource"] == "secondary/database-1-instance"
+    text = CliRunner().invoke(command.app, arguments).output
+    assert f"{len(SITE_RULES) + len(PAIR_RULES)} rules: 1 mandatory, 0 advisory, 4 exempted" in text
+
+
+def test_the_command_refuses_one_site_twice(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["lifeline", "policy", "--stack", "primary", "--stack", "primary"])
+    with pytest.raises(SystemExit) as error:
+        command.main()
+    assert error.value.code == command.REFUSED
+    assert capsys.readouterr().err == "the site primary is named twice, expected two different sites\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--stack", "primary", "--input", "x.json"], ["--stack", "a", "--stack", "b", "--stack", "c"]],
+)
 def test_the_command_takes_a_stack_or_a_file(arguments: list[str]) -> None:
     result = CliRunner().invoke(command.app, ["policy", *arguments])
     assert result.exit_code == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
 
 import pytest
 
@@ -15,31 +14,49 @@ from policy.judge import judge
 from policy.rule import ResourceRule, Rule
 from policy.settings import Settings, read_settings
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT
-from tests.policy.draft import changed, clean
+from tests.policy.draft import Change, clean
+from tests.policy.harmless import HARMLESS
 from tests.policy.mutation import Mutation
 from tests.policy.mutations.catalogue import MUTATIONS
+from tests.policy.mutations.steps import STEPS
+from tests.policy.table import TODAY, catching, minding
 
-TODAY = date(2026, 11, 26)
 LEGAL = [(stack, timeline) for stack in ("primary", "secondary") for timeline in (PRIMARY_LEADS, FAILED_OVER)]
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
 @pytest.mark.parametrize(("stack", "timeline"), LEGAL)
 def test_a_site_keeps_all_rules_in_every_role(stack: str, timeline: tuple[str, ...]) -> None:
-    judgement = judge(clean(stack, timeline), read_settings(), today=TODAY)
+    judgement = judge(clean(stack, timeline), settings=read_settings(), today=TODAY)
     assert judgement.findings == ()
     assert {finding.resource for finding, _ in judgement.exempted} == {"switch-bucket"}
 
 
+@pytest.mark.parametrize("timeline", [PRIMARY_LEADS, FAILED_OVER])
+def test_two_sites_keep_the_rules_about_their_relations(timeline: tuple[str, ...]) -> None:
+    sites = clean("primary", timeline), clean("secondary", timeline)
+    for pair in (sites, sites[::-1]):
+        assert judge(*pair, settings=read_settings(), today=TODAY).findings == ()
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_a_mutation_is_caught_by_its_rule(mutation: Mutation) -> None:
-    findings = judge(changed(mutation.stack, mutation.change), read_settings(), today=TODAY).findings
-    assert mutation.rule in {finding.policy for finding in findings}
+    assert mutation.rule in catching(mutation)
+
+
+@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
+def test_a_harmless_change_raises_nothing(change: Change) -> None:
+    assert minding(change) == set()
+
+
+def test_there_are_as_many_changes_as_promised() -> None:
+    assert len(MUTATIONS) >= 150
+    assert len(HARMLESS) >= 60
 
 
 @every_rule
 def test_a_rule_has_a_mutation(rule: Rule) -> None:
-    assert rule.name in {mutation.rule for mutation in MUTATIONS}
+    assert rule.name in {mutation.rule for mutation in (*MUTATIONS, *STEPS)}
 
 
 @every_rule
@@ -66,7 +83,7 @@ def test_every_incident_and_every_clause_has_a_rule() -> None:
 
 
 def test_without_the_exemption_the_switch_bucket_is_refused() -> None:
-    findings = judge(clean("primary"), Settings(), today=TODAY).findings
+    findings = judge(clean("primary"), settings=Settings(), today=TODAY).findings
     assert {(finding.policy, finding.resource) for finding in findings} == {
         ("s3-bucket-no-public-access", "switch-bucket")
     }

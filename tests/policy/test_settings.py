@@ -66,29 +66,29 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_level_decides_about_the_consequence() -> None:
-    advisory = judge(clean("primary"), Settings(levels={BUCKET: Level.ADVISORY}), today=TODAY)
+    advisory = judge(clean("primary"), settings=Settings(levels={BUCKET: Level.ADVISORY}), today=TODAY)
     assert {finding.level for finding in advisory.findings} == {Level.ADVISORY}
     assert not advisory.refuses
-    assert judge(clean("primary"), Settings(levels={BUCKET: Level.DISABLED}), today=TODAY).findings == ()
-    assert judge(clean("primary"), Settings(), today=TODAY).refuses
+    assert judge(clean("primary"), settings=Settings(levels={BUCKET: Level.DISABLED}), today=TODAY).findings == ()
+    assert judge(clean("primary"), settings=Settings(), today=TODAY).refuses
 
 
 def test_a_parameter_moves_the_limit() -> None:
     site = changed("primary", put("database-1-instance", 31, "backupRetentionPeriod"))
     rule = "rds-instance-backups-kept"
     for least, expected in ((31, set()), (32, {rule})):
-        findings = judge(site, Settings(parameters={rule: {"minimum_days": least}}), today=TODAY).findings
+        findings = judge(site, settings=Settings(parameters={rule: {"minimum_days": least}}), today=TODAY).findings
         assert {finding.policy for finding in findings} - {BUCKET} == expected
 
 
 def test_an_exemption_accepts_the_findings_of_its_resource_until_its_last_day() -> None:
-    judgement = judge(clean("primary"), exemption(TODAY), today=TODAY)
+    judgement = judge(clean("primary"), settings=exemption(TODAY), today=TODAY)
     assert judgement.findings == ()
     assert len(judgement.exempted) == 2
 
 
 def test_an_expired_exemption_is_a_finding_besides_the_fault() -> None:
-    findings = judge(clean("primary"), exemption(date(2026, 11, 25)), today=TODAY).findings
+    findings = judge(clean("primary"), settings=exemption(date(2026, 11, 25)), today=TODAY).findings
     assert {finding.policy for finding in findings} == {BUCKET, EXEMPTIONS}
     (expired,) = [finding for finding in findings if finding.policy == EXEMPTIONS]
     assert expired.message == f"the exemption from {BUCKET} ended on 2026-11-25: {REASON}"
@@ -96,4 +96,4 @@ def test_an_expired_exemption_is_a_finding_besides_the_fault() -> None:
 
 
 def test_an_exemption_of_another_resource_accepts_nothing() -> None:
-    assert judge(clean("primary"), exemption(TODAY, "models-own-bucket"), today=TODAY).refuses
+    assert judge(clean("primary"), settings=exemption(TODAY, "models-own-bucket"), today=TODAY).refuses

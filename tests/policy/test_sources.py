@@ -126,7 +126,7 @@ def test_a_file_that_is_cut_off_between_two_resources_never_passes(tmp_path: Pat
         site = from_file(file)
     except SourceError:
         return
-    assert judge(site, read_settings(), today=date(2026, 11, 26)).refuses
+    assert judge(site, settings=read_settings(), today=date(2026, 11, 26)).refuses
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

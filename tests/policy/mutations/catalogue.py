@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.policy.mutation import Mutation
-from tests.policy.mutations import cluster, copies, data, traffic
+from tests.policy.mutations import cluster, copies, data, pairs, traffic
 
 MUTATIONS: tuple[Mutation, ...] = (
     *data.DATABASES,
@@ -15,4 +15,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     *cluster.AVAILABILITY,
     *traffic.TRAFFIC,
     *traffic.WATCHING,
+    *pairs.PARITY,
+    *pairs.RELATIONS,
 )
