@@ -37,6 +37,7 @@ policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1,secondary-1
 	$(BIN)/lifeline diff --stack secondary --timeline primary-1,secondary-1 --json | $(BIN)/lifeline policy --diff /dev/stdin
+	$(BIN)/lifeline budget --stack primary && $(BIN)/lifeline budget --stack secondary
 
 mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that catches it
 	$(BIN)/python -m tests.policy.table

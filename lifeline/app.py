@@ -113,6 +113,18 @@ def policy(
 
 
 @app.command()
+def budget(stack: StackOption) -> None:
+    """Add up the times of a failover by tier, declared and assumed. Exits 1 if a sum is above its promise."""
+    from lifeline import budget as budgeting
+    from lifeline import policies
+
+    (site,) = policies.sites(project_root(), [stack], None, [])
+    budgets = budgeting.budgets(site)
+    print(budgeting.table(budgets))
+    raise typer.Exit(0 if all(entry.fits for entry in budgets) else 1)
+
+
+@app.command()
 def copies(stack: StackOption) -> None:
     """List every copy of a site's data: where it is, how long it is kept, and what proves it. As Markdown."""
     from lifeline import copies as listing
