@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check policy sarif flip preview mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -33,11 +33,24 @@ fmt: $(STAMP) ## format, and fix what ruff can fix
 check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint images/operations/Dockerfile && $(BIN)/basedpyright && $(BIN)/lint-imports && $(BIN)/pytest -q tests/test_layout.py tests/test_prose.py tests/test_documents.py
 
+TIMELINE := primary-1,secondary-1
+STACK ?= primary
+
 policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
-	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1,secondary-1
-	$(BIN)/lifeline diff --stack secondary --timeline primary-1,secondary-1 --json | $(BIN)/lifeline policy --diff /dev/stdin
+	$(BIN)/lifeline policy --stack primary --stack secondary --timeline $(TIMELINE)
+	$(BIN)/lifeline diff --stack secondary --timeline $(TIMELINE) --json | $(BIN)/lifeline policy --diff /dev/stdin
 	$(BIN)/lifeline budget --stack primary && $(BIN)/lifeline budget --stack secondary
+
+sarif: $(STAMP) ## write the findings of the policy pack to .policy, for a code scanner
+	mkdir -p .policy
+	$(BIN)/lifeline policy --stack primary --stack secondary --format sarif > .policy/policy.sarif
+
+flip: $(STAMP) ## show the steps of a failover
+	$(BIN)/lifeline diff --stack secondary --timeline $(TIMELINE)
+
+preview: $(STAMP) ## preview a stack with the policy pack (needs an account, and a login to the stack's state)
+	pulumi preview --stack $(STACK) --policy-pack policy
 
 mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that catches it
 	$(BIN)/python -m tests.policy.table

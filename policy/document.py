@@ -33,6 +33,10 @@ file is not a whole site: a file that is cut off, empty or from another program 
 resource, a reason and its last day. It is listed in every run, and it is a finding after that day. A preview does not
 know some values of a resource that does not exist yet; a rule does not judge these.
 
+[The workflow](../.github/workflows/change.yml) runs all of it on every change. A preview needs an account: set the
+variable `AWS_ACCOUNT`, a role `lifeline-preview` that can read and that trusts the repository by OIDC, and a runner
+inside each site's network.
+
 `python -m policy.document` writes this page, and a test keeps it true.
 """
 
