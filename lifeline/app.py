@@ -164,13 +164,14 @@ def project_root() -> Path:
 
 def main() -> None:
     """Run the command and turn expected errors into messages and exit codes."""
+    from policy.judge import JudgementError
     from policy.settings import SettingsError
     from policy.sources import SourceError
     from stacks.problems import ConfigError
 
     try:
         app()
-    except (ConfigError, SettingsError, SourceError, StackFileError) as error:
+    except (ConfigError, JudgementError, SettingsError, SourceError, StackFileError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it

@@ -16,6 +16,10 @@ EXEMPTIONS = "exemptions"
 """The name under which a mistake of an exemption is reported."""
 
 
+class JudgementError(Exception):
+    """A site whose resources have another form than their types have."""
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """One fault of one resource under one rule."""
@@ -48,6 +52,9 @@ def judge(*sites: Site, settings: Settings, today: date) -> Judgement:
         sites: the resources of one stack, or of both.
         settings: levels, parameters and exemptions.
         today: an exemption is valid up to and including its last day.
+
+    Raises:
+        JudgementError: if a rule cannot read a resource. Such a site is never passed.
     """
     accepted = {(entry.rule, entry.resource): entry for entry in settings.exemptions if entry.until >= today}
     findings: list[Finding] = []
@@ -85,7 +92,14 @@ def _findings(sites: Sequence[Site], settings: Settings) -> Iterator[tuple[Site,
         level = settings.level(rule)
         if level is Level.DISABLED:
             continue
-        for site, resource, message in _faults(rule, sites, settings.parameters.get(rule.name, {})):
+        try:
+            faults = list(_faults(rule, sites, settings.parameters.get(rule.name, {})))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            names = " and ".join(site.name for site in sites)
+            raise JudgementError(
+                f"{rule.name} cannot judge {names}: an input has an unknown form: {error!r}"
+            ) from error
+        for site, resource, message in faults:
             yield site, resource, Finding(rule.name, level, resource.name, message)
 
 

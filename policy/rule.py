@@ -179,6 +179,10 @@ def shown(value: Any) -> str:
 AnyRule = ResourceRule | SiteRule | PairRule | StepRule
 
 
+REMOTE_COMPONENTS = ("eks:index:Cluster",)
+"""Components that another program builds. The engine shows them without inputs, and their children besides."""
+
+
 def in_site(rule: ResourceRule | SiteRule, site: Site, parameters: dict[str, int]) -> Iterator[tuple[Resource, str]]:
     """The faults of a site under one rule: the resource and the message."""
     settings = rule.parameters | parameters
@@ -186,6 +190,6 @@ def in_site(rule: ResourceRule | SiteRule, site: Site, parameters: dict[str, int
         yield from rule.check(site, **settings)
         return
     for resource in site.of(*rule.types):
-        if not resource.inputs:
-            continue  # the engine shows a remote component without inputs, and its children besides
+        if not resource.inputs and resource.type in REMOTE_COMPONENTS:
+            continue
         yield from ((resource, message) for message in rule.check(resource, **settings))

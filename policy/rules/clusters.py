@@ -48,6 +48,21 @@ def private(cluster: Resource) -> Iterator[str]:
         yield f"publicAccessCidrs is {shown(networks or None)}, expected named networks"
 
 
+@site_rule(
+    "eks-cluster-present",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(C)",),
+        remediation="Declare the cluster and its settings.",
+        reference=f"{_EKS}, 'Create an Amazon EKS cluster'",
+    ),
+)
+def present(site: Site) -> Iterator[tuple[Resource, str]]:
+    """A site has a cluster whose settings can be judged."""
+    if not any(entry.inputs for entry in site.of(COMPONENT, CLUSTER)):
+        yield site.resources[0], "the site declares no cluster, or none with settings"
+
+
 @resource_rule(
     "eks-cluster-secrets-encrypted",
     COMPONENT,
@@ -277,6 +292,7 @@ def disks_encrypted(disks: Resource) -> Iterator[str]:
 
 RULES = (
     private,
+    present,
     secrets_encrypted,
     logs,
     not_deletable,

@@ -123,6 +123,21 @@ def test_the_command_refuses_a_file_without_a_site(tmp_path: Path, monkeypatch, 
     assert capsys.readouterr().err == f"{tmp_path / 'empty.json'} has no resources\n"
 
 
+def test_the_command_refuses_an_input_of_unknown_form(tmp_path: Path, monkeypatch, capsys) -> None:
+    entries = [as_data(entry) for entry in deploy("primary")]
+    for entry in entries:
+        if entry["name"] == "keys-database":
+            entry["inputs"]["policy"] = "{"
+    (tmp_path / "site.json").write_text(json.dumps(entries))
+    monkeypatch.setattr("sys.argv", ["lifeline", "policy", "--input", str(tmp_path / "site.json")])
+    with pytest.raises(SystemExit) as error:
+        command.main()
+    assert error.value.code == command.REFUSED
+    assert capsys.readouterr().err.startswith(
+        "kms-key-policy-closed cannot judge primary: an input has an unknown form"
+    )
+
+
 def test_the_pack_is_started_by_its_folder() -> None:
     assert (ROOT / "policy" / "PulumiPolicy.yaml").is_file()
     assert (ROOT / "policy" / "__main__.py").is_file()

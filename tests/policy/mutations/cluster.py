@@ -8,6 +8,7 @@ from tests.policy.mutation import BACKEND, BOX, DETECTOR, EKS, POD, Mutation
 CLUSTERS = (
     Mutation("eks-cluster-private", "the internet reaches the API", put(EKS, True, "endpointPublicAccess")),
     Mutation("eks-cluster-private", "nodes need the internet", put(EKS, False, "endpointPrivateAccess")),
+    Mutation("eks-cluster-present", "nothing runs", drop(EKS)),
     Mutation("eks-cluster-secrets-encrypted", "a copied etcd shows secrets", put(EKS, GONE, "encryptionConfigKeyArn")),
     Mutation("eks-cluster-logs", "no one knows who did it", put(EKS, ["api"], "enabledClusterLogTypes")),
     Mutation("eks-cluster-not-deletable", "a script deletes the cluster", put(EKS, False, "deletionProtection")),
