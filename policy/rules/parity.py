@@ -8,11 +8,12 @@ from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, pair_rule, shown
-from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE, VPC
+from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE
 from policy.rules.database_upkeep import PARAMETERS
 from policy.rules.databases import INSTANCE
 from policy.rules.dns import RECORD
 from policy.rules.ledger import TABLE
+from policy.rules.network import VPC
 from policy.rules.workloads import DEPLOYMENT, containers
 
 Fault = tuple[Site, Resource, str]
