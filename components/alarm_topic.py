@@ -42,7 +42,7 @@ class AlarmTopic(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:AlarmTopic", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        elsewhere = None if args.region == args.site.region else args.region
+        elsewhere = args.site.elsewhere(args.region)
         topic = aws.sns.Topic(
             f"{name}-topic",
             name=args.topic,

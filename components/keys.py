@@ -112,7 +112,7 @@ def symmetric_key(
 ) -> pulumi.Output[str]:
     """A rotated key and its alias in a region, of the site or of the other one. Returns the key's ARN."""
     label = f"{PROJECT}-{site.name}-{purpose}"
-    elsewhere = None if region == site.region else region
+    elsewhere = site.elsewhere(region)
     key = aws.kms.Key(
         name,
         description=f"Lifeline {site.name}: {purpose}",

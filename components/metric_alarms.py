@@ -33,7 +33,7 @@ class MetricAlarms(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MetricAlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:MetricAlarms", name, {}, opts)
-        elsewhere = None if args.region == args.site.region else args.region
+        elsewhere = args.site.elsewhere(args.region)
         for alarm in args.alarms:
             topic = args.topics[alarm.severity]
             aws.cloudwatch.MetricAlarm(

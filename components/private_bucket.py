@@ -50,7 +50,7 @@ class PrivateBucket(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrivateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(self.TYPE, name, {}, opts)
-        self._elsewhere = None if args.region == args.site.region else args.region
+        self._elsewhere = args.site.elsewhere(args.region)
         self.key_arn = symmetric_key(
             f"{name}-key",
             site=args.site,

@@ -66,7 +66,7 @@ class Registries(pulumi.ComponentResource):
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": key}],
-            region=_elsewhere(region, site),
+            region=site.elsewhere(region),
             tags=site.tags.of(tier="platform", data="none", name=repository),
             opts=pulumi.ResourceOptions(parent=self, protect=site.protect),
         )
@@ -85,11 +85,7 @@ class Registries(pulumi.ComponentResource):
                     }
                 ]
             },
-            region=_elsewhere(region, site),
+            region=site.elsewhere(region),
             # Otherwise an early push would create a repository in the other region.
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
-
-
-def _elsewhere(region: str, site: Site) -> str | None:
-    return None if region == site.region else region

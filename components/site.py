@@ -25,3 +25,7 @@ class Site:
     def name(self) -> str:
         """The site's name, which its tags carry too."""
         return self.tags.site
+
+    def elsewhere(self, region: str) -> str | None:
+        """The `region` of a resource: None in the site's own region, so that a resource there names none."""
+        return None if region == self.region else region

@@ -41,7 +41,7 @@ class Vault(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Vault", name, {}, opts)
-        elsewhere = None if args.region == args.site.region else args.region
+        elsewhere = args.site.elsewhere(args.region)
         key_arn = symmetric_key(
             f"{name}-key",
             site=args.site,
