@@ -56,11 +56,10 @@ def judge(*sites: Site, settings: Settings, today: date) -> Judgement:
     Raises:
         JudgementError: if a rule cannot read a resource. Such a site is never passed.
     """
-    accepted = {(entry.rule, entry.resource): entry for entry in settings.exemptions if entry.until >= today}
     findings: list[Finding] = []
     exempted: list[tuple[Finding, Exemption]] = []
     for site, resource, finding in _findings(sites, settings):
-        exemption = accepted.get((finding.policy, resource.name))
+        exemption = settings.exemption(finding.policy, resource.name, today=today)
         # Two sites have resources of the same names.
         shown = finding if len(sites) == 1 else replace(finding, resource=f"{site.name}/{resource.name}")
         if exemption is None:

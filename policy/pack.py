@@ -106,10 +106,7 @@ class Pack:
         return rule.parameters | self._settings.parameters.get(rule.name, {}) | given
 
     def _is_exempted(self, rule: Rule, resource: str) -> bool:
-        return any(
-            entry.rule == rule.name and entry.resource == resource and entry.until >= self._today()
-            for entry in self._settings.exemptions
-        )
+        return self._settings.exemption(rule.name, resource, today=self._today()) is not None
 
     def _described(self, rule: ResourceRule | SiteRule) -> dict[str, Any]:
         schema: dict[str, dict[str, Any]] = {name: {"type": "integer"} for name in rule.parameters}

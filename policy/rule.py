@@ -158,6 +158,12 @@ def must_be_set(resource: Resource, *path: str | int) -> Iterator[str]:
         yield f"{dotted(path)} is not set"
 
 
+def must_be_protected(resource: Resource) -> Iterator[str]:
+    """A message unless Pulumi refuses to delete the resource."""
+    if not resource.protect:
+        yield "protect is false, expected true"
+
+
 def must_be_at_least(resource: Resource, least: int, *path: str | int) -> Iterator[str]:
     """A message unless the number at a path is large enough. Without a number, it is not."""
     actual = resource.get(*path)

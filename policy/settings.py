@@ -49,6 +49,17 @@ class Settings(_Section):
         """The level of a rule."""
         return self.levels.get(rule.name, rule.about.level)
 
+    def exemption(self, rule: str, resource: str, *, today: date) -> Exemption | None:
+        """The exemption that accepts the findings of a rule on a resource. It is valid on its last day too."""
+        return next(
+            (
+                entry
+                for entry in self.exemptions
+                if (entry.rule, entry.resource) == (rule, resource) and entry.until >= today
+            ),
+            None,
+        )
+
 
 def read_settings(path: Path = FILE) -> Settings:
     """The settings in a file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.model import UNKNOWN, Resource, Site
-from policy.rule import About, Severity, must_be, must_be_at_least, resource_rule, shown, site_rule
+from policy.rule import About, Severity, must_be, must_be_at_least, must_be_protected, resource_rule, shown, site_rule
 
 BUCKET = "aws:s3/bucket:Bucket"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
@@ -263,8 +263,7 @@ def kept_as_long_as_locked(site: Site) -> Iterator[tuple[Resource, str]]:
 )
 def not_deletable(bucket: Resource) -> Iterator[str]:
     """Pulumi refuses to delete a bucket, with or without objects in it."""
-    if not bucket.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(bucket)
     if bucket.get("forceDestroy") is True:
         yield "forceDestroy is true, expected not set"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.model import Resource
-from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, resource_rule
+from policy.rule import About, Severity, must_be, must_be_at_least, must_be_protected, must_be_set, resource_rule
 
 INSTANCE = "aws:rds/instance:Instance"
 COPIES = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
@@ -80,8 +80,7 @@ def backups_kept(instance: Resource, *, minimum_days: int = 30) -> Iterator[str]
 def not_deletable(instance: Resource) -> Iterator[str]:
     """AWS and Pulumi both refuse to delete a database."""
     yield from must_be(instance, True, "deletionProtection")
-    if not instance.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(instance)
 
 
 @resource_rule(

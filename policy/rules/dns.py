@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.model import Resource, Site
-from policy.rule import About, Severity, must_be, resource_rule, shown, site_rule
+from policy.rule import About, Severity, must_be, must_be_protected, resource_rule, shown, site_rule
+from policy.rules.front import BALANCER
 from recovery import objectives
 
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"
 ZONE = "aws:route53/zone:Zone"
-BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 _DNS = "Amazon Route 53 Developer Guide"
 
 
@@ -172,8 +172,7 @@ def zone_not_deletable(zone: Resource) -> Iterator[str]:
     """Pulumi refuses to delete the zone, and its records can be changed again soon after a loss of us-east-1."""
     yield from must_be(zone, False, "forceDestroy")
     yield from must_be(zone, True, "enableAcceleratedRecovery")
-    if not zone.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(zone)
 
 
 RULES = (

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, must_be, must_be_set, resource_rule, shown, site_rule
+from policy.rules.network import INGRESS
+from policy.rules.workloads import DEPLOYMENT, SERVICE
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
 BINDING = "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding"
-SERVICE = "kubernetes:core/v1:Service"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 MODERN_TLS = ("ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
 _ELB = "Elastic Load Balancing, Application Load Balancers"

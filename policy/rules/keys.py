@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
-from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, resource_rule, shown, site_rule
+from policy.rule import (
+    About,
+    Severity,
+    must_be,
+    must_be_at_least,
+    must_be_protected,
+    must_be_set,
+    resource_rule,
+    shown,
+    site_rule,
+)
 
 KEY = "aws:kms/key:Key"
 SECRETS = "aws:secretsmanager/secret:Secret"
@@ -49,8 +59,7 @@ def rotated(key: Resource) -> Iterator[str]:
 def key_not_deletable(key: Resource, *, minimum_days: int = 30) -> Iterator[str]:
     """A key cannot be deleted by mistake, nor fast: all data under it would be lost."""
     yield from must_be_at_least(key, minimum_days, "deletionWindowInDays")
-    if not key.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(key)
 
 
 @resource_rule(
@@ -109,8 +118,7 @@ def secret_kept(secret: Resource, *, minimum_days: int = 30) -> Iterator[str]:
     """A secret has a key of ours, and a deletion can be taken back for a month."""
     yield from must_be_set(secret, "kmsKeyId")
     yield from must_be_at_least(secret, minimum_days, "recoveryWindowInDays")
-    if not secret.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(secret)
 
 
 @site_rule(
@@ -153,8 +161,7 @@ def vault_locked(site: Site, *, minimum_days: int = 30) -> Iterator[tuple[Resour
 def vault_kept(vault: Resource) -> Iterator[str]:
     """A vault has a key of its own, and Pulumi refuses to delete it."""
     yield from must_be_set(vault, "kmsKeyArn")
-    if not vault.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(vault)
     if vault.get("forceDestroy") is True:
         yield "forceDestroy is true, expected not set"
 
@@ -232,8 +239,7 @@ def repository_immutable(repository: Resource) -> Iterator[str]:
     yield from must_be(repository, True, "imageScanningConfiguration", "scanOnPush")
     for entry in repository.items("encryptionConfigurations") or [{}]:
         yield from must_be(entry, "KMS", "encryptionType")
-    if not repository.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(repository)
     if repository.get("forceDelete") is True:
         yield "forceDelete is true, expected not set"
 

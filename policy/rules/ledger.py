@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.model import UNKNOWN, Resource, Site
-from policy.rule import About, Severity, must_be, must_be_set, resource_rule, shown, site_rule
+from policy.rule import About, Severity, must_be, must_be_protected, must_be_set, resource_rule, shown, site_rule
 from recovery.naming import LEDGER_TABLE
 
 TABLE = "aws:dynamodb/table:Table"
@@ -91,8 +91,7 @@ def not_deletable(table: Resource) -> Iterator[str]:
     yield from must_be(table, True, "deletionProtectionEnabled")
     for replica in table.items("replicas"):
         yield from must_be(replica, True, "deletionProtectionEnabled")
-    if not table.protect:
-        yield "protect is false, expected true"
+    yield from must_be_protected(table)
 
 
 @resource_rule(
