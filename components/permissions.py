@@ -42,6 +42,9 @@ LEDGER_READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 LEDGER_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 """No delete, and no batch write, which can delete: items of the ledger are never deleted."""
 
+APPLICATION_KEYS = ("event#*", "escalation#*")
+"""The items that the application uses. It can write no claim and no handover record, so it cannot decide who leads."""
+
 
 def document(*statements: Statement) -> Document:
     """A policy document with the given statements."""
@@ -98,7 +101,7 @@ def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Doc
 
 
 def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
-    """The backend's pods: the ledger in their own region, and the copy of the database password there.
+    """The backend's pods: the events in the ledger of their own region, and the copy of the database password there.
 
     Args:
         account: twelve digits.
@@ -106,7 +109,8 @@ def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Docume
         secrets_key_arn: the key of the secret in this region; None for a replica, whose key is managed by AWS and needs
             no permission.
     """
-    ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (naming.ledger_arn(account=account, region=region),))
+    table = naming.ledger_arn(account=account, region=region)
+    ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (table,), condition=ledger_keys(*APPLICATION_KEYS))
     return document(ledger, *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
 
 
@@ -134,8 +138,16 @@ def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Docum
 
 
 def ledger_keys(*patterns: str) -> dict[str, Any]:
-    """A condition that allows only items whose key matches one of the patterns."""
-    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
+    """A condition that allows only items whose key matches one of the patterns.
+
+    `ForAllValues` is true for a request without keys, such as a scan, so `Null` requires them.
+    Sources: Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control"; IAM User
+    Guide, "Multivalued context keys".
+    """
+    return {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
 
 
 def read_password(*, account: str, region: str, secrets_key_arn: str | None) -> Iterator[Statement]:
@@ -161,8 +173,8 @@ def hotline_gateway(*, account: str, region: str) -> Document:
 
 
 def _ledger_put_and_get(*, account: str, region: str) -> Document:
-    actions = ("dynamodb:GetItem", "dynamodb:PutItem")
-    return document(statement("UseLedger", actions, (naming.ledger_arn(account=account, region=region),)))
+    actions, table = ("dynamodb:GetItem", "dynamodb:PutItem"), naming.ledger_arn(account=account, region=region)
+    return document(statement("UseLedger", actions, (table,), condition=ledger_keys(*APPLICATION_KEYS)))
 
 
 def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:

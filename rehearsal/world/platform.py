@@ -201,7 +201,7 @@ class SitePlatform:
 
     def _ledger_answers(self) -> bool:
         try:
-            self._ledger.get(self._region, "health")
+            self._ledger.get(self._region, "event#health")  # the application's role may read events only
         except ConnectionError:
             return False
         return True

@@ -82,7 +82,8 @@ def allow(action: str | list[str], resource: str, condition: dict[str, Any] | No
 
 
 def keys(*patterns: str) -> dict[str, Any]:
-    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
+    given = {"Null": {"dynamodb:LeadingKeys": "false"}}
+    return given | {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
 
 
 READ_PASSWORD = allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], PASSWORD)

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from tests.policy.draft import Change, copied, put
+from typing import Any
+
+from tests.policy.draft import Change, copied, document, put
 from tests.policy.mutation import BACKEND, BOX, DB, DETECTOR, EKS, TABLE
+
+
+def _shorter(content: Any) -> None:
+    content["Statement"] = content["Statement"][0]
+    content["Statement"]["Resource"] = content["Statement"]["Resource"][0]
+
+
+def _renamed(content: Any) -> None:
+    content["Statement"][0]["Sid"] = "Ledger"
+
+
+def _reordered(content: Any) -> None:
+    content["Statement"][0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].reverse()
+
 
 HARMLESS: dict[str, Change] = {
     "a newer minor version of PostgreSQL": put(DB, "17.7", "engineVersion"),
@@ -81,5 +97,11 @@ HARMLESS: dict[str, Change] = {
     "stricter ciphers": put("front-listener-https", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "sslPolicy"),
     "one more alarm": copied("alarms-ledger-ledger-slow", "another-alarm"),
     "an earlier alarm": put("alarms-logs-log-delivery-behind", 240, "threshold"),
+    "a policy with one statement written without a list": document(
+        "crisis-detector-identity-policy", "policy", _shorter
+    ),
+    "another name of a statement": document("backend-identity-policy", "policy", _renamed),
+    "the same keys in another order": document("hotline-gateway-identity-policy", "policy", _reordered),
+    "another description of a role": put("fence-identity-role", "words", "description"),
     "another comment of the zone": put("zone-zone", "words", "comment"),
 }

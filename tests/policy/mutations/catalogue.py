@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tests.policy.mutation import Mutation
-from tests.policy.mutations import cluster, copies, data, pairs, traffic
+from tests.policy.mutations import cluster, copies, data, identity, pairs, traffic
 
 MUTATIONS: tuple[Mutation, ...] = (
     *data.DATABASES,
     *data.LEDGER,
     *copies.BUCKETS,
     *copies.KEYS,
+    *identity.CLAIMS,
+    *identity.CALLERS,
     *cluster.CLUSTERS,
     *cluster.PODS,
     *cluster.AVAILABILITY,

@@ -1,0 +1,178 @@
+"""The calls of AWS that each identity makes: the other half of its permissions.
+
+The names in braces are variables of the pods, facts of the site from its ConfigMap, and the account.
+Sources: the modules of `operations` for the jobs, which a test reads; otherwise as noted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recovery import naming
+from recovery.naming import (
+    BACKUP_CRON_JOB,
+    CONFIGURATION_CRON_JOB,
+    EXPORTER,
+    LEDGER_CRON_JOB,
+    RESTORE_CHECK_CRON_JOB,
+    RESTORE_JOB,
+)
+
+LEDGER = "arn:aws:dynamodb:{AWS_REGION}:{account}:table/{LEDGER_TABLE}"
+LEADING_KEYS = "dynamodb:LeadingKeys"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call: an action on a resource."""
+
+    action: str
+    resource: str | None = None
+    """An ARN with names in braces; None if AWS gives the id, so that no input has it."""
+    keys: tuple[str, ...] = ()
+    """The keys of the items of the ledger that it names."""
+
+
+def _secret(name: str, *verbs: str) -> tuple[Call, ...]:
+    arn = f"arn:aws:secretsmanager:{{AWS_REGION}}:{{account}}:secret:{name}-a1B2c3"
+    return tuple(Call(action=f"secretsmanager:{verb}", resource=arn) for verb in verbs)
+
+
+def _items(verbs: tuple[str, ...], *keys: str) -> tuple[Call, ...]:
+    return tuple(Call(action=f"dynamodb:{verb}", resource=LEDGER, keys=(key,)) for verb in verbs for key in keys)
+
+
+def _objects(bucket: str, verbs: tuple[str, ...], *keys: str) -> tuple[Call, ...]:
+    return tuple(Call(action=f"s3:{verb}", resource=f"arn:aws:s3:::{bucket}/{key}") for verb in verbs for key in keys)
+
+
+def _list(bucket: str) -> Call:
+    return Call(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}")
+
+
+_READ = ("DescribeSecret", "GetSecretValue")
+PASSWORD = _secret(naming.PASSWORD_SECRET, *_READ)
+DUMPS = ("dumps/d", "manifests/m")
+EVENTS = ("event#e", "escalation#e")
+_OWN, _OWN_COPY = "{BACKUP_BUCKET}", "{COPY_BUCKET}"
+_BY_NAME = naming.backup_bucket("{SITE}", account="{account}")
+
+CALLS: dict[str, tuple[Call, ...]] = {
+    # The application. Its keys are its only part of the ledger.
+    "mental-health-backend": (
+        *_items(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"), *EVENTS),
+        *PASSWORD,
+    ),
+    "crisis-detector": _items(("GetItem", "PutItem"), *EVENTS),
+    "hotline-gateway": _items(("GetItem", "PutItem"), *EVENTS),
+    # The jobs.
+    "fence": (
+        *_items(("GetItem",), "epoch#1", "handover#1"),
+        *_items(("PutItem",), "handover#1"),
+        _list("{SWITCH_BUCKET}"),
+        *_objects("{SWITCH_BUCKET}", ("GetObject", "DeleteObject"), naming.TAKEOVER_KEY),
+        *PASSWORD,
+    ),
+    "handover": (*_items(("GetItem",), "handover#1"), *PASSWORD),
+    BACKUP_CRON_JOB: (
+        *_items(("GetItem",), "epoch#1"),
+        _list(_OWN),
+        *_objects(_OWN, ("GetObject", "GetObjectRetention", "PutObject", "AbortMultipartUpload"), *DUMPS),
+        *PASSWORD,
+    ),
+    EXPORTER: (
+        *_items(("GetItem",), "epoch#1"),
+        _list(_OWN),
+        *_objects(_OWN, ("GetObject",), "manifests/m"),
+        *PASSWORD,
+    ),
+    RESTORE_CHECK_CRON_JOB: (
+        _list(_OWN_COPY),
+        *_objects(_OWN_COPY, ("GetObject",), *DUMPS),
+        *_objects(_OWN, ("PutObject",), "checks/c"),
+    ),
+    # Its Job exists during a restore only, so its buckets have their names.
+    RESTORE_JOB: (
+        *_items(("GetItem",), "epoch#1"),
+        _list(_BY_NAME),
+        _list(naming.copy_bucket(_BY_NAME)),
+        *_objects(_BY_NAME, ("GetObject",), *DUMPS),
+        *_objects(naming.copy_bucket(_BY_NAME), ("GetObject",), *DUMPS),
+        *PASSWORD,
+    ),
+    CONFIGURATION_CRON_JOB: (
+        *_objects("{STATE_BUCKET}", ("GetObject",), "{STATE_KEY}"),
+        _list(_OWN),
+        *_objects(_OWN, ("GetObject", "PutObject"), "configuration/c"),
+        *_objects(_OWN_COPY, ("GetObject",), "configuration/c"),
+        # Only if exports are pushed to version control: the variable exists then only.
+        *_secret("{REPOSITORY_TOKEN_SECRET}", "GetSecretValue"),
+    ),
+    LEDGER_CRON_JOB: (
+        Call(action="dynamodb:ExportTableToPointInTime", resource=LEDGER),
+        Call(action="dynamodb:DescribeExport", resource=f"{LEDGER}/export/e"),
+        Call(action="dynamodb:BatchGetItem", resource=LEDGER),
+        _list("{EXPORT_BUCKET}"),
+        # DynamoDB writes the export with the rights of the caller: Amazon DynamoDB Developer Guide, "Requesting a table
+        # export".
+        *_objects("{EXPORT_BUCKET}", ("PutObject", "PutObjectAcl", "AbortMultipartUpload"), "exports/e", "records/r"),
+        *_objects(_OWN_COPY, ("GetObject",), "exports/e", "records/r"),
+    ),
+    # Amazon SNS Developer Guide, "Identity-based policies": a message to a phone number has the resource `*`.
+    "alertmanager": (Call(action="sns:Publish", resource="*"), *_secret(naming.ALERTING_SECRET, *_READ)),
+    "prometheus": (Call(action="aps:RemoteWrite"),),
+    # The controller's installation guide, "IAM permission subset for those who use TargetGroupBinding only".
+    "aws-load-balancer-controller": tuple(
+        Call(action=action)
+        for action in (
+            "ec2:DescribeInstances",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
+            "elasticloadbalancing:DeregisterTargets",
+            "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+            "elasticloadbalancing:RegisterTargets",
+        )
+    ),
+}
+"""The calls by service account."""
+
+_SOURCE, _TARGET = "{SOURCE_BUCKET}", "{TARGET_BUCKET}"
+REPLICATION = (
+    _list(_SOURCE),
+    Call(action="s3:GetReplicationConfiguration", resource=f"arn:aws:s3:::{_SOURCE}"),
+    *_objects(
+        _SOURCE,
+        (
+            "GetObjectVersionForReplication",
+            "GetObjectVersionAcl",
+            "GetObjectVersionTagging",
+            "GetObjectRetention",
+            "GetObjectLegalHold",
+        ),
+        "o",
+    ),
+    *_objects(_TARGET, ("ReplicateObject", "ReplicateTags"), "o"),
+)
+"""The calls of S3 when it copies a bucket. Source: Amazon S3 User Guide, "Setting up permissions for live replication"
+and "Using Object Lock with S3 Replication"."""
+
+KEY_USES: dict[str, str] = {
+    "s3:AbortMultipartUpload": "kms:Decrypt",
+    "s3:GetObject": "kms:Decrypt",
+    "s3:GetObjectVersionForReplication": "kms:Decrypt",
+    "s3:PutObject": "kms:GenerateDataKey",
+    "s3:ReplicateObject": "kms:Encrypt",
+    "secretsmanager:GetSecretValue": "kms:Decrypt",
+}
+"""The use of a key that a call makes on what the key encrypts.
+
+Sources: Amazon S3 User Guide, "Required permissions for multipart upload with SSE-KMS" and "Replicating encrypted
+objects"; AWS Secrets Manager User Guide, "Permissions for the KMS key".
+"""
+
+EVERY_ITEM = (LEDGER_CRON_JOB,)
+"""The accounts that read items of any key: an export is compared with the table."""
+APPLICATION = ("mental-health-backend", "crisis-detector", "hotline-gateway")

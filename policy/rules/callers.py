@@ -1,0 +1,165 @@
+"""Identities and the requests that they make: what the rules on identities compare with their policies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from policy import calls, iam
+from policy.calls import Call
+from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site
+from policy.rules.buckets import BUCKET, ENCRYPTION, REPLICATION, settings
+from policy.rules.keys import SECRETS
+from policy.rules.workloads import PODS, containers, pod
+
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ALIAS = "aws:kms/alias:Alias"
+_NAME = re.compile(r"\{(\w+)\}")
+_ACCOUNT = re.compile(r"arn:aws:\w+:[\w-]*:(\d{12}):")
+
+
+_SERVICE, _ALIASES = "kms:ViaService", "kms:ResourceAliases"
+STRANGE: dict[str, tuple[str, ...]] = {
+    calls.LEADING_KEYS: ("strange#1",),
+    _SERVICE: ("ec2.us-east-1.amazonaws.com",),
+    _ALIASES: ("alias/strange",),
+}
+"""A value of each condition key that no identity uses."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A role's policy, and the calls that it exists for."""
+
+    policy: Resource
+    listed: tuple[Call, ...]
+    names: Mapping[str, Any]
+    """The values of the names in its calls; UNKNOWN if a preview cannot know one."""
+    account: str = ""
+    """The service account of its pods; empty for a role of an AWS service."""
+
+    @property
+    def document(self) -> Any:
+        """Its permissions."""
+        return self.policy.document("policy")
+
+    @property
+    def made(self) -> list[Call]:
+        """The calls whose names have values: a pod without a variable does not make the call that needs it."""
+        return [call for call in self.listed if set(_NAME.findall(call.resource or "")) <= set(self.names)]
+
+
+def callers(site: Site) -> Iterator[Caller]:
+    """Each role whose calls are listed, unless a preview does not know its policy."""
+    for association in site.of(ASSOCIATION):
+        account, role = str(association.get("serviceAccount")), association.get("roleArn")
+        names = {"account": aws_account(role), **environment(site, account)}
+        for policy in _policies(site, association, "roleArn"):
+            if UNKNOWN not in (role, policy.document("policy")):
+                yield Caller(policy, calls.CALLS.get(account, ()), names, account)
+    for config in site.of(REPLICATION):
+        source, target = config.get("bucket"), config.get("rules", 0, "destination", "bucket")
+        for policy in _policies(site, config, "role"):
+            if UNKNOWN not in (source, target, policy.document("policy")):
+                names = {"SOURCE_BUCKET": source, "TARGET_BUCKET": str(target).removeprefix("arn:aws:s3:::")}
+                yield Caller(policy, calls.REPLICATION, names)
+
+
+def requests(site: Site, caller: Caller) -> Iterator[iam.Request]:
+    """The calls of an identity as IAM sees them, and the uses of keys that follow from them."""
+    for call in caller.made:
+        values = [caller.names[name] for name in _NAME.findall(call.resource or "")]
+        if call.resource is None or UNKNOWN in values:
+            continue
+        resource = _NAME.sub(lambda name: str(caller.names[name[1]]), call.resource)
+        context = {calls.LEADING_KEYS: call.keys} if call.keys else {}
+        yield iam.Request(action=call.action, resource=resource, context=context)
+        if call.action in calls.KEY_USES:
+            service = call.action.partition(":")[0]
+            for key, region in _keys(site, resource):
+                context = {
+                    _SERVICE: (f"{service}.{region}.amazonaws.com",),
+                    _ALIASES: tuple(_aliases(site, key)),
+                }
+                yield iam.Request(action=calls.KEY_USES[call.action], resource=key, context=context)
+
+
+def elsewhere(made: Sequence[iam.Request]) -> Iterator[iam.Request]:
+    """The same calls on what the identity does not use: other resources, items and ways."""
+    for request in made:
+        if request.resource == "*":
+            continue
+        for key in {calls.LEADING_KEYS, _SERVICE} & set(request.context):
+            yield replace(request, context={**request.context, key: STRANGE[key]})
+        # Another key has other aliases.
+        named = {key: STRANGE[key] for key in {_ALIASES} & set(request.context)}
+        for arn in _strangers(request.resource):
+            yield replace(request, resource=arn, context={**request.context, **named})
+
+
+def described(request: iam.Request) -> str:
+    """A request in a message."""
+    context = "".join(f", {key} {' and '.join(values)}" for key, values in request.context.items())
+    return f"{request.action} on {request.resource}{context}"
+
+
+def aws_account(text: Any) -> str:
+    """The account in the first ARN that names one; empty without."""
+    match = _ACCOUNT.search(str(text))
+    return match[1] if match else ""
+
+
+def environment(site: Site, account: str) -> dict[str, Any]:
+    """The variables of the pods of a service account, and the facts of the site."""
+    maps = [entry.get("data") for entry in site.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP]
+    facts = {key: value for data in maps if isinstance(data, Mapping) for key, value in data.items()}
+    variables = {
+        entry["name"]: entry["value"]
+        for resource in site.of(*PODS)
+        if (pod(resource) or {}).get("serviceAccountName") == account
+        for container in containers(resource)
+        for entry in container.get("env") or ()
+        if "value" in entry
+    }
+    return facts | variables
+
+
+def _policies(site: Site, owner: Resource, key: str) -> list[Resource]:
+    roles = {role.urn for role in site.linked(owner, key, ROLE)}
+    return [entry for entry in site.of(ROLE_POLICY) if roles & set(entry.links.get("role", ()))]
+
+
+def _keys(site: Site, arn: str) -> Iterator[tuple[str, str]]:
+    """The key that encrypts a bucket or a secret of this site, and its region."""
+    for bucket in site.of(BUCKET):
+        if arn.startswith(f"arn:aws:s3:::{bucket.get('bucket')}/"):
+            for entry in settings(site, bucket, ENCRYPTION):
+                key = entry.get("rules", 0, "applyServerSideEncryptionByDefault", "kmsMasterKeyId")
+                if isinstance(key, str):
+                    yield key, str(bucket.get("region") or site.region)
+    for secret in site.of(SECRETS):
+        key = secret.get("kmsKeyId")
+        if f":secret:{secret.get('name')}-" in arn and isinstance(key, str):
+            yield key, str(site.region)
+
+
+def _aliases(site: Site, key: str) -> Iterator[str]:
+    for alias in site.of(ALIAS):
+        if key.endswith(f"/{alias.get('targetKeyId')}"):
+            yield str(alias.get("name"))
+
+
+def _strangers(arn: str) -> Iterator[str]:
+    """ARNs of the same kind: another name, another account, another region."""
+    head, _, name = arn.rpartition(":")
+    kind, slash, rest = name.partition("/")
+    bucket = head.startswith("arn:aws:s3:")
+    yield f"{head}:strange{slash}{rest}" if bucket or not rest else f"{head}:{kind}/strange"
+    parts = arn.split(":")
+    for place, value in ((3, "eu-central-1"), (4, "999999999999")):
+        if parts[place]:
+            yield ":".join((*parts[:place], value, *parts[place + 1 :]))
