@@ -24,6 +24,7 @@ from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.faults import Faults
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks
+from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
@@ -128,14 +129,21 @@ class Environment:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
-        gateway = AwsGateway(self.account.endpoint_url, faults=self.faults, ledger=self.account.ledger)
+        (account,) = {site.config.account for site in self.account.sites.values()}
+        permissions = Permissions(self.account.endpoint_url, account, self.account.pod_role)
+        gateway = AwsGateway(
+            self.account.endpoint_url,
+            faults=self.faults,
+            ledger=self.account.ledger,
+            refusal=permissions.refusal,
+        )
         self._exit.enter_context(gateway)
         for site in self.account.sites.values():
             self.platforms[site.name] = self._exit.enter_context(self._platform(site))
             api = self._exit.enter_context(ApiServer(site.cluster))
             folder = self._folder / site.name
             self.pods[site.name] = self._exit.enter_context(
-                Pods(site.cluster, api, gateway.url, self._server, speed=self.clock.speed, folder=folder)
+                Pods(site.cluster, api, site.region, gateway.url, self._server, speed=self.clock.speed, folder=folder)
             )
         self._balancers = {name: site for site, name in balancers.items()}
         route53 = boto3.session.Session("rehearsal", "rehearsal").client(

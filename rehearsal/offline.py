@@ -188,6 +188,13 @@ class OfflineAccount:
         site.config = parse(config, stack=site.name)
         return site.engine.up(site.name, config, on_step=on_step)
 
+    def pod_role(self, region: str, account: str) -> str | None:
+        """The role of a service account's pods in a region, as EKS Pod Identity knows it."""
+        for row, association in self._tables.get("eks-PodIdentityAssociation", {}).items():
+            if row.startswith(f"{region}/") and association["serviceAccount"] == account:
+                return str(association["roleArn"])
+        return None
+
     def _site(self, file: StackFile, config: SiteConfig) -> SiteWorld:
         cluster = KubernetesApi(config.cluster.version)
         aws = AwsBackend(

@@ -1,4 +1,4 @@
-"""AWS as a pod sees it: moto's answers, no answer from lost regions, and one ledger in all regions."""
+"""AWS as a pod sees it: moto's answers for what its role allows, none from lost regions, one ledger in all regions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
@@ -14,8 +15,22 @@ from urllib.parse import urlsplit
 from recovery.naming import LEDGER_KEY
 from rehearsal.world.faults import Faults, RegionUnavailableError
 from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.permissions import Received, UnknownCallError
 
-_SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_SCOPE = re.compile(r"Credential=(?P<caller>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_REFUSALS = {
+    "s3": (
+        http.HTTPStatus.FORBIDDEN,
+        "application/xml",
+        "<Error><Code>AccessDenied</Code><Message>{}</Message></Error>",
+    ),
+}
+_REFUSAL = (
+    http.HTTPStatus.BAD_REQUEST,
+    "application/x-amz-json-1.0",
+    '{{"__type": "AccessDeniedException", "message": "{}"}}',
+)
+"""How a service refuses: S3 in XML, the others in JSON."""
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -26,10 +41,13 @@ class AwsGateway:
         upstream: moto's address.
         faults: the lost regions and control planes. Calls to them end in a broken connection.
         ledger: the global table. A write to one region's table is replicated before it is acknowledged.
+        refusal: takes the access key of the caller and the call; returns the words of a refusal, or None.
     """
 
-    def __init__(self, upstream: str, *, faults: Faults, ledger: GlobalTable) -> None:
-        self._server = _Server(upstream, faults, ledger)
+    def __init__(
+        self, upstream: str, *, faults: Faults, ledger: GlobalTable, refusal: Callable[[str, Received], str | None]
+    ) -> None:
+        self._server = _Server(upstream, faults, ledger, refusal)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="aws-gateway", daemon=True
         )
@@ -55,10 +73,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, upstream: str, faults: Faults, ledger: GlobalTable) -> None:
+    def __init__(
+        self, upstream: str, faults: Faults, ledger: GlobalTable, refusal: Callable[[str, Received], str | None]
+    ) -> None:
         self.upstream = urlsplit(upstream)
         self.faults = faults
         self.ledger = ledger
+        self.refusal = refusal
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -84,13 +105,20 @@ class _Handler(BaseHTTPRequestHandler):
             del self.headers["Expect"]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         scope = _SCOPE.search(self.headers.get("Authorization", ""))
-        region, service = (scope["region"], scope["service"]) if scope else ("", "")
+        region, service, caller = scope.group("region", "service", "caller") if scope else ("", "", "")
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         try:
             if service == "dynamodb":
                 server.ledger.enter(region, operation)
             else:
                 server.faults.check(service, region, operation)
+            received = Received(
+                service=service, region=region, method=self.command, path=self.path, operation=operation, body=body
+            )
+            refusal = _refused(server, caller, received)
+            if refusal is not None:
+                self._answer(*refusal)
+                return
             status, headers, answer = self._ask(server, body)
             if operation == "PutItem" and status == http.HTTPStatus.OK:
                 server.ledger.mirror(region, json.loads(body)["Item"][LEDGER_KEY]["S"])
@@ -117,3 +145,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(answer)
+
+
+def _refused(server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    try:
+        words = server.refusal(caller, received)
+    except UnknownCallError as error:
+        words = str(error)
+    if words is None:
+        return None
+    status, kind, form = _REFUSALS.get(received.service, _REFUSAL)
+    return status, [("Content-Type", kind)], form.format(words).encode()

@@ -26,6 +26,7 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
+from rehearsal.world.permissions import identity
 from rehearsal.world.server import Server
 
 Manifest = dict[str, Any]
@@ -48,6 +49,7 @@ class Pods:
     Args:
         cluster: the cluster with the manifests.
         api: its API server.
+        region: its region. Its pods call AWS in the name of their service accounts there.
         endpoint: the address of AWS.
         server: returns the PostgreSQL server behind a host name of the ConfigMap; None if there is none.
         speed: simulated seconds per real second.
@@ -56,6 +58,7 @@ class Pods:
 
     cluster: KubernetesApi
     api: ApiServer
+    region: str
     endpoint: str
     server: Callable[[str], Server | None]
     speed: float
@@ -183,6 +186,7 @@ class Pods:
             variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
             variables["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
         variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
+        variables["AWS_ACCESS_KEY_ID"] = identity(self.region, str(pod.get("serviceAccountName")))
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
         if "METRICS_PORT" in variables:
             variables["METRICS_PORT"] = "0"  # any free port: the pods of both sites are on this machine
@@ -217,7 +221,7 @@ class Pods:
 def _machine() -> dict[str, str]:
     """The part of this machine's environment that a process needs. It contains no credentials of the user."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
-    return {**kept, "AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
+    return {**kept, "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
 
 
 def _end(process: subprocess.Popen[str], how: signal.Signals) -> None:

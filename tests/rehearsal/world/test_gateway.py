@@ -16,6 +16,7 @@ from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import Faults
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.permissions import Received
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 BUCKET = "lifeline-switch"
@@ -66,7 +67,7 @@ def faults() -> Faults:
 @pytest.fixture
 def gateway(upstream: str, tables: None, faults: Faults) -> Iterator[str]:
     ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
-    with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
+    with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=lambda caller, received: None) as running:
         yield running.url
 
 
@@ -219,8 +220,44 @@ def test_an_error_keeps_its_code_and_its_words(client: Clients, gateway: str) ->
 
 def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: Faults) -> None:
     ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
-    with AwsGateway(upstream, faults=faults, ledger=ledger) as running:
+    with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=lambda caller, received: None) as running:
         reader = client("dynamodb", EAST, running.url)
         assert got(reader, "epoch#1") is None
     with pytest.raises(EndpointConnectionError):
         got(reader, "epoch#1")
+
+
+@pytest.fixture
+def closed(upstream: str, tables: None, faults: Faults) -> Iterator[str]:
+    """A gateway that refuses every pod but one."""
+
+    def refusal(caller: str, received: Received) -> str | None:
+        return None if caller == "allowed" else f"{caller} may not {received.method}"
+
+    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=refusal) as running:
+        yield running.url
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "secretsmanager"])
+def test_a_pod_that_may_not_call_gets_the_refusal_of_the_service(client: Clients, closed: str, service: str) -> None:
+    calls = {
+        "dynamodb": lambda made: put(made, "epoch#1"),
+        "s3": lambda made: made.put_object(Bucket=BUCKET, Key="k", Body=b"x"),
+        "secretsmanager": lambda made: made.get_secret_value(SecretId="s"),
+    }
+    with pytest.raises(ClientError) as refused:
+        calls[service](client(service, EAST, closed))
+    assert error(refused.value)["Code"] in {"AccessDenied", "AccessDeniedException"}
+    assert error(refused.value)["Message"].startswith("rehearsal may not P")
+
+
+def test_a_refused_call_changes_nothing_and_an_allowed_one_does(client: Clients, closed: str) -> None:
+    with suppress(ClientError):
+        put(client("dynamodb", EAST, closed), "epoch#1")
+    assert got(client("dynamodb", WEST), "epoch#1") is None
+    allowed = boto3.client(
+        "dynamodb", EAST, endpoint_url=closed, aws_access_key_id="allowed", aws_secret_access_key="x", config=ONCE
+    )
+    put(allowed, "epoch#1")
+    assert got(client("dynamodb", WEST), "epoch#1") == "x"

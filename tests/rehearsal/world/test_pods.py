@@ -94,6 +94,9 @@ def cluster() -> KubernetesApi:
             "value": 1,
         }
     )
+    for account in ("fence", "handover"):
+        meta = {"name": account, "namespace": NAMESPACE}
+        api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
     set_config(api, **CONFIG)
     return api
 
@@ -104,13 +107,12 @@ def set_config(api: KubernetesApi, **data: str) -> None:
 
 
 def without_image(manifest: Manifest, command: list[str]) -> Manifest:
-    """A job's manifest with another command, and without the identity and the password mount that a laptop lacks."""
+    """A job's manifest with another command, and without the password mount that a laptop lacks."""
     made = copy.deepcopy(manifest)
     pod = made["spec"]["template"]["spec"]
     pod["containers"][0] |= {"command": command}
     pod["containers"][0]["volumeMounts"].pop()
     pod["volumes"].pop()
-    del pod["serviceAccountName"]
     return made
 
 
@@ -127,7 +129,10 @@ def job(script: str, *words: str) -> Manifest:
 @contextmanager
 def running(cluster: KubernetesApi, folder: Path) -> Generator[Pods]:
     servers = {HOST: SERVER}
-    with ApiServer(cluster) as api, Pods(cluster, api, GATEWAY, servers.get, speed=SPEED, folder=folder) as pods:
+    with (
+        ApiServer(cluster) as api,
+        Pods(cluster, api, "us-west-2", GATEWAY, servers.get, speed=SPEED, folder=folder) as pods,
+    ):
         yield pods
 
 
@@ -156,6 +161,7 @@ def test_what_a_laptop_has_not_got_is_put_in_its_place(cluster: KubernetesApi, p
     assert (environment["DB_HOST"], environment["DB_PORT"]) == ("127.0.0.1", str(SERVER.port))
     assert Path(environment["DB_PASSWORD_FILE"]).read_text() == SERVER.password
     assert (environment["AWS_ENDPOINT_URL"], environment["PGSSLMODE"]) == (GATEWAY, "disable")
+    assert environment["AWS_ACCESS_KEY_ID"] == "us-west-2.fence"
     assert float(environment["FENCE_SECONDS"]) == jobs.FENCE_SECONDS / SPEED
     assert Path(environment["ALIVE_FILE"]).exists()
     assert Path(manifest["cwd"], "operations").is_dir()

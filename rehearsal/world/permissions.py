@@ -1,0 +1,155 @@
+"""IAM for the pods of the offline world: a call is refused unless the declared role of its pod allows it.
+
+A pod signs its calls with the region and the service account that EKS Pod Identity would give it a role for. The
+decision is `policy.iam`'s, on the role's policies as they were applied. Not modelled: the uses of KMS keys, and the
+policies of buckets and keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+
+from policy import iam
+from policy.calls import LEADING_KEYS
+from recovery.naming import LEDGER_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+_OBJECTS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "POST": "s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+}
+"""Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
+_LIST = {"list-type", "prefix", "encoding-type", "continuation-token", "max-keys"}
+"""The parameters of ListObjectsV2. Other ones make other calls, such as `?policy`."""
+
+
+class UnknownCallError(Exception):
+    """A call whose permission is not known here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A call as it arrives at the gateway."""
+
+    service: str
+    region: str
+    method: str
+    path: str
+    operation: str = ""
+    body: bytes = b""
+
+
+def identity(region: str, account: str) -> str:
+    """The access key of the pods of a service account."""
+    return f"{region}.{account}"
+
+
+class Permissions:
+    """The decisions of IAM on the calls of pods.
+
+    Args:
+        endpoint: moto's address.
+        account: twelve digits.
+        role: the ARN of the role of a service account in a region; None if it has none.
+    """
+
+    def __init__(self, endpoint: str, account: str, role: Callable[[str, str], str | None]) -> None:
+        session = boto3.session.Session("rehearsal", "rehearsal")
+        self._iam: IAMClient = session.client("iam", "us-east-1", endpoint_url=endpoint)
+        self._account = account
+        self._role = role
+        self._documents: dict[str, list[Mapping[str, Any]]] = {}
+
+    def refusal(self, caller: str, received: Received) -> str | None:
+        """The words with which AWS refuses a call; None if it is allowed.
+
+        Raises:
+            UnknownCallError: if the permission of the call is not known.
+        """
+        region, _, account = caller.partition(".")
+        role = self._role(region, account)
+        if role is None:
+            return f"{caller} has no role"
+        for request in wanted(received, self._account):
+            if not self._allows(role, request):
+                return f"User: {role} is not authorized to perform: {request.action} on resource: {request.resource}"
+        return None
+
+    def _allows(self, role: str, request: iam.Request) -> bool:
+        # A role that was changed since is read again before its pods are refused.
+        return any(
+            any(iam.allows(document, request) for document in self._policies(role, again=again))
+            for again in (False, True)
+        )
+
+    def _policies(self, role: str, *, again: bool) -> list[Mapping[str, Any]]:
+        if again or role not in self._documents:
+            name = role.rpartition("/")[2]
+            names = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
+            answers = [self._iam.get_role_policy(RoleName=name, PolicyName=entry) for entry in names]
+            self._documents[role] = [cast("Mapping[str, Any]", answer["PolicyDocument"]) for answer in answers]
+        return self._documents[role]
+
+
+def wanted(received: Received, account: str) -> Iterator[iam.Request]:
+    """The permissions that a call needs.
+
+    Raises:
+        UnknownCallError: if they are not known.
+    """
+    if received.service == "s3":
+        yield _of_bucket(received)
+        return
+    body = json.loads(received.body or b"{}")
+    here = f"arn:aws:{received.service}:{received.region}:{account}"
+    action = f"{received.service}:{received.operation}"
+    match received.service, received.operation:
+        case "dynamodb", "GetItem" | "UpdateItem":
+            yield _of_item(action, f"{here}:table/{body['TableName']}", [body["Key"]])
+        case "dynamodb", "PutItem":
+            yield _of_item(action, f"{here}:table/{body['TableName']}", [body["Item"]])
+        case "dynamodb", "BatchGetItem":
+            for table, asked in body["RequestItems"].items():
+                yield _of_item(action, f"{here}:table/{table}", asked["Keys"])
+        case "dynamodb", "ExportTableToPointInTime":
+            yield iam.Request(action=action, resource=body["TableArn"])
+        case "dynamodb", "DescribeExport":
+            # AWS names an export `table/NAME/export/ID`; moto puts more in front, and another word in the middle.
+            table, _, end = str(body["ExportArn"]).rpartition("table/")[2].partition("/")
+            yield iam.Request(action=action, resource=f"{here}:table/{table}/export/{end.rpartition('/')[2]}")
+        case "secretsmanager", "GetSecretValue":
+            # Secrets Manager ends an ARN in six characters of its own.
+            yield iam.Request(action=action, resource=f"{here}:secret:{body['SecretId']}-a1B2c3")
+        case _:
+            raise UnknownCallError(f"the permission of {action} is not known")
+
+
+def _of_item(action: str, table: str, items: list[Mapping[str, Any]]) -> iam.Request:
+    keys = tuple(str(item[LEDGER_KEY]["S"]) for item in items)
+    return iam.Request(action=action, resource=table, context={LEADING_KEYS: keys})
+
+
+def _of_bucket(received: Received) -> iam.Request:
+    """Requests name a bucket and a key in the path. A request without a key is about the bucket."""
+    parts = urlsplit(received.path)
+    bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if not key:
+        if received.method != "GET" or not {"list-type"} <= set(query) <= _LIST:
+            raise UnknownCallError(f"the permission of {received.method} {received.path} is not known")
+        return iam.Request(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}")
+    action = (
+        "s3:AbortMultipartUpload" if received.method == "DELETE" and "uploadId" in query else _OBJECTS[received.method]
+    )
+    return iam.Request(action=action, resource=f"arn:aws:s3:::{bucket}/{key}")
