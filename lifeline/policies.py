@@ -12,6 +12,7 @@ from policy.model import Site
 from policy.report import report
 from policy.settings import read_settings
 from policy.sources import SourceError, from_file, from_registrations, steps_from_file
+from stacks.stackfile import StackFile
 
 
 def sites(root: Path, stacks: Sequence[str], timeline: Sequence[str] | None, files: Sequence[Path]) -> list[Site]:
@@ -21,10 +22,15 @@ def sites(root: Path, stacks: Sequence[str], timeline: Sequence[str] | None, fil
         SourceError: if two of them are the same site.
     """
     judged_sites = [from_file(file) for file in files]
-    judged_sites += [from_registrations(recorded(root, name, checked_config(root, name, timeline))) for name in stacks]
+    judged_sites += [_recorded(root, name, timeline) for name in stacks]
     if len({site.name for site in judged_sites}) != len(judged_sites):
         raise SourceError(f"the site {judged_sites[0].name} is named twice, expected two different sites")
     return judged_sites
+
+
+def _recorded(root: Path, stack: str, timeline: Sequence[str] | None) -> Site:
+    registrations = recorded(root, stack, checked_config(root, stack, timeline))
+    return from_registrations(registrations, secrets_key=StackFile(root / f"Pulumi.{stack}.yaml").secrets_key)
 
 
 def judged(sites: Sequence[Site], form: str, *, source: str) -> tuple[str, bool]:

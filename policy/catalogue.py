@@ -17,6 +17,8 @@ from policy.rules import (
     ledger,
     network,
     parity,
+    proofs,
+    reach,
     transitions,
     workloads,
 )
@@ -35,6 +37,8 @@ SITE_RULES: tuple[ResourceRule | SiteRule, ...] = (
     *dns.RULES,
     *front.RULES,
     *independence.RULES,
+    *reach.RULES,
+    *proofs.RULES,
 )
 PAIR_RULES: tuple[PairRule, ...] = parity.RULES
 STEP_RULES: tuple[StepRule, ...] = transitions.RULES

@@ -74,6 +74,8 @@ class Site:
     """All resources of one stack."""
 
     resources: tuple[Resource, ...]
+    secrets_key: str | None = None
+    """The address of the key that encrypts the secrets of the state; None if the source does not say."""
 
     @cached_property
     def by_urn(self) -> dict[str, Resource]:

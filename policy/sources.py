@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.deployment import Step
 from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
-from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site
+from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site, at
 
 MOST_BYTES = 64 * 1024 * 1024
 """A site of a thousand workloads is a few megabytes."""
@@ -44,9 +44,9 @@ class _Entry(BaseModel):
     links: dict[str, list[str]]
 
 
-def from_registrations(registrations: Iterable[Registration]) -> Site:
-    """A recorded site."""
-    return _checked(
+def from_registrations(registrations: Iterable[Registration], *, secrets_key: str | None = None) -> Site:
+    """A recorded site, with the key of its stack file if that is known."""
+    resources = (
         Resource(
             type=entry.type,
             name=entry.name,
@@ -59,6 +59,7 @@ def from_registrations(registrations: Iterable[Registration]) -> Site:
         for entry in registrations
         if entry.type != STACK_TYPE
     )
+    return _checked(resources, secrets_key=secrets_key)
 
 
 class _Step(BaseModel):
@@ -90,7 +91,7 @@ def from_file(path: Path) -> Site:
     """
     content = _content(path)
     if isinstance(content, Mapping):
-        return _checked(_exported(content, path), path)
+        return _checked(_exported(content, path), path, secrets_key=_secrets_key(content))
     return _checked(_rendered(content, path), path)
 
 
@@ -150,6 +151,12 @@ def _exported(content: Mapping[str, Any], path: Path) -> list[Resource]:
         raise SourceError(f"{path} is not an exported stack: {error!r}") from None
 
 
+def _secrets_key(content: Mapping[str, Any]) -> str | None:
+    """The key in a state, which is absent under a passphrase. Source: pulumi/pulumi, `apitype.DeploymentV3`."""
+    url = at(content, "deployment", "secrets_providers", "state", "url")
+    return url if isinstance(url, str) else None
+
+
 def _readable(value: Any) -> Any:
     """A value of a state, in which a secret is one word. Providers' own keys, which begin with two underscores, go."""
     if isinstance(value, Mapping):
@@ -159,10 +166,10 @@ def _readable(value: Any) -> Any:
     return [_readable(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _checked(resources: Iterable[Resource], path: Path | None = None) -> Site:
+def _checked(resources: Iterable[Resource], path: Path | None = None, *, secrets_key: str | None = None) -> Site:
     """A site that is whole: it has its settings, one stack, and every resource that another one names."""
     name = str(path) if path else "the site"
-    site = Site(resources=tuple(resources))
+    site = Site(resources=tuple(resources), secrets_key=secrets_key)
     if not site.resources:
         raise SourceError(f"{name} has no resources")
     stacks = {resource.urn.split("::")[0] for resource in site.resources}

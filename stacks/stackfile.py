@@ -45,6 +45,12 @@ class StackFile:
         """The configuration as plain data."""
         return {str(key): _plain(value) for key, value in self._document["config"].items()}
 
+    @property
+    def secrets_key(self) -> str | None:
+        """The address of the key that encrypts the secrets of the state; None if a passphrase does."""
+        value = self._document.get("secretsprovider")
+        return None if value is None else str(value)
+
     def set(self, key: str, value: Any) -> None:
         """Set one key."""
         self._document["config"][key] = value

@@ -11,7 +11,8 @@ from typing import Any
 
 from policy.model import Resource, Site
 from policy.sources import from_registrations
-from tests.harness import PRIMARY_LEADS, deploy
+from stacks.stackfile import StackFile
+from tests.harness import PRIMARY_LEADS, ROOT, deploy
 
 Change = Callable[["Draft"], None]
 GONE = object()
@@ -34,6 +35,7 @@ class Draft:
                 "protect": entry.protect,
                 "links": entry.links,
             }
+        self.secrets_key = site.secrets_key
         assert len(self.resources) == len(site.resources), "every key is one resource's"
 
     def edit(self, name: str) -> dict[str, Any]:
@@ -48,12 +50,14 @@ class Draft:
         return [name for name in self.resources if name.startswith(pattern[:-1])]
 
     def site(self) -> Site:
-        return Site(resources=tuple(Resource(**entry) for entry in self.resources.values()))
+        resources = tuple(Resource(**entry) for entry in self.resources.values())
+        return Site(resources=resources, secrets_key=self.secrets_key)
 
 
 @cache
 def clean(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS) -> Site:
-    return from_registrations(deploy(stack, timeline))
+    secrets_key = StackFile(ROOT / f"Pulumi.{stack}.yaml").secrets_key
+    return from_registrations(deploy(stack, timeline), secrets_key=secrets_key)
 
 
 def put(pattern: str, value: Any, *path: str | int) -> Change:

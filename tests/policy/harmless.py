@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.policy.draft import Change, copied, document, put
 from tests.policy.mutation import BACKEND, BOX, DB, DETECTOR, EKS, TABLE
+from tests.policy.mutations.proofs import FENCE_BOX, variable
 
 
 def _shorter(content: Any) -> None:
@@ -60,7 +61,7 @@ HARMLESS: dict[str, Change] = {
     "more nodes": put("cluster-1-nodes-1", 9, "scalingConfig", "maxSize"),
     "more nodes from the start": put("cluster-1-nodes-2", 3, "scalingConfig", "minSize"),
     "a newer add-on": put("cluster-1-early-eks-pod-identity-agent", "v9", "addonVersion"),
-    "another network": put("network-vpc", "10.99.0.0/16", "cidrBlock"),
+    "another name of the network": put("network-vpc", "words", "tags", "Name"),
     "rarer flow logs": put("network-flow-logs-log", 600, "maxAggregationInterval"),
     "one more private rule": copied("database-1-network-from-clients", "another-rule"),
     "another release": put(
@@ -102,6 +103,11 @@ HARMLESS: dict[str, Change] = {
     ),
     "another name of a statement": document("backend-identity-policy", "policy", _renamed),
     "the same keys in another order": document("hotline-gateway-identity-policy", "policy", _reordered),
+    "a larger network of databases": put(
+        "platform-policy-allow-database", "10.10.240.0/21", "spec", "egress", 0, "to", 0, "ipBlock", "cidr"
+    ),
+    "more fences": put("fence-pods", 3, "spec", "replicas"),
+    "a quicker fence": variable("fence-pods", "FENCE_SECONDS", "3", FENCE_BOX),
     "another description of a role": put("fence-identity-role", "words", "description"),
     "another comment of the zone": put("zone-zone", "words", "comment"),
 }

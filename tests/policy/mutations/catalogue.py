@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.policy.mutation import Mutation
-from tests.policy.mutations import cluster, copies, data, identity, pairs, traffic
+from tests.policy.mutations import cluster, copies, data, identity, pairs, proofs, reach, traffic
 
 MUTATIONS: tuple[Mutation, ...] = (
     *data.DATABASES,
@@ -17,6 +17,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     *cluster.AVAILABILITY,
     *traffic.TRAFFIC,
     *traffic.WATCHING,
+    *reach.REACH,
+    *proofs.PROOFS,
     *pairs.PARITY,
     *pairs.RELATIONS,
 )
