@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif flip preview mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,16 +35,26 @@ check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 
 TIMELINE := primary-1,secondary-1
 STACK ?= primary
+BEFORE ?= base
 
 policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline $(TIMELINE)
-	$(BIN)/lifeline diff --stack secondary --timeline $(TIMELINE) --json | $(BIN)/lifeline policy --diff /dev/stdin
+	$(BIN)/lifeline policy --stack primary --timeline $(TIMELINE) && $(BIN)/lifeline policy --stack secondary --timeline $(TIMELINE)
 	$(BIN)/lifeline budget --stack primary && $(BIN)/lifeline budget --stack secondary
 
 sarif: $(STAMP) ## write the findings of the policy pack to .policy, for a code scanner
 	mkdir -p .policy
 	$(BIN)/lifeline policy --stack primary --stack secondary --format sarif > .policy/policy.sarif
+
+render: $(STAMP) ## write both sites to .policy, as JSON
+	mkdir -p .policy
+	$(BIN)/lifeline render --stack primary --format json > .policy/primary.json
+	$(BIN)/lifeline render --stack secondary --format json > .policy/secondary.json
+
+change: $(STAMP) ## judge both sites against those of another checkout, in which `make render` has run
+	$(BIN)/lifeline policy --stack primary --before $(BEFORE)/.policy/primary.json
+	$(BIN)/lifeline policy --stack secondary --before $(BEFORE)/.policy/secondary.json
 
 flip: $(STAMP) ## show the steps of a failover
 	$(BIN)/lifeline diff --stack secondary --timeline $(TIMELINE)

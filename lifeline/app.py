@@ -93,6 +93,12 @@ def policy(
     diff_file: Annotated[
         Path | None, typer.Option("--diff", "-d", help="Judge this output of `lifeline diff --json` instead.")
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            "--before", "-b", help="Judge the change too: the same site before it, from the same kind of source."
+        ),
+    ] = None,
     form: Annotated[PolicyFormat, typer.Option("--format", "-f", help="The output format.")] = PolicyFormat.TEXT,
 ) -> None:
     """Judge sites or steps by the rules of the policy pack. Needs no engine. Exits 1 if a mandatory rule is broken."""
@@ -105,9 +111,12 @@ def policy(
         raise typer.Exit(1 if refused else 0)
     if diff_file is not None or bool(stacks) == bool(files) or len(stacks) > SITES or len(files) > SITES:
         raise typer.BadParameter("name one or two stacks, one or two files, or a diff", param_hint="--stack")
+    if before is not None and len(stacks) + len(files) != 1:
+        raise typer.BadParameter("name one stack or one file with it", param_hint="--before")
     source = ", ".join([f"Pulumi.{name}.yaml" for name in stacks] or [str(path) for path in files])
     sites = policies.sites(project_root(), stacks, entries(timeline), files)
-    text, refused = policies.judged(sites, form.value, source=source)
+    old = policies.before(project_root(), stacks, entries(timeline), before)
+    text, refused = policies.judged(sites, form.value, source=source, before=old)
     print(text)
     raise typer.Exit(1 if refused else 0)
 
@@ -164,6 +173,7 @@ def project_root() -> Path:
 
 def main() -> None:
     """Run the command and turn expected errors into messages and exit codes."""
+    from policy.change import ChangeError
     from policy.judge import JudgementError
     from policy.settings import SettingsError
     from policy.sources import SourceError
@@ -171,7 +181,7 @@ def main() -> None:
 
     try:
         app()
-    except (ConfigError, JudgementError, SettingsError, SourceError, StackFileError) as error:
+    except (ChangeError, ConfigError, JudgementError, SettingsError, SourceError, StackFileError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it

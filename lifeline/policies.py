@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.program import checked_config, recorded
-from policy.judge import judge, judge_steps
+from policy.judge import judge, judge_change, judge_steps, together
 from policy.model import Site
 from policy.report import report
 from policy.settings import read_settings
@@ -33,9 +33,23 @@ def _recorded(root: Path, stack: str, timeline: Sequence[str] | None) -> Site:
     return from_registrations(registrations, secrets_key=StackFile(root / f"Pulumi.{stack}.yaml").secrets_key)
 
 
-def judged(sites: Sequence[Site], form: str, *, source: str) -> tuple[str, bool]:
-    """The judgement as text, and whether it refuses a site."""
-    judgement = judge(*sites, settings=read_settings(), today=datetime.now(UTC).date())
+def before(root: Path, stacks: Sequence[str], timeline: Sequence[str] | None, file: Path | None) -> Site | None:
+    """The site before a change: of a file, or of a stack as it is configured if another timeline is judged."""
+    if file is not None:
+        return from_file(file)
+    return _recorded(root, stacks[0], None) if timeline is not None and len(stacks) == 1 else None
+
+
+def judged(sites: Sequence[Site], form: str, *, source: str, before: Site | None = None) -> tuple[str, bool]:
+    """The judgement as text, and whether it refuses a site or the change that led to it.
+
+    Raises:
+        ChangeError: if the state before is of another site.
+    """
+    settings = read_settings()
+    judgement = judge(*sites, settings=settings, today=datetime.now(UTC).date())
+    if before is not None:
+        judgement = together(judgement, judge_change(before, sites[0], settings=settings))
     return report(judgement, form, source=source), judgement.refuses
 
 

@@ -1,11 +1,13 @@
-"""All rules: those that judge one site, and those that judge two, and those that judge steps."""
+"""All rules: those that judge one site, two sites, steps, or a change."""
 
 from __future__ import annotations
 
-from policy.rule import AnyRule, PairRule, ResourceRule, SiteRule, StepRule
+from policy.rule import AnyRule, ChangeRule, PairRule, ResourceRule, SiteRule, StepRule
 from policy.rules import (
     availability,
     buckets,
+    capacity,
+    changes,
     clusters,
     database_upkeep,
     databases,
@@ -40,7 +42,8 @@ SITE_RULES: tuple[ResourceRule | SiteRule, ...] = (
     *reach.RULES,
     *proofs.RULES,
 )
-PAIR_RULES: tuple[PairRule, ...] = parity.RULES
+PAIR_RULES: tuple[PairRule, ...] = (*parity.RULES, *capacity.RULES)
 STEP_RULES: tuple[StepRule, ...] = transitions.RULES
-RULES: tuple[AnyRule, ...] = (*SITE_RULES, *PAIR_RULES, *STEP_RULES)
+CHANGE_RULES: tuple[ChangeRule, ...] = changes.RULES
+RULES: tuple[AnyRule, ...] = (*SITE_RULES, *PAIR_RULES, *STEP_RULES, *CHANGE_RULES)
 BY_NAME: dict[str, AnyRule] = {rule.name: rule for rule in RULES}

@@ -21,8 +21,16 @@ lifeline policy --stack primary --stack secondary        # also the relations be
 lifeline policy --input primary.json --format sarif      # of `lifeline render --format json` or `pulumi stack export`
 ```
 
-`lifeline policy --diff` judges the steps of `lifeline diff --json`: a flip touches roles only, and no step deletes
-data.
+A change has rules of its own, besides those on the site after it: a fenced database stays fenced, a timeline only
+grows, a standby stays warm, data keeps its key, and no step deletes or replaces data. Three commands judge it:
+
+```sh
+lifeline policy --stack secondary --timeline primary-1,secondary-1   # from the committed timeline to this one
+lifeline policy --stack primary --before before.json                 # from a file of `lifeline render --format json`
+lifeline diff --stack secondary --timeline primary-1,secondary-1 --json | lifeline policy --diff /dev/stdin
+```
+
+A file before and one after must be of one kind: rendered values are not those of AWS.
 
 With two sites, two states too, it needs no backend: `lifeline policy --input primary.json --input secondary.json`.
 

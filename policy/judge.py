@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
 from engine.deployment import Step
-from policy.catalogue import PAIR_RULES, SITE_RULES, STEP_RULES
+from policy.catalogue import CHANGE_RULES, PAIR_RULES, SITE_RULES, STEP_RULES
+from policy.change import steps_of
 from policy.model import Resource, Site
 from policy.rule import AnyRule, Level, PairRule, ResourceRule, SiteRule, in_site
 from policy.settings import Exemption, Settings
@@ -82,6 +84,31 @@ def judge_steps(steps: Sequence[Step], *, settings: Settings) -> Judgement:
     return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=rules)
 
 
+def judge_change(before: Site, after: Site, *, settings: Settings) -> Judgement:
+    """Apply the rules on a change and on its steps. No exemption accepts their findings.
+
+    Raises:
+        JudgementError: if a rule cannot read a resource.
+        ChangeError: if they are two sites.
+    """
+    rules = tuple(rule for rule in CHANGE_RULES if settings.level(rule) is not Level.DISABLED)
+    findings = set(judge_steps(steps_of(before, after), settings=settings).findings)
+    for rule in rules:
+        with _readable(rule, (before, after)):
+            for resource, message in rule.check(before, after):
+                findings.add(Finding(rule.name, settings.level(rule), resource.name, message))
+    return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=(*STEP_RULES, *rules))
+
+
+def together(*judgements: Judgement) -> Judgement:
+    """Several judgements by different rules as one."""
+    return Judgement(
+        findings=tuple(finding for judgement in judgements for finding in judgement.findings),
+        exempted=tuple(entry for judgement in judgements for entry in judgement.exempted),
+        rules=tuple(rule for judgement in judgements for rule in judgement.rules),
+    )
+
+
 def _rules(sites: Sequence[Site]) -> tuple[ResourceRule | SiteRule | PairRule, ...]:
     return (*SITE_RULES, *PAIR_RULES) if len(sites) == 2 else SITE_RULES
 
@@ -91,15 +118,19 @@ def _findings(sites: Sequence[Site], settings: Settings) -> Iterator[tuple[Site,
         level = settings.level(rule)
         if level is Level.DISABLED:
             continue
-        try:
+        with _readable(rule, sites):
             faults = list(_faults(rule, sites, settings.parameters.get(rule.name, {})))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            names = " and ".join(site.name for site in sites)
-            raise JudgementError(
-                f"{rule.name} cannot judge {names}: an input has an unknown form: {error!r}"
-            ) from error
         for site, resource, message in faults:
             yield site, resource, Finding(rule.name, level, resource.name, message)
+
+
+@contextmanager
+def _readable(rule: AnyRule, sites: Sequence[Site]) -> Generator[None]:
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        names = " and ".join(dict.fromkeys(site.name for site in sites))
+        raise JudgementError(f"{rule.name} cannot judge {names}: an input has an unknown form: {error!r}") from error
 
 
 def _faults(

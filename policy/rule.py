@@ -98,6 +98,14 @@ class StepRule(Rule):
     """Takes the steps and the parameters; yields the step at fault and a message."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChangeRule(Rule):
+    """A rule about a change of one site."""
+
+    check: Callable[..., Iterable[tuple[Resource, str]]]
+    """Takes the site before, the site after and the parameters; yields the resource at fault and a message."""
+
+
 def resource_rule(name: str, *types: str, about: About) -> Callable[[Callable[..., Iterable[str]]], ResourceRule]:
     """A decorator that makes a function a rule on resources of some types.
 
@@ -133,6 +141,15 @@ def step_rule(name: str, *, about: About) -> Callable[[Callable[..., Iterable[tu
 
     def decorate(check: Callable[..., Iterable[tuple[Step, str]]]) -> StepRule:
         return StepRule(name=name, about=about, check=check, **_described(check))
+
+    return decorate
+
+
+def change_rule(name: str, *, about: About) -> Callable[[Callable[..., Iterable[tuple[Resource, str]]]], ChangeRule]:
+    """A decorator that makes a function a rule on a change, as `resource_rule` does on a resource."""
+
+    def decorate(check: Callable[..., Iterable[tuple[Resource, str]]]) -> ChangeRule:
+        return ChangeRule(name=name, about=about, check=check, **_described(check))
 
     return decorate
 
@@ -182,7 +199,7 @@ def shown(value: Any) -> str:
     return "not set" if value is None else json.dumps(value, default=str, sort_keys=True)
 
 
-AnyRule = ResourceRule | SiteRule | PairRule | StepRule
+AnyRule = ResourceRule | SiteRule | PairRule | StepRule | ChangeRule
 
 
 REMOTE_COMPONENTS = ("eks:index:Cluster",)

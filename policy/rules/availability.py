@@ -135,7 +135,7 @@ def priority_of_its_tier(site: Site) -> Iterator[tuple[Resource, str]]:
         reference=f"{_DOCS}, 'Horizontal Pod Autoscaling', 'Configurable scaling behavior'",
     ),
 )
-def autoscaler_ready(autoscaler: Resource, *, minimum_pods: int = 1) -> Iterator[str]:
+def autoscaler_ready(autoscaler: Resource, *, minimum_pods: int = 2) -> Iterator[str]:
     """Each service runs before a recovery and grows at once in a rush."""
     least, most = autoscaler.get("spec", "minReplicas"), autoscaler.get("spec", "maxReplicas")
     if not isinstance(least, int) or least < minimum_pods:

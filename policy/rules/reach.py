@@ -144,6 +144,12 @@ def _pods_behind(site: Site, group: Resource) -> Iterator[Resource]:
                 )
 
 
+def openings(site: Site, instance: Resource) -> list[Resource]:
+    """The rules of security groups that let anyone connect to a database."""
+    groups = {group.urn for group in site.linked(instance, "vpcSecurityGroupIds", GROUP)}
+    return [entry for entry in site.of(INGRESS) if groups & set(entry.links.get("securityGroupId", ()))]
+
+
 @site_rule(
     "rds-instance-reached-by-its-pods",
     about=About(
@@ -157,8 +163,7 @@ def reached_by_its_pods(site: Site) -> Iterator[tuple[Resource, str]]:
     """A database that serves admits the cluster to its port and no one else; one that is fenced admits no one."""
     port, own = site.setting("DB_PORT"), f"{PROJECT}-{site.setting('DATABASE')}"
     for instance in site.of(INSTANCE):
-        groups = {group.urn for group in site.linked(instance, "vpcSecurityGroupIds", GROUP)}
-        rules = [entry for entry in site.of(INGRESS) if groups & set(entry.links.get("securityGroupId", ()))]
+        rules = openings(site, instance)
         admitted = [rule for rule in rules if list(site.linked(rule, "referencedSecurityGroupId", CLUSTER))]
         leads = site.setting("SITE_ROLE") == "active" and instance.get("identifier") == own
         serves = leads or instance.get("replicateSourceDb") is not None

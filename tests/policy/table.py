@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import date
 
 from rich.console import Console
 from rich.table import Table
 
 from policy.catalogue import BY_NAME
-from policy.judge import judge, judge_steps
+from policy.judge import judge, judge_change, judge_steps
 from policy.rule import PairRule
 from policy.settings import Settings, read_settings
 from tests.policy.draft import Change, changed, clean
 from tests.policy.harmless import HARMLESS
 from tests.policy.mutation import Mutation
 from tests.policy.mutations.catalogue import MUTATIONS
+from tests.policy.mutations.changes import CHANGES, ChangeMutation
 from tests.policy.mutations.steps import STEPS, failover
 
 PEER = {"primary": "secondary", "secondary": "primary"}
@@ -30,6 +32,12 @@ def catching(mutation: Mutation) -> set[str]:
     return {finding.policy for finding in judge(*sites, settings=read_settings(), today=TODAY).findings}
 
 
+def catching_change(mutation: ChangeMutation) -> set[str]:
+    """The rules that a faulty change breaks."""
+    before, after = clean(mutation.stack, mutation.before), changed(mutation.stack, mutation.change, mutation.after)
+    return {finding.policy for finding in judge_change(before, after, settings=Settings()).findings}
+
+
 def minding(change: Change) -> set[str]:
     """The rules that say something about a harmless change of the primary."""
     return {
@@ -37,19 +45,23 @@ def minding(change: Change) -> set[str]:
     }
 
 
+def caught() -> Iterator[tuple[str, str, bool]]:
+    """Each breaking change: its outage, its rule, and whether the rule catches it."""
+    for mutation in MUTATIONS:
+        yield mutation.outage, mutation.rule, mutation.rule in catching(mutation)
+    for step in STEPS:
+        findings = judge_steps(step.change(failover()), settings=Settings()).findings
+        yield step.outage, step.rule, step.rule in {finding.policy for finding in findings}
+    for change in CHANGES:
+        yield change.outage, change.rule, change.rule in catching_change(change)
+
+
 def main() -> int:
     table = Table("outage", "rule", "caught", title="Changes that break a recovery")
-    missed = 0
-    for mutation in MUTATIONS:
-        caught = mutation.rule in catching(mutation)
-        missed += not caught
-        table.add_row(mutation.outage, mutation.rule, "yes" if caught else "NO")
-    for mutation in STEPS:
-        findings = judge_steps(mutation.change(failover()), settings=Settings()).findings
-        caught = mutation.rule in {finding.policy for finding in findings}
-        missed += not caught
-        table.add_row(mutation.outage, mutation.rule, "yes" if caught else "NO")
-    total = len(MUTATIONS) + len(STEPS)
+    results = list(caught())
+    for outage, rule, is_caught in results:
+        table.add_row(outage, rule, "yes" if is_caught else "NO")
+    total, missed = len(results), sum(not is_caught for _, _, is_caught in results)
     quiet = Table("change", "rules that mind", title="Harmless changes")
     noisy = 0
     for name, change in HARMLESS.items():

@@ -21,4 +21,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *proofs.PROOFS,
     *pairs.PARITY,
     *pairs.RELATIONS,
+    *pairs.CAPACITY,
 )

@@ -120,3 +120,29 @@ RELATIONS = (
         "secondary",
     ),
 )
+
+CAPACITY = (
+    Mutation(
+        "site-standby-warm",
+        "the pods of a failover wait for nodes that do not come",
+        put("platform-placeholder", 3, "spec", "replicas"),
+        "secondary",
+    ),
+    Mutation(
+        "site-standby-warm",
+        "the active site grew, and the room did not",
+        put("platform-backend-autoscaler", 8, "spec", "minReplicas"),
+    ),
+    Mutation(
+        "site-standby-warm",
+        "detectors cannot take the load of both regions",
+        put("platform-crisis-detector-autoscaler", 2, "spec", "minReplicas"),
+        "secondary",
+    ),
+    Mutation(
+        "site-standby-warm",
+        "the hotline does not scale at the standby",
+        drop("platform-hotline-gateway-autoscaler"),
+        "secondary",
+    ),
+)

@@ -1,4 +1,4 @@
-"""Mutations of proofs: copies that nobody tests, risks without an alert, a fence that does not look."""
+"""Mutations of proofs: copies without a test, risks without an alert, a fence that does not look."""
 
 from __future__ import annotations
 

@@ -1,0 +1,108 @@
+"""The rules on a change: every legal transition passes, and each faulty one is caught."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.deployment import Step
+from lifeline import app as command
+from policy.change import ChangeError, steps_of
+from policy.judge import JudgementError, judge, judge_change
+from policy.settings import Settings, read_settings
+from policy.sources import from_registrations
+from tests.harness import ROOT, deploy
+from tests.policy.draft import changed, clean, put
+from tests.policy.mutation import DB
+from tests.policy.mutations.changes import CHANGES, ChangeMutation
+from tests.policy.table import TODAY, catching_change
+from tests.test_transitions import TRANSITIONS, steps
+
+STATES = {
+    f"{stack} {json.dumps(config)}": (stack, config)
+    for stack, before, after, _ in TRANSITIONS.values()
+    for config in (before, after)
+}
+
+
+@pytest.mark.parametrize(("stack", "config"), STATES.values(), ids=STATES)
+def test_a_site_keeps_all_rules_in_every_legal_timeline(stack: str, config: dict[str, Any]) -> None:
+    site = from_registrations(deploy(stack, **config))
+    assert judge(site, settings=read_settings(), today=TODAY).findings == ()
+
+
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_every_legal_change_passes(name: str) -> None:
+    stack, before, after, _ = TRANSITIONS[name]
+    sites = (from_registrations(deploy(stack, **config)) for config in (before, after))
+    assert judge_change(*sites, settings=Settings()).findings == ()
+
+
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_the_steps_of_a_change_are_the_engines(name: str) -> None:
+    stack, before, after, _ = TRANSITIONS[name]
+    sites = (from_registrations(deploy(stack, **config)) for config in (before, after))
+
+    def short(found_steps: list[Step]) -> set[tuple[str, str, str]]:
+        return {(step.op, step.type, step.name) for step in found_steps}
+
+    assert short(steps_of(*sites)) == short(steps(stack, before, after))
+
+
+@pytest.mark.parametrize("mutation", CHANGES, ids=str)
+def test_a_faulty_change_is_caught_by_its_rule(mutation: ChangeMutation) -> None:
+    assert mutation.rule in catching_change(mutation)
+
+
+@pytest.mark.parametrize("stack", ["primary", "secondary"])
+def test_no_change_raises_nothing(stack: str) -> None:
+    assert judge_change(clean(stack), clean(stack), settings=Settings()).findings == ()
+
+
+def test_two_sites_are_no_change() -> None:
+    with pytest.raises(ChangeError, match="the state before is of primary, the one after of secondary"):
+        judge_change(clean("primary"), clean("secondary"), settings=Settings())
+
+
+def test_a_state_of_unknown_form_is_refused() -> None:
+    hostile = changed("primary", put("claims-epoch-1", "{", "item"))
+    with pytest.raises(JudgementError, match="change-database-stays-fenced cannot judge primary"):
+        judge_change(clean("primary"), hostile, settings=Settings())
+
+
+def run(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(command.app, ["policy", *words])
+    return done.exit_code, done.output
+
+
+def test_the_command_judges_the_change_to_another_timeline() -> None:
+    code, output = run("--stack", "secondary", "--timeline", "primary-1,secondary-1")
+    assert (code, "change-timeline-only-grows" in output) == (0, False)
+    assert output.startswith("No findings") or "exempt" in output
+
+
+def test_the_command_judges_the_change_from_a_file(tmp_path: Path) -> None:
+    rendered = CliRunner().invoke(command.app, ["render", "--stack", "primary", "--format", "json"]).output
+    resources = json.loads(rendered)
+    (database,) = (entry for entry in resources if entry["name"] == DB)
+    database["inputs"]["instanceClass"] = "db.r7g.4xlarge"
+    database["inputs"]["kmsKeyId"] = "arn:aws:kms:us-east-2:123456789012:key/former"
+    file = tmp_path / "before.json"
+    file.write_text(json.dumps(resources))
+    code, output = run("--stack", "primary", "--before", str(file), "--format", "json")
+    assert code == 1
+    assert {entry["policy"] for entry in json.loads(output)} == {
+        "change-data-keeps-its-key",
+        "transition-step-keeps-data",
+    }
+
+
+@pytest.mark.parametrize(
+    "words", [("--stack", "primary", "--stack", "secondary"), ("--input", "a.json", "--input", "b.json"), ()]
+)
+def test_a_change_is_of_one_site(words: tuple[str, ...]) -> None:
+    assert run(*words, "--before", str(ROOT / "before.json"))[0] == 2
