@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine test-engine rehearse rehearse-database bench
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine workflow test-engine rehearse rehearse-database bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,9 +22,10 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## write the three lock files again (needs uv)
+lock: ## write the four lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra rehearsal --extra dev pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(SCANNERS)/requirements.in -o $(SCANNERS)/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt images/operations/requirements.in -o images/operations/requirements.txt
 
 fmt: $(STAMP) ## format, and fix what ruff can fix
@@ -36,6 +37,7 @@ check: $(STAMP) ## lint, format, types, layers, layout, prose, Dockerfile
 TIMELINE := primary-1,secondary-1
 STACK ?= primary
 BEFORE ?= base
+SCANNERS := tests/policy/scanners
 
 policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
@@ -96,6 +98,14 @@ $(ENGINE)/pulumi-language-python: $(STAMP)
 	@printf '#!/bin/sh\nexec "%s" -m engine.language_host "$$@"\n' "$(abspath $(BIN))/python" > $@
 	@chmod +x $@
 
+$(ENGINE)/actionlint: .github/lint/go.mod .github/lint/go.sum
+	@command -v go >/dev/null || { echo "go: not found; hint: $(GO_HINT)" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cd .github/lint && GOTOOLCHAIN=local go build -trimpath -o $(abspath $@) github.com/rhysd/actionlint/cmd/actionlint
+
+workflow: $(ENGINE)/actionlint ## lint the workflows (needs Go)
+	$(ENGINE)/actionlint -color
+
 test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, which `make engine` builds
 	$(BIN)/pytest -q -m pulumi_cli --require-engine
 
@@ -105,5 +115,16 @@ rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 rehearse-database: $(STAMP) ## delete every user on this machine, and restore from a point in time and from a dump
 	$(BIN)/lifeline rehearse database-loss --engine in-process
 
-bench: $(STAMP) ## measure performance, as ratios within one run
+bench: $(STAMP) .scanners/bin/checkov ## measure performance, as ratios within one run
 	$(BIN)/python -m rehearsal.bench
+	$(BIN)/python -m tests.policy.scanners.bench
+
+.scanners/bin/checkov: $(SCANNERS)/requirements.txt
+	$(PYTHON) -m venv .scanners
+	.scanners/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# COMPLIANCE is a clone of github.com/pulumi/compliance-policies, MODULES a folder of node modules with typescript 4.9.
+compare: $(STAMP) .scanners/bin/checkov ## run public scanners over the mutations, for docs/policies.md (twelve minutes)
+	$(BIN)/python -m $(subst /,.,$(SCANNERS)).compare .scanners/bin/python $(COMPLIANCE) $(MODULES)
+	$(BIN)/python -m policy.document > docs/policies.md

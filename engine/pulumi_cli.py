@@ -6,6 +6,7 @@ resource whose provider is not attached.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -142,6 +143,22 @@ class PulumiEngine:
             if not findings:
                 raise DeploymentError(str(error)) from None
         return findings
+
+    def analyzed(self, export: Path, *, policy_pack: Path) -> set[tuple[str, str, str]]:
+        """The findings of a policy pack on an exported state, without a backend: as `judged`.
+
+        Raises:
+            DeploymentError: with the engine's output, if the pack fails.
+        """
+        lines: list[str] = []
+        words = ["policy", "analyze", "--file", str(export), "--policy-pack", str(policy_pack), "--json"]
+        try:
+            self._command.run(words, str(self._folder), self._environment, on_output=lines.append)
+        except automation.CommandError as error:
+            if not any("policyEvent" in line for line in lines):
+                raise DeploymentError(str(error)) from None
+        events = [json.loads(line)["policyEvent"] for line in lines if '"policyEvent"' in line]
+        return {(event["policyName"], event.get("resourceUrn", ""), event["message"].strip()) for event in events}
 
     def destroy(self, stack: str, config: Mapping[str, Any]) -> None:
         """Delete everything of a stack.

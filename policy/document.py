@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from itertools import groupby
 
+from policy import scanners
+from policy.cases import Case, cases
 from policy.catalogue import RULES
 from policy.hipaa import CLAUSES
 from policy.incidents import INCIDENTS
 from policy.rule import AnyRule
 
+MOST_CASES = 2
 INTRODUCTION = """# Policies
 
 No change that would break a recovery gets past CI. The same rules run as a policy pack of Pulumi and without an engine:
@@ -41,6 +44,8 @@ file is not a whole site: a file that is cut off, empty or from another program 
 resource, a reason and its last day. It is listed in every run, and it is a finding after that day. A preview does not
 know some values of a resource that does not exist yet; a rule does not judge these.
 
+Each rule below has up to two of its cases. `make mutate` prints and tries all of them.
+
 [The workflow](../.github/workflows/change.yml) runs all of it on every change. A preview needs an account: set the
 variable `AWS_ACCOUNT`, a role `lifeline-preview` that can read and that trusts the repository by OIDC, and a runner
 inside each site's network.
@@ -63,7 +68,13 @@ def page() -> str:
     for clause, text in CLAUSES.items():
         names = ", ".join(f"`{rule.name}`" for rule in ordered if clause in rule.about.clauses)
         parts.append(f"| {clause} | {text} | {names or 'none yet'} |")
-    return "\n".join(parts) + "\n"
+    parts += ["", *scanners.section()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _cases(rule: AnyRule) -> list[Case]:
+    distinct = {(case.keeps, case.breaks): case for case in reversed(cases()[rule.name])}
+    return list(reversed(distinct.values()))[:MOST_CASES]
 
 
 def _entry(rule: AnyRule) -> str:
@@ -74,6 +85,7 @@ def _entry(rule: AnyRule) -> str:
         f"- Source: {rule.about.reference}",
         f"- HIPAA: {', '.join(rule.about.clauses)}",
         *([f"- Parameters: {parameters}"] if parameters else []),
+        *(f"- Keeps it: {case.keeps}. Breaks it: {case.breaks} ({case.outage})." for case in _cases(rule)),
         *([f"- Elsewhere: {', '.join(rule.about.also)}"] if rule.about.also else []),
     ]
     return "\n".join(lines) + "\n"

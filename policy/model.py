@@ -7,11 +7,12 @@ they read only what all of these have.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+Built = TypeVar("Built")
 STACK_TYPE = "pulumi:pulumi:Stack"
 SETTINGS_MAP = "platform-config"
 """The name of the ConfigMap that has the facts of a site."""
@@ -103,6 +104,29 @@ class Site:
         """A fact of the site, as its pods read it."""
         maps = [entry for entry in self.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP]
         return maps[0].get("data", key) if maps else None
+
+    def once(self, build: Callable[[Site], Built]) -> Built:
+        """The result of a function of the site, computed once: an index, so that a rule takes linear time."""
+        if build not in self._built:
+            self._built[build] = build(self)
+        return self._built[build]
+
+    @cached_property
+    def _built(self) -> dict[Callable[[Site], Any], Any]:
+        return {}
+
+    @cached_property
+    def _users(self) -> dict[tuple[str, str, str], list[Resource]]:
+        users: dict[tuple[str, str, str], list[Resource]] = {}
+        for resource in self.resources:
+            for key, urns in resource.links.items():
+                for urn in urns:
+                    users.setdefault((resource.type, key, urn), []).append(resource)
+        return users
+
+    def users(self, target: Resource, type_: str, key: str) -> list[Resource]:
+        """The resources of a type that use a resource's outputs in an input."""
+        return self._users.get((type_, key, target.urn), [])
 
     def of(self, *types: str) -> list[Resource]:
         """The resources of some types."""

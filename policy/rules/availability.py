@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from policy.model import Resource, Site
 from policy.rule import About, Severity, must_be, resource_rule, shown, site_rule
-from policy.rules.workloads import CRON_JOB, DEPLOYMENT, PODS, SERVICE, containers, is_placeholder, pod
+from policy.rules.workloads import CRON_JOB, DEPLOYMENT, PODS, SERVICE, containers, is_placeholder, pod, selected
 from recovery.objectives import TIERS
 
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -17,8 +17,8 @@ _DOCS = "Kubernetes documentation"
 
 def served(site: Site) -> list[Resource]:
     """The Deployments whose pods answer requests: a Service selects them."""
-    selectors = [entry.get("spec", "selector") for entry in site.of(SERVICE)]
-    return [entry for entry in site.of(DEPLOYMENT) if entry.get("spec", "selector", "matchLabels") in selectors]
+    answers = [entry for service in site.of(SERVICE) for entry in selected(site, service.get("spec", "selector"))]
+    return list({entry.urn: entry for entry in answers}.values())
 
 
 @resource_rule(
@@ -117,11 +117,12 @@ def priority_of_its_tier(site: Site) -> Iterator[tuple[Resource, str]]:
         entry = classes.get(f"lifeline-{tier.name}")
         if entry is not None:
             yield from ((entry, text) for text in must_be(entry, tier.priority, "value"))
+    tiers, serving = {entry.name for entry in TIERS}, {entry.urn for entry in served(site)}
     for resource in site.of(*PODS):
         name, tier = (pod(resource) or {}).get("priorityClassName"), resource.get("metadata", "labels", "lifeline/tier")
         if name not in classes:
             yield resource, f"priorityClassName is {shown(name)}, expected a class that the site declares"
-        elif tier in {entry.name for entry in TIERS} and resource in served(site) and name != f"lifeline-{tier}":
+        elif tier in tiers and resource.urn in serving and name != f"lifeline-{tier}":
             yield resource, f"priorityClassName is {name}, expected lifeline-{tier}: its tier"
 
 

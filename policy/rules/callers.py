@@ -12,7 +12,7 @@ from policy.calls import Call
 from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site
 from policy.rules.buckets import BUCKET, ENCRYPTION, REPLICATION, settings
 from policy.rules.keys import SECRETS
-from policy.rules.workloads import PODS, containers, pod
+from policy.rules.workloads import containers, of_account
 
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ROLE = "aws:iam/role:Role"
@@ -53,14 +53,25 @@ class Caller:
         return [call for call in self.listed if set(_NAME.findall(call.resource or "")) <= set(self.names)]
 
 
-def callers(site: Site) -> Iterator[Caller]:
+def callers(site: Site) -> tuple[Caller, ...]:
     """Each role whose calls are listed, unless a preview does not know its policy."""
+    return site.once(_callers)
+
+
+def _callers(site: Site) -> tuple[Caller, ...]:
+    return (*_of_pods(site), *_of_replication(site))
+
+
+def _of_pods(site: Site) -> Iterator[Caller]:
     for association in site.of(ASSOCIATION):
         account, role = str(association.get("serviceAccount")), association.get("roleArn")
         names = {"account": aws_account(role), **environment(site, account)}
         for policy in _policies(site, association, "roleArn"):
             if UNKNOWN not in (role, policy.document("policy")):
                 yield Caller(policy, calls.CALLS.get(account, ()), names, account)
+
+
+def _of_replication(site: Site) -> Iterator[Caller]:
     for config in site.of(REPLICATION):
         source, target = config.get("bucket"), config.get("rules", 0, "destination", "bucket")
         for policy in _policies(site, config, "role"):
@@ -119,8 +130,7 @@ def environment(site: Site, account: str) -> dict[str, Any]:
     facts = {key: value for data in maps if isinstance(data, Mapping) for key, value in data.items()}
     variables = {
         entry["name"]: entry["value"]
-        for resource in site.of(*PODS)
-        if (pod(resource) or {}).get("serviceAccountName") == account
+        for resource in of_account(site, account)
         for container in containers(resource)
         for entry in container.get("env") or ()
         if "value" in entry
@@ -129,8 +139,7 @@ def environment(site: Site, account: str) -> dict[str, Any]:
 
 
 def _policies(site: Site, owner: Resource, key: str) -> list[Resource]:
-    roles = {role.urn for role in site.linked(owner, key, ROLE)}
-    return [entry for entry in site.of(ROLE_POLICY) if roles & set(entry.links.get("role", ()))]
+    return [entry for role in site.linked(owner, key, ROLE) for entry in site.users(role, ROLE_POLICY, "role")]
 
 
 def _keys(site: Site, arn: str) -> Iterator[tuple[str, str]]:

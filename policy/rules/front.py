@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, must_be, must_be_set, resource_rule, shown, site_rule
 from policy.rules.network import INGRESS
-from policy.rules.workloads import DEPLOYMENT, SERVICE
+from policy.rules.workloads import SERVICE, named, selected
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
@@ -103,7 +103,7 @@ def path_open(site: Site) -> Iterator[tuple[Resource, str]]:
             yield group, f"no rule lets the load balancer reach the pods on port {port}"
         if port not in sent:
             yield group, f"no rule lets the load balancer send to port {port}"
-        bindings = [entry for entry in site.of(BINDING) if group.urn in entry.links.get("spec", ())]
+        bindings = site.users(group, BINDING, "spec")
         if not bindings:
             yield group, "no TargetGroupBinding registers pods in it"
         for binding in bindings:
@@ -112,7 +112,7 @@ def path_open(site: Site) -> Iterator[tuple[Resource, str]]:
 
 def _behind(site: Site, binding: Resource, port: object) -> Iterator[tuple[Resource, str]]:
     name = binding.get("spec", "serviceRef", "name")
-    services = [entry for entry in site.of(SERVICE) if entry.get("metadata", "name") == name]
+    services = named(site, SERVICE, name)
     if not services:
         yield binding, f"spec.serviceRef.name is {name}, expected a Service that the site declares"
     for service in services:
@@ -122,7 +122,7 @@ def _behind(site: Site, binding: Resource, port: object) -> Iterator[tuple[Resou
         ]:
             yield binding, f"spec.serviceRef.port is not one of {service.name}"
         selector = service.get("spec", "selector")
-        pods = [entry for entry in site.of(DEPLOYMENT) if entry.get("spec", "selector", "matchLabels") == selector]
+        pods = selected(site, selector)
         if not pods:
             yield service, f"spec.selector {shown(selector)} selects no Deployment"
         for deployment in pods:

@@ -12,7 +12,7 @@ from policy.rule import About, Severity, site_rule
 from policy.rules.databases import INSTANCE
 from policy.rules.front import BINDING, TARGETS
 from policy.rules.network import INGRESS, SUBNET, VPC
-from policy.rules.workloads import CRON_JOB, DEPLOYMENT, NETWORK_POLICY, PODS, SERVICE, containers, pod
+from policy.rules.workloads import CRON_JOB, NETWORK_POLICY, PODS, SERVICE, containers, named, pod, selected
 from recovery.naming import PROJECT
 
 SUBNETS = "aws:rds/subnetGroup:SubnetGroup"
@@ -43,10 +43,29 @@ def admits(site: Site, resource: Resource, direction: str, port: int, address: s
 
 def _selecting(site: Site, resource: Resource) -> Iterator[Resource]:
     labels, namespace = pod_labels(resource), resource.get("metadata", "namespace")
+    by_label = site.once(_by_label)
+    for label in (None, *labels.items()):
+        for entry in by_label.get((namespace, label), ()):
+            if _selector(entry).items() <= labels.items():
+                yield entry
+
+
+def _by_label(site: Site) -> dict[Any, list[Resource]]:
+    """The network policies by their namespace and one label of their selectors, or None without labels."""
+    groups: dict[Any, list[Resource]] = {}
     for entry in site.of(NETWORK_POLICY):
-        selected = entry.get("spec", "podSelector", "matchLabels") or {}
-        if entry.get("metadata", "namespace") == namespace and selected.items() <= labels.items():
-            yield entry
+        label = min(_selector(entry).items(), default=None, key=_rarity)
+        groups.setdefault((entry.get("metadata", "namespace"), label), []).append(entry)
+    return groups
+
+
+def _rarity(label: tuple[str, str]) -> tuple[bool, str]:
+    """Labels that fewer pods have come first: all pods of the platform have the same `app`."""
+    return label[0] == "app", label[0]
+
+
+def _selector(policy: Resource) -> Mapping[str, str]:
+    return policy.get("spec", "podSelector", "matchLabels") or {}
 
 
 def _opens(rule: Mapping[str, Any], side: str, port: int, address: str) -> bool:
@@ -133,21 +152,15 @@ def reached_by_the_load_balancer(site: Site) -> Iterator[tuple[Resource, str]]:
 
 
 def _pods_behind(site: Site, group: Resource) -> Iterator[Resource]:
-    for binding in site.of(BINDING):
-        if group.urn not in binding.links.get("spec", ()):
-            continue
-        for service in site.of(SERVICE):
-            if service.get("metadata", "name") == binding.get("spec", "serviceRef", "name"):
-                selector = service.get("spec", "selector")
-                yield from (
-                    entry for entry in site.of(DEPLOYMENT) if entry.get("spec", "selector", "matchLabels") == selector
-                )
+    for binding in site.users(group, BINDING, "spec"):
+        for service in named(site, SERVICE, binding.get("spec", "serviceRef", "name")):
+            yield from selected(site, service.get("spec", "selector"))
 
 
 def openings(site: Site, instance: Resource) -> list[Resource]:
     """The rules of security groups that let anyone connect to a database."""
-    groups = {group.urn for group in site.linked(instance, "vpcSecurityGroupIds", GROUP)}
-    return [entry for entry in site.of(INGRESS) if groups & set(entry.links.get("securityGroupId", ()))]
+    groups = site.linked(instance, "vpcSecurityGroupIds", GROUP)
+    return [entry for group in groups for entry in site.users(group, INGRESS, "securityGroupId")]
 
 
 @site_rule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
@@ -40,6 +40,47 @@ def containers(resource: Resource) -> list[dict[str, Any]]:
     if spec is None or spec is UNKNOWN:
         return []
     return [*(spec.get("initContainers") or ()), *spec["containers"]]
+
+
+def selected(site: Site, selector: Any) -> list[Resource]:
+    """The Deployments that a selector of labels names in full."""
+    return site.once(_by_labels).get(_hashable(selector), []) if selector else []
+
+
+def _by_labels(site: Site) -> dict[Any, list[Resource]]:
+    groups: dict[Any, list[Resource]] = {}
+    for entry in site.of(DEPLOYMENT):
+        groups.setdefault(_hashable(entry.get("spec", "selector", "matchLabels")), []).append(entry)
+    return groups
+
+
+def _hashable(labels: Any) -> frozenset[tuple[str, str]]:
+    return frozenset(labels.items()) if isinstance(labels, Mapping) else frozenset()
+
+
+def of_account(site: Site, account: str) -> list[Resource]:
+    """The objects whose pods run in the name of a service account."""
+    return site.once(_by_account).get(account, [])
+
+
+def _by_account(site: Site) -> dict[str, list[Resource]]:
+    groups: dict[str, list[Resource]] = {}
+    for entry in site.of(*PODS):
+        groups.setdefault(str((pod(entry) or {}).get("serviceAccountName")), []).append(entry)
+    return groups
+
+
+def named(site: Site, type_: str, name: Any) -> list[Resource]:
+    """The objects of a type with a name."""
+    return site.once(_by_name).get((type_, str(name)), [])
+
+
+def _by_name(site: Site) -> dict[tuple[str, str], list[Resource]]:
+    groups: dict[tuple[str, str], list[Resource]] = {}
+    for entry in site.resources:
+        if entry.type.startswith("kubernetes:"):
+            groups.setdefault((entry.type, str(entry.get("metadata", "name"))), []).append(entry)
+    return groups
 
 
 def is_placeholder(resource: Resource) -> bool:

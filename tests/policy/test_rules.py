@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 
+from policy.cases import FILE
 from policy.catalogue import RULES
 from policy.document import page
 from policy.hipaa import CLAUSES
@@ -14,6 +16,7 @@ from policy.judge import judge
 from policy.rule import ResourceRule, Rule
 from policy.settings import Settings, read_settings
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT
+from tests.policy.cases import cases
 from tests.policy.draft import Change, clean
 from tests.policy.harmless import HARMLESS
 from tests.policy.mutation import Mutation
@@ -87,6 +90,10 @@ def test_without_the_exemption_the_switch_bucket_is_refused() -> None:
     assert {(finding.policy, finding.resource) for finding in findings} == {
         ("s3-bucket-no-public-access", "switch-bucket")
     }
+
+
+def test_the_cases_are_those_of_the_mutations() -> None:
+    assert json.loads(FILE.read_text()) == cases(), "run `python -m tests.policy.cases`"
 
 
 def test_the_page_about_the_rules_is_true() -> None:
