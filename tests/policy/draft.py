@@ -6,6 +6,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.harness import PRIMARY_LEADS, ROOT, deploy
 
 Change = Callable[["Draft"], None]
 GONE = object()
+PEER = {"primary": "secondary", "secondary": "primary"}
+TODAY = date(2026, 11, 26)
 
 
 class Draft:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import date
 
 from rich.console import Console
 from rich.table import Table
@@ -13,15 +12,13 @@ from policy.catalogue import BY_NAME
 from policy.judge import judge, judge_change, judge_steps
 from policy.rule import PairRule
 from policy.settings import Settings, read_settings
-from tests.policy.draft import Change, changed, clean
+from tests.policy.draft import PEER, TODAY, Change, changed, clean
 from tests.policy.harmless import HARMLESS
 from tests.policy.mutation import Mutation
 from tests.policy.mutations.catalogue import MUTATIONS
 from tests.policy.mutations.changes import CHANGES, ChangeMutation
+from tests.policy.mutations.config import EDITS, refusing
 from tests.policy.mutations.steps import STEPS, failover
-
-PEER = {"primary": "secondary", "secondary": "primary"}
-TODAY = date(2026, 11, 26)
 
 
 def catching(mutation: Mutation) -> set[str]:
@@ -52,6 +49,8 @@ def caught() -> Iterator[tuple[str, str, bool]]:
     for step in STEPS:
         findings = judge_steps(step.change(failover()), settings=Settings()).findings
         yield step.outage, step.rule, step.rule in {finding.policy for finding in findings}
+    for edit in EDITS:
+        yield edit.outage, edit.rule, edit.rule in refusing(edit)
     for change in CHANGES:
         yield change.outage, change.rule, change.rule in catching_change(change)
 

@@ -16,10 +16,10 @@ from policy.judge import JudgementError, judge, judge_change
 from policy.settings import Settings, read_settings
 from policy.sources import from_registrations
 from tests.harness import ROOT, deploy
-from tests.policy.draft import changed, clean, put
+from tests.policy.draft import TODAY, changed, clean, put
 from tests.policy.mutation import DB
 from tests.policy.mutations.changes import CHANGES, ChangeMutation
-from tests.policy.table import TODAY, catching_change
+from tests.policy.table import catching_change
 from tests.test_transitions import TRANSITIONS, steps
 
 STATES = {

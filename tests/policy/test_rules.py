@@ -17,13 +17,13 @@ from policy.rule import ResourceRule, Rule
 from policy.settings import Settings, read_settings
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT
 from tests.policy.cases import cases
-from tests.policy.draft import Change, clean
+from tests.policy.draft import TODAY, Change, clean
 from tests.policy.harmless import HARMLESS
 from tests.policy.mutation import Mutation
 from tests.policy.mutations.catalogue import MUTATIONS
 from tests.policy.mutations.changes import CHANGES
 from tests.policy.mutations.steps import STEPS
-from tests.policy.table import TODAY, catching, minding
+from tests.policy.table import catching, minding
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
