@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.deployment import Step
-from engine.registration import PROVIDER_PREFIX
 from engine.replacement import UnknownTypeError, changed_keys, forced_paths, replacing_fields, replacing_inputs
 from policy.model import Resource, Site
 
@@ -18,7 +17,7 @@ def steps_of(before: Site, after: Site) -> list[Step]:
     """The steps that an engine would take. Both states must be rendered, or both exported.
 
     Raises:
-        ChangeError: if they are two sites.
+        ChangeError: if they are two sites, or a changed resource is of an unknown type.
     """
     if before.name != after.name:
         raise ChangeError(f"the state before is of {before.name}, the one after of {after.name}")
@@ -39,12 +38,12 @@ def _step(old: Resource | None, new: Resource) -> Iterator[Step]:
 
 def _replacing(type_: str) -> frozenset[str]:
     package, module, kind = type_.split(":", 2)
-    if type_.startswith(PROVIDER_PREFIX):
-        return frozenset()
     if package == "kubernetes":
         # The program lets the provider change a ConfigMap in place.
         return replacing_fields(module.removeprefix("core/"), kind, mutable_config=True)
+    if package not in ("aws", "random"):
+        return frozenset()  # a provider, or a component, whose children are compared besides
     try:
         return replacing_inputs(type_)
     except UnknownTypeError:
-        return frozenset()  # a component: its children are compared besides
+        raise ChangeError(f"engine/rules says nothing about {type_}: a replacement would be missed") from None

@@ -13,11 +13,12 @@ from engine.deployment import Step
 from lifeline import app as command
 from policy.change import ChangeError, steps_of
 from policy.judge import JudgementError, judge, judge_change
+from policy.model import Resource, Site
 from policy.settings import Settings, read_settings
 from policy.sources import from_registrations
 from tests.harness import ROOT, deploy
 from tests.policy.draft import TODAY, changed, clean, put
-from tests.policy.mutation import DB
+from tests.policy.mutation import BACKEND, DB, EKS
 from tests.policy.mutations.changes import CHANGES, ChangeMutation
 from tests.policy.table import catching_change
 from tests.test_transitions import TRANSITIONS, steps
@@ -61,6 +62,29 @@ def test_a_faulty_change_is_caught_by_its_rule(mutation: ChangeMutation) -> None
 @pytest.mark.parametrize("stack", ["primary", "secondary"])
 def test_no_change_raises_nothing(stack: str) -> None:
     assert judge_change(clean(stack), clean(stack), settings=Settings()).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [(EKS, ("version",), "1.35"), (DB, ("engineVersion",), "17.7"), (BACKEND, ("spec", "replicas"), 9)],
+)
+def test_an_upgrade_raises_nothing(name: str, path: tuple[str, ...], value: object) -> None:
+    after = changed("primary", put(name, value, *path))
+    assert [step.op for step in steps_of(clean("primary"), after)] == ["update"]
+    assert judge_change(clean("primary"), after, settings=Settings()).findings == ()
+
+
+def test_a_type_without_rules_is_refused() -> None:
+    before, after = (
+        Site(
+            resources=(
+                Resource(type="aws:x/y:Y", name="y", urn="urn:pulumi:primary::l::aws:x/y:Y::y", inputs={"a": a}),
+            )
+        )
+        for a in (1, 2)
+    )
+    with pytest.raises(ChangeError, match="engine/rules says nothing about aws:x/y:Y"):
+        steps_of(before, after)
 
 
 def test_two_sites_are_no_change() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.judge import JudgementError, judge
+from policy.judge import JudgementError, judge, judge_change
 from policy.model import Resource, Site
 from policy.settings import read_settings
 from tests.policy.draft import changed, clean, put
@@ -56,8 +56,13 @@ def test_any_value_at_any_place_is_judged_or_refused(data: st.DataObject, value:
         links=entry.links,
     )
     site = Site(resources=(*resources[:number], hostile, *resources[number + 1 :]))
-    with contextlib.suppress(JudgementError):
-        judge(site, settings=read_settings(), today=TODAY)
+    for run in (
+        lambda: judge(site, settings=read_settings(), today=TODAY),
+        lambda: judge_change(clean("primary"), site, settings=read_settings()),
+        lambda: judge_change(site, clean("primary"), settings=read_settings()),
+    ):
+        with contextlib.suppress(JudgementError):
+            run()
 
 
 def test_a_policy_that_is_no_json_is_refused_with_the_rules_name() -> None:
