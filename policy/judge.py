@@ -89,15 +89,16 @@ def judge_change(before: Site, after: Site, *, settings: Settings) -> Judgement:
 
     Raises:
         JudgementError: if a rule cannot read a resource.
-        ChangeError: if they are two sites.
+        ChangeError: if they are two sites, or a changed resource is of an unknown type.
     """
     rules = tuple(rule for rule in CHANGE_RULES if settings.level(rule) is not Level.DISABLED)
-    findings = set(judge_steps(steps_of(before, after), settings=settings).findings)
+    of_steps = judge_steps(steps_of(before, after), settings=settings)
+    findings = set(of_steps.findings)
     for rule in rules:
         with _readable(rule, (before, after)):
             for resource, message in rule.check(before, after):
                 findings.add(Finding(rule.name, settings.level(rule), resource.name, message))
-    return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=(*STEP_RULES, *rules))
+    return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=(*of_steps.rules, *rules))
 
 
 def together(*judgements: Judgement) -> Judgement:
