@@ -17,6 +17,7 @@ from policy.rules.workloads import containers, of_account
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ALIAS = "aws:kms/alias:Alias"
 _NAME = re.compile(r"\{(\w+)\}")
 _ACCOUNT = re.compile(r"arn:aws:\w+:[\w-]*:(\d{12}):")
@@ -65,7 +66,7 @@ def _callers(site: Site) -> tuple[Caller, ...]:
 def _of_pods(site: Site) -> Iterator[Caller]:
     for association in site.of(ASSOCIATION):
         account, role = str(association.get("serviceAccount")), association.get("roleArn")
-        names = {"account": aws_account(role), **environment(site, account)}
+        names = {"account": aws_accounts(role)[0], **environment(site, account)}
         for policy in _policies(site, association, "roleArn"):
             if UNKNOWN not in (role, policy.document("policy")):
                 yield Caller(policy, calls.CALLS.get(account, ()), names, account)
@@ -118,10 +119,9 @@ def described(request: iam.Request) -> str:
     return f"{request.action} on {request.resource}{context}"
 
 
-def aws_account(text: Any) -> str:
-    """The account in the first ARN that names one; empty without."""
-    match = _ACCOUNT.search(str(text))
-    return match[1] if match else ""
+def aws_accounts(text: Any) -> list[str]:
+    """The accounts that ARNs in a text name; without any, an empty one."""
+    return sorted(set(_ACCOUNT.findall(str(text)))) or [""]
 
 
 def environment(site: Site, account: str) -> dict[str, Any]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from policy import calls, iam
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, site_rule
-from policy.rules.callers import ASSOCIATION, ROLE, ROLE_POLICY, aws_account, callers, described, elsewhere, requests
+from policy.rules.callers import (
+    ASSOCIATION,
+    ATTACHMENT,
+    ROLE,
+    ROLE_POLICY,
+    aws_accounts,
+    callers,
+    described,
+    elsewhere,
+    requests,
+)
 from policy.rules.workloads import PODS, pod
 
+_WIDE = re.compile(r"/(AdministratorAccess|PowerUserAccess|AmazonDynamoDBFullAccess\w*)$")
+"""Policies of AWS that allow to write any table: AWS Managed Policy Reference."""
 _GUIDE = "IAM User Guide"
 READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:PartiQLSelect")
 WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
@@ -55,6 +68,16 @@ def no_more_than_its_calls(site: Site) -> Iterator[tuple[Resource, str]]:
         for other in elsewhere(expected):
             if iam.allows(document, other):
                 yield caller.policy, f"allowed, and never called: {described(other)}"
+    for association in site.of(ASSOCIATION):
+        for role in site.linked(association, "roleArn", ROLE):
+            for attachment in site.users(role, ATTACHMENT, "role"):
+                yield (
+                    attachment,
+                    f"a policy from elsewhere is attached to the role of {association.get('serviceAccount')}",
+                )
+            for key in ("inlinePolicies", "managedPolicyArns"):
+                if role.get(key):
+                    yield role, f"{key} is set, expected one RolePolicy"
 
 
 @site_rule(
@@ -74,11 +97,15 @@ def claims_nothing(site: Site) -> Iterator[tuple[Resource, str]]:
         if document is UNKNOWN or document is None:
             continue
         account = accounts.get(policy.urn, "")
-        ledger = f"arn:aws:dynamodb:{site.region}:{aws_account(document)}:table/{site.setting('LEDGER_TABLE')}"
         application, everything = account in calls.APPLICATION, account in calls.EVERY_ITEM
-        for request in _forbidden(ledger, application=application, everything=everything):
-            if iam.allows(document, request):
-                yield policy, f"allowed: {described(request)}"
+        for number in aws_accounts(document):
+            ledger = f"arn:aws:dynamodb:{site.region}:{number}:table/{site.setting('LEDGER_TABLE')}"
+            for request in _forbidden(ledger, application=application, everything=everything):
+                if iam.allows(document, request):
+                    yield policy, f"allowed: {described(request)}"
+    for attachment in site.of(ATTACHMENT):
+        if _WIDE.search(str(attachment.get("policyArn"))):
+            yield attachment, f"policyArn is {attachment.get('policyArn')}, which allows all of the ledger"
 
 
 @site_rule(

@@ -78,6 +78,8 @@ def test_a_condition_on_all_values_is_true_without_values() -> None:
         ({"ForAnyValue:StringEquals": {LEADING_KEYS: "a"}}, (), False),
         ({"Null": {LEADING_KEYS: "true"}}, (), True),
         ({"Null": {LEADING_KEYS: "true"}}, ("a",), False),
+        ({"Null": {LEADING_KEYS: True}}, (), True),
+        ({"Null": {LEADING_KEYS: False}}, (), False),
         ({"StringEquals": {LEADING_KEYS: "a", "kms:ViaService": "s"}}, ("a",), False),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.policy.draft import Change, both, document, drop, put, relink
+from tests.policy.draft import Change, both, copied, document, drop, put, relink
 from tests.policy.mutation import Mutation
 
 BACKUP = "postgresql-backup-identity-policy"
@@ -57,11 +57,36 @@ def _replaced(before: str, after: str) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
+def _in_two_accounts(entry: dict[str, Any]) -> None:
+    (own,) = entry["Resource"]
+    entry["Resource"] = [own.replace("123456789012", "000000000000"), own]
+    del entry["Condition"]
+
+
+def _attached(role: str, policy: str) -> Change:
+    """Attach a policy to a role, as another attachment of the site does."""
+    return both(
+        copied("cluster-1-nodes-worker", "another-attachment"),
+        put("another-attachment", policy, "policyArn"),
+        relink("another-attachment", "role", role) if role != "cluster-1-nodes-role" else lambda draft: None,
+    )
+
+
 def _any_account(content: Any) -> None:
     del content["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/kubernetes-service-account"]
 
 
 CLAIMS = (
+    Mutation(
+        "iam-role-claims-nothing",
+        "a process on a node claims an epoch",
+        _attached("cluster-1-nodes-role", "arn:aws:iam::aws:policy/AdministratorAccess"),
+    ),
+    Mutation(
+        "iam-role-claims-nothing",
+        "a right for another account hides one for ours",
+        _statement(BACKEND_ROLE, "UseLedger", _in_two_accounts),
+    ),
     Mutation(
         "iam-role-claims-nothing",
         "a fault in the backend claims an epoch",
@@ -104,6 +129,16 @@ CLAIMS = (
 )
 
 CALLERS = (
+    Mutation(
+        "iam-role-no-more-than-its-calls",
+        "a policy of AWS gives a pod all buckets",
+        _attached("crisis-detector-identity-role", "arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+    ),
+    Mutation(
+        "iam-role-no-more-than-its-calls",
+        "a second list of rights hides in the role",
+        put("fence-identity-role", ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "managedPolicyArns"),
+    ),
     Mutation("iam-role-may-call", "no event is acknowledged", _without("crisis-detector-identity-policy", "UseLedger")),
     Mutation("iam-role-may-call", "a superseded leader goes on writing", _without(FENCE, "ReadClaims")),
     Mutation("iam-role-may-call", "a switchover waits for ever", _without(FENCE, "NoteHandover")),
