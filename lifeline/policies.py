@@ -46,10 +46,10 @@ def judged(sites: Sequence[Site], form: str, *, source: str, before: Site | None
     Raises:
         ChangeError: if the state before is of another site.
     """
-    settings = read_settings()
-    judgement = judge(*sites, settings=settings, today=datetime.now(UTC).date())
+    settings, today = read_settings(), datetime.now(UTC).date()
+    judgement = judge(*sites, settings=settings, today=today)
     if before is not None:
-        judgement = together(judgement, judge_change(before, sites[0], settings=settings))
+        judgement = together(judgement, judge_change(before, sites[0], settings=settings, today=today))
     return report(judgement, form, source=source), judgement.refuses
 
 

@@ -41,7 +41,8 @@ The formats are `text`, `json`, `sarif` and `junit`. The command exits 1 if a ma
 file is not a whole site: a file that is cut off, empty or from another program never passes.
 
 [policy/settings.yaml](../policy/settings.yaml) has the levels and the parameters. An exemption names a rule, a
-resource, a reason and its last day. It is listed in every run, and it is a finding after that day. A preview does not
+resource, a reason and its last day. It is listed in every run, and it is a finding after that day. It can accept a
+change, such as a smaller standby, and never a step that deletes data. A preview does not
 know some values of a resource that does not exist yet; a rule does not judge these.
 
 Each rule below has up to two of its cases. `make mutate` prints and tries all of them.

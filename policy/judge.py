@@ -84,8 +84,8 @@ def judge_steps(steps: Sequence[Step], *, settings: Settings) -> Judgement:
     return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=rules)
 
 
-def judge_change(before: Site, after: Site, *, settings: Settings) -> Judgement:
-    """Apply the rules on a change and on its steps. No exemption accepts their findings.
+def judge_change(before: Site, after: Site, *, settings: Settings, today: date) -> Judgement:
+    """Apply the rules on a change and on its steps. Exemptions accept findings about the change, not about a step.
 
     Raises:
         JudgementError: if a rule cannot read a resource.
@@ -94,11 +94,18 @@ def judge_change(before: Site, after: Site, *, settings: Settings) -> Judgement:
     rules = tuple(rule for rule in CHANGE_RULES if settings.level(rule) is not Level.DISABLED)
     of_steps = judge_steps(steps_of(before, after), settings=settings)
     findings = set(of_steps.findings)
+    exempted: list[tuple[Finding, Exemption]] = []
     for rule in rules:
         with _readable(rule, (before, after)):
-            for resource, message in rule.check(before, after):
-                findings.add(Finding(rule.name, settings.level(rule), resource.name, message))
-    return Judgement(findings=tuple(sorted(findings)), exempted=(), rules=(*of_steps.rules, *rules))
+            faults = list(rule.check(before, after))
+        for resource, message in faults:
+            finding = Finding(rule.name, settings.level(rule), resource.name, message)
+            exemption = settings.exemption(rule.name, resource.name, today=today)
+            if exemption is None:
+                findings.add(finding)
+            else:
+                exempted.append((finding, exemption))
+    return Judgement(findings=tuple(sorted(findings)), exempted=tuple(exempted), rules=(*of_steps.rules, *rules))
 
 
 def together(*judgements: Judgement) -> Judgement:

@@ -90,7 +90,7 @@ def only_grows(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
     about=About(
         severity=Severity.HIGH,
         clauses=("164.308(a)(7)(ii)(B)", "164.308(a)(7)(ii)(C)"),
-        remediation="Lower the capacity of a standby in a change of its own, after a rehearsal with the new values.",
+        remediation="Rehearse with the new values. Then exempt the resource in policy/settings.yaml for this change.",
         reference="AWS Whitepaper 'Disaster Recovery of Workloads on AWS', 'Warm standby'; AWS Fault Isolation"
         " Boundaries, 'Static stability'",
         incident="aws-2021-12",

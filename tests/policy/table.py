@@ -32,7 +32,7 @@ def catching(mutation: Mutation) -> set[str]:
 def catching_change(mutation: ChangeMutation) -> set[str]:
     """The rules that a faulty change breaks."""
     before, after = clean(mutation.stack, mutation.before), changed(mutation.stack, mutation.change, mutation.after)
-    return {finding.policy for finding in judge_change(before, after, settings=Settings()).findings}
+    return {finding.policy for finding in judge_change(before, after, settings=Settings(), today=TODAY).findings}
 
 
 def minding(change: Change) -> set[str]:

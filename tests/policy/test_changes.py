@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from policy.model import Resource, Site
 from policy.settings import Settings, read_settings
 from policy.sources import from_registrations
 from tests.harness import ROOT, deploy
-from tests.policy.draft import TODAY, changed, clean, put
+from tests.policy.draft import TODAY, changed, clean, drop, put
 from tests.policy.mutation import BACKEND, DB, EKS
 from tests.policy.mutations.changes import CHANGES, ChangeMutation
 from tests.policy.table import catching_change
@@ -40,7 +41,7 @@ def test_a_site_keeps_all_rules_in_every_legal_timeline(stack: str, config: dict
 def test_every_legal_change_passes(name: str) -> None:
     stack, before, after, _ = TRANSITIONS[name]
     sites = (from_registrations(deploy(stack, **config)) for config in (before, after))
-    assert judge_change(*sites, settings=Settings()).findings == ()
+    assert judge_change(*sites, settings=Settings(), today=TODAY).findings == ()
 
 
 @pytest.mark.parametrize("name", TRANSITIONS)
@@ -59,9 +60,30 @@ def test_a_faulty_change_is_caught_by_its_rule(mutation: ChangeMutation) -> None
     assert mutation.rule in catching_change(mutation)
 
 
+def exempting(rule: str, resource: str) -> Settings:
+    entry = {"rule": rule, "resource": resource, "reason": "fewer people write at night", "until": "2026-12-31"}
+    return Settings.model_validate({"exemptions": [entry]})
+
+
+def test_an_exemption_accepts_a_change_until_its_last_day() -> None:
+    scaler = "platform-backend-autoscaler"
+    after = changed("secondary", put(scaler, 1, "spec", "minReplicas"))
+    settings = exempting("change-standby-stays-warm", scaler)
+    judgement = judge_change(clean("secondary"), after, settings=settings, today=TODAY)
+    assert (judgement.findings, len(judgement.exempted)) == ((), 1)
+    late = judge_change(clean("secondary"), after, settings=settings, today=date(2027, 1, 1))
+    assert [finding.policy for finding in late.findings] == ["change-standby-stays-warm"]
+
+
+def test_no_exemption_accepts_a_step_that_deletes_data() -> None:
+    settings = exempting("transition-step-keeps-data", DB)
+    judgement = judge_change(clean("primary"), changed("primary", drop(DB)), settings=settings, today=TODAY)
+    assert "transition-step-keeps-data" in {finding.policy for finding in judgement.findings}
+
+
 @pytest.mark.parametrize("stack", ["primary", "secondary"])
 def test_no_change_raises_nothing(stack: str) -> None:
-    assert judge_change(clean(stack), clean(stack), settings=Settings()).findings == ()
+    assert judge_change(clean(stack), clean(stack), settings=Settings(), today=TODAY).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +93,7 @@ def test_no_change_raises_nothing(stack: str) -> None:
 def test_an_upgrade_raises_nothing(name: str, path: tuple[str, ...], value: object) -> None:
     after = changed("primary", put(name, value, *path))
     assert [step.op for step in steps_of(clean("primary"), after)] == ["update"]
-    assert judge_change(clean("primary"), after, settings=Settings()).findings == ()
+    assert judge_change(clean("primary"), after, settings=Settings(), today=TODAY).findings == ()
 
 
 def test_a_type_without_rules_is_refused() -> None:
@@ -89,13 +111,13 @@ def test_a_type_without_rules_is_refused() -> None:
 
 def test_two_sites_are_no_change() -> None:
     with pytest.raises(ChangeError, match="the state before is of primary, the one after of secondary"):
-        judge_change(clean("primary"), clean("secondary"), settings=Settings())
+        judge_change(clean("primary"), clean("secondary"), settings=Settings(), today=TODAY)
 
 
 def test_a_state_of_unknown_form_is_refused() -> None:
     hostile = changed("primary", put("claims-epoch-1", "{", "item"))
     with pytest.raises(JudgementError, match="change-database-stays-fenced cannot judge primary"):
-        judge_change(clean("primary"), hostile, settings=Settings())
+        judge_change(clean("primary"), hostile, settings=Settings(), today=TODAY)
 
 
 def run(*words: str) -> tuple[int, str]:

@@ -58,8 +58,8 @@ def test_any_value_at_any_place_is_judged_or_refused(data: st.DataObject, value:
     site = Site(resources=(*resources[:number], hostile, *resources[number + 1 :]))
     for run in (
         lambda: judge(site, settings=read_settings(), today=TODAY),
-        lambda: judge_change(clean("primary"), site, settings=read_settings()),
-        lambda: judge_change(site, clean("primary"), settings=read_settings()),
+        lambda: judge_change(clean("primary"), site, settings=read_settings(), today=TODAY),
+        lambda: judge_change(site, clean("primary"), settings=read_settings(), today=TODAY),
     ):
         with contextlib.suppress(JudgementError):
             run()
