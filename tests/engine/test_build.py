@@ -71,6 +71,8 @@ def test_the_gate_says_at_its_end_what_it_cannot_run_without_go(tools: Path) -> 
         "made: check policy test test-slow alerts monitoring rehearse rehearse-database",
         "NOT RUN: the tests of the real Pulumi engine, and a rehearsal with it",
         "hint: install Go 1.26.6 or newer, then run 'make test-engine'",
+        "NOT RUN: the linter of workflows",
+        "hint: install Go 1.26.6 or newer, then run 'make workflow'",
     ]
 
 

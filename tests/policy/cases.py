@@ -59,7 +59,9 @@ def of_sites(before: Site, after: Site) -> Iterator[Pair]:
 def _of_resource(old: Resource, new: Resource) -> Iterator[Pair]:
     if old.protect != new.protect:
         yield f"`{old.name}`: `protect: {_shown(old.protect)}`", f"`protect: {_shown(new.protect)}`"
-    for path, first, last in _differences(dict(old.inputs), dict(new.inputs)):
+    # Most resources are untouched, and shared.
+    inputs = iter(()) if old.inputs is new.inputs else _differences(dict(old.inputs), dict(new.inputs))
+    for path, first, last in inputs:
         yield f"`{old.name}`: `{path}: {_shown(first)}`", f"`{path}: {_shown(last)}`"
     for key in sorted({*old.links, *new.links}):
         first, last = (_names(entry.links.get(key, ())) for entry in (old, new))

@@ -57,8 +57,12 @@ class Draft:
         return Site(resources=resources, secrets_key=self.secrets_key)
 
 
+def clean(stack: str, timeline: Iterable[str] = PRIMARY_LEADS) -> Site:
+    return _clean(stack, tuple(timeline))
+
+
 @cache
-def clean(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS) -> Site:
+def _clean(stack: str, timeline: tuple[str, ...]) -> Site:
     secrets_key = StackFile(ROOT / f"Pulumi.{stack}.yaml").secrets_key
     return from_registrations(deploy(stack, timeline), secrets_key=secrets_key)
 
@@ -151,6 +155,6 @@ def both(*changes: Change) -> Change:
 
 
 def changed(stack: str, change: Change, timeline: Iterable[str] = PRIMARY_LEADS) -> Site:
-    draft = Draft(clean(stack, tuple(timeline)))
+    draft = Draft(clean(stack, timeline))
     change(draft)
     return draft.site()
