@@ -100,10 +100,19 @@ class Site:
         """The site's own region."""
         return self.setting("AWS_REGION")
 
+    @cached_property
+    def facts(self) -> Resource | None:
+        """The ConfigMap with the facts of the site."""
+        return next((entry for entry in self.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP), None)
+
+    @property
+    def place(self) -> Resource:
+        """The resource that is shown with a fault of the site as a whole."""
+        return self.facts or self.resources[0]
+
     def setting(self, key: str) -> Any:
         """A fact of the site, as its pods read it."""
-        maps = [entry for entry in self.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP]
-        return maps[0].get("data", key) if maps else None
+        return None if self.facts is None else self.facts.get("data", key)
 
     def once(self, build: Callable[[Site], Built]) -> Built:
         """The result of a function of the site, computed once: an index, so that a rule takes linear time."""

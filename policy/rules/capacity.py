@@ -46,7 +46,7 @@ def standby_warm(first: Site, second: Site) -> Iterator[tuple[Site, Resource, st
         served, warm = _minimums(active), _minimums(standby)
         added = 0
         for name, (_, most, tier) in served.items():
-            scaler, least, _ = warm.get(name, (standby.resources[0], 0, tier))
+            scaler, least, _ = warm.get(name, (standby.place, 0, tier))
             if tier in ALWAYS and least < most:
                 yield standby, scaler, f"{name} has {shown(least)} pods at least, expected {most} as at {active.name}"
             added += max(0, most - least)

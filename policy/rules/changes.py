@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,13 +73,15 @@ def stays_fenced(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
     ),
 )
 def only_grows(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
-    """A change keeps every epoch and its leader, and adds one epoch at most."""
-    stack, old, new = after.resources[0], _claims(before), _claims(after)
+    """A change keeps every epoch and its leader, and claims one epoch at most."""
+    stack, old, new = after.place, _claims(before), _claims(after)
     for key, database in old.items():
         if new.get(key) != database:
             yield stack, f"the claim {key} names {shown(new.get(key))}, expected {shown(database)} as before"
     first, last = (str(site.setting("EPOCH")) for site in (before, after))
-    if not first.isdigit() or not last.isdigit() or not int(first) <= int(last) <= int(first) + 1:
+    # A site that was lost may have missed several epochs. It learns of them as a standby.
+    most = int(first) + 1 if first.isdigit() and not _stands_by(after) else math.inf
+    if not first.isdigit() or not last.isdigit() or not int(first) <= int(last) <= most:
         yield stack, f"EPOCH goes from {first} to {last}, expected the same or the next one"
     leads = not _stands_by(before) and not _stands_by(after)
     if first == last and leads and before.setting("DATABASE") != after.setting("DATABASE"):

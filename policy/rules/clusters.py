@@ -51,7 +51,7 @@ def private(cluster: Resource) -> Iterator[str]:
 def present(site: Site) -> Iterator[tuple[Resource, str]]:
     """A site has a cluster whose settings can be judged."""
     if not any(entry.inputs for entry in site.of(COMPONENT, CLUSTER)):
-        yield site.resources[0], "the site declares no cluster, or none with settings"
+        yield site.place, "the site declares no cluster, or none with settings"
 
 
 @resource_rule(

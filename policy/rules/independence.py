@@ -118,7 +118,7 @@ def plan_alerts(site: Site) -> Iterator[tuple[Resource, str]]:
             if not address.endswith(f"/{rule['alert'].lower()}"):
                 yield rules, f"runbook_url of {rule['alert']} is {address or 'not set'}, expected its page"
     if not site.of(RULES_OBJECT):
-        yield from ((entry, "the site declares no PrometheusRule") for entry in site.resources[:1])
+        yield site.place, "the site declares no PrometheusRule"
 
 
 @site_rule(

@@ -163,7 +163,7 @@ def ledger_serves_both(first: Site, second: Site) -> Iterator[Fault]:
     """Each site reads and writes the ledger in its own region."""
     tables = [(site, peer, table) for site, peer in ((first, second), (second, first)) for table in site.of(TABLE)]
     if len(tables) != 1:
-        yield first, first.resources[0], f"the sites declare {len(tables)} ledgers, expected 1"
+        yield first, first.place, f"the sites declare {len(tables)} ledgers, expected 1"
     for site, peer, table in tables:
         regions = [replica.get("regionName") for replica in table.items("replicas")]
         if peer.region not in regions:
@@ -253,7 +253,7 @@ def one_leader(first: Site, second: Site) -> Iterator[Fault]:
 def regions_apart(first: Site, second: Site) -> Iterator[Fault]:
     """The sites share no region and no address."""
     if first.region == second.region:
-        yield first, first.resources[0], f"both sites are in {first.region}"
+        yield first, first.place, f"both sites are in {first.region}"
     for vpc in first.of(VPC):
         for other in second.of(VPC):
             one, two = vpc.get("cidrBlock"), other.get("cidrBlock")

@@ -158,7 +158,7 @@ def each_risk(site: Site) -> Iterator[tuple[Resource, str]]:
 )
 def state_own_region(site: Site) -> Iterator[tuple[Resource, str]]:
     """The stack's secrets and its state can be read while every other region is lost."""
-    stack = site.resources[0]
+    stack = site.place
     region = _REGION.search(site.secrets_key or "")
     if (site.secrets_key or "").startswith("awskms:") and (region is None or region[1] != site.region):
         yield stack, f"secretsprovider is {site.secrets_key}, expected a key in {site.region}"

@@ -60,6 +60,12 @@ def test_a_faulty_change_is_caught_by_its_rule(mutation: ChangeMutation) -> None
     assert mutation.rule in catching_change(mutation)
 
 
+def test_a_site_that_was_lost_may_learn_of_several_epochs_at_once() -> None:
+    missed = ("primary-1", "secondary-1", "secondary-3")
+    after = from_registrations(deploy("primary", missed))
+    assert judge_change(clean("primary"), after, settings=Settings(), today=TODAY).findings == ()
+
+
 def exempting(rule: str, resource: str) -> Settings:
     entry = {"rule": rule, "resource": resource, "reason": "fewer people write at night", "until": "2026-12-31"}
     return Settings.model_validate({"exemptions": [entry]})
