@@ -6,14 +6,16 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TypeVar
 
 from engine.deployment import Step
 from policy.catalogue import CHANGE_RULES, PAIR_RULES, SITE_RULES, STEP_RULES
 from policy.change import steps_of
 from policy.model import Resource, Site
-from policy.rule import AnyRule, Level, PairRule, ResourceRule, SiteRule, in_site
+from policy.rule import AnyRule, ChangeRule, Level, PairRule, ResourceRule, SiteRule, StepRule, in_site
 from policy.settings import Exemption, Settings
 
+_Judged = TypeVar("_Judged", ResourceRule | SiteRule | PairRule, StepRule, ChangeRule)
 EXEMPTIONS = "exemptions"
 """The name under which a mistake of an exemption is reported."""
 
@@ -69,13 +71,13 @@ def judge(*sites: Site, settings: Settings, today: date) -> Judgement:
         else:
             exempted.append((shown, exemption))
     findings += _expired(settings, today)
-    rules = tuple(rule for rule in _rules(sites) if settings.level(rule) is not Level.DISABLED)
+    rules = _enabled(_rules(sites), settings)
     return Judgement(findings=tuple(sorted(set(findings))), exempted=tuple(exempted), rules=rules)
 
 
 def judge_steps(steps: Sequence[Step], *, settings: Settings) -> Judgement:
     """Apply the rules on transitions. No exemption accepts their findings."""
-    rules = tuple(rule for rule in STEP_RULES if settings.level(rule) is not Level.DISABLED)
+    rules = _enabled(STEP_RULES, settings)
     findings = {
         Finding(rule.name, settings.level(rule), step.name, message)
         for rule in rules
@@ -91,7 +93,7 @@ def judge_change(before: Site, after: Site, *, settings: Settings, today: date) 
         JudgementError: if a rule cannot read a resource.
         ChangeError: if they are two sites, or a changed resource is of an unknown type.
     """
-    rules = tuple(rule for rule in CHANGE_RULES if settings.level(rule) is not Level.DISABLED)
+    rules = _enabled(CHANGE_RULES, settings)
     of_steps = judge_steps(steps_of(before, after), settings=settings)
     findings = set(of_steps.findings)
     exempted: list[tuple[Finding, Exemption]] = []
@@ -117,19 +119,20 @@ def together(*judgements: Judgement) -> Judgement:
     )
 
 
+def _enabled(rules: tuple[_Judged, ...], settings: Settings) -> tuple[_Judged, ...]:
+    return tuple(rule for rule in rules if settings.level(rule) is not Level.DISABLED)
+
+
 def _rules(sites: Sequence[Site]) -> tuple[ResourceRule | SiteRule | PairRule, ...]:
     return (*SITE_RULES, *PAIR_RULES) if len(sites) == 2 else SITE_RULES
 
 
 def _findings(sites: Sequence[Site], settings: Settings) -> Iterator[tuple[Site, Resource, Finding]]:
-    for rule in _rules(sites):
-        level = settings.level(rule)
-        if level is Level.DISABLED:
-            continue
+    for rule in _enabled(_rules(sites), settings):
         with _readable(rule, sites):
             faults = list(_faults(rule, sites, settings.parameters.get(rule.name, {})))
         for site, resource, message in faults:
-            yield site, resource, Finding(rule.name, level, resource.name, message)
+            yield site, resource, Finding(rule.name, settings.level(rule), resource.name, message)
 
 
 @contextmanager

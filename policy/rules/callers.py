@@ -9,7 +9,7 @@ from typing import Any
 
 from policy import calls, iam
 from policy.calls import Call
-from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site
+from policy.model import UNKNOWN, Resource, Site
 from policy.rules.buckets import BUCKET, ENCRYPTION, REPLICATION, settings
 from policy.rules.keys import SECRETS
 from policy.rules.workloads import containers, of_account
@@ -126,8 +126,7 @@ def aws_accounts(text: Any) -> list[str]:
 
 def environment(site: Site, account: str) -> dict[str, Any]:
     """The variables of the pods of a service account, and the facts of the site."""
-    maps = [entry.get("data") for entry in site.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP]
-    facts = {key: value for data in maps if isinstance(data, Mapping) for key, value in data.items()}
+    data = site.facts.get("data") if site.facts else None
     variables = {
         entry["name"]: entry["value"]
         for resource in of_account(site, account)
@@ -135,7 +134,7 @@ def environment(site: Site, account: str) -> dict[str, Any]:
         for entry in container.get("env") or ()
         if "value" in entry
     }
-    return facts | variables
+    return {**(data if isinstance(data, Mapping) else {}), **variables}
 
 
 def _policies(site: Site, owner: Resource, key: str) -> list[Resource]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from policy.model import Resource, Site
 from policy.rule import About, Severity, pair_rule, shown
+from policy.rules.availability import AUTOSCALER
 from policy.rules.workloads import DEPLOYMENT, is_placeholder
 
-AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 ALWAYS = ("crisis", "hotline")
 """The tiers whose pods serve in both sites at all times."""
 

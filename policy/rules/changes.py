@@ -8,14 +8,14 @@ from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, change_rule, shown
-from policy.rules.capacity import AUTOSCALER
+from policy.rules.availability import AUTOSCALER
+from policy.rules.clusters import NODES
 from policy.rules.databases import INSTANCE
 from policy.rules.ledger import ITEM
 from policy.rules.reach import openings
 from policy.rules.workloads import DEPLOYMENT, containers
 from recovery.naming import PROJECT
 
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 KEYS = ("kmsKeyId", "kmsKeyArn", "performanceInsightsKmsKeyId")
 _TIMELINE = "docs/architecture.md, 'The timeline decides every role'"
 
@@ -101,7 +101,7 @@ def only_grows(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
 )
 def stays_warm(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
     """No change takes pods, kept room or nodes from a standby, and none takes nodes from any site."""
-    for old, new in _both(before, after, NODE_GROUP):
+    for old, new in _both(before, after, NODES):
         yield from _not_less(old, new, "scalingConfig", "minSize")
     if not (_stands_by(before) and _stands_by(after)):
         return

@@ -8,10 +8,9 @@ from typing import Any
 
 from policy.model import Resource, Site
 from policy.rule import About, Severity, site_rule
+from policy.rules.databases import INSTANCE
 from recovery.naming import site_host
 
-DATABASE = "aws:rds/instance:Instance"
-PARAMETER_GROUP = "aws:rds/parameterGroup:ParameterGroup"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 RULES_OBJECT = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -60,7 +59,7 @@ def _without(value: Any, key: str) -> Any:
 )
 def replica_from_elsewhere(site: Site) -> Iterator[tuple[Resource, str]]:
     """A replica is in another region than its source, with a key of its own region."""
-    for instance in site.of(DATABASE):
+    for instance in site.of(INSTANCE):
         source, key = instance.get("replicateSourceDb"), instance.get("kmsKeyId")
         if isinstance(source, str) and (not source.startswith("arn:") or f":{site.region}:" in source):
             yield instance, f"replicateSourceDb is {source}, expected a database in another region"
@@ -86,11 +85,16 @@ def alarm_for_every_database(site: Site) -> Iterator[tuple[Resource, str]]:
         watched.setdefault(alarm.get("dimensions", "DBInstanceIdentifier"), set()).add(alarm.get("metricName"))
         if not alarm.items("alarmActions") or alarm.get("actionsEnabled") is False:
             yield alarm, "alarmActions reach no one"
-    for instance in site.of(DATABASE):
+    for instance in site.of(INSTANCE):
         needed = {"DatabaseConnections", "FreeStorageSpace", "ReplicaLag"}
         missing = needed - watched.get(instance.get("identifier"), set())
         if missing:
             yield instance, f"no alarm watches {', '.join(sorted(missing))}"
+
+
+def alerting_rules(rules: Resource) -> list[Any]:
+    """The alerts in an object of rules, which has recordings besides."""
+    return [rule for group in rules.items("spec", "groups") for rule in group.get("rules") or () if "alert" in rule]
 
 
 @site_rule(
@@ -106,9 +110,7 @@ def alarm_for_every_database(site: Site) -> Iterator[tuple[Resource, str]]:
 def plan_alerts(site: Site) -> Iterator[tuple[Resource, str]]:
     """The plan's alerts exist, each alert has its page, and a watchdog reports the death of the monitoring."""
     for rules in site.of(RULES_OBJECT):
-        alerts = [
-            rule for group in rules.items("spec", "groups") for rule in group.get("rules") or () if "alert" in rule
-        ]
+        alerts = alerting_rules(rules)
         names = {rule["alert"] for rule in alerts}
         for name in (*PLAN_ALERTS, "Watchdog"):
             if name not in names:

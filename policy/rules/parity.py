@@ -12,6 +12,8 @@ from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE
 from policy.rules.database_upkeep import PARAMETERS
 from policy.rules.databases import INSTANCE
 from policy.rules.dns import RECORD
+from policy.rules.independence import RELEASE
+from policy.rules.keys import SECRETS
 from policy.rules.ledger import TABLE
 from policy.rules.network import VPC
 from policy.rules.workloads import DEPLOYMENT, containers
@@ -19,8 +21,6 @@ from policy.rules.workloads import DEPLOYMENT, containers
 Fault = tuple[Site, Resource, str]
 Facts = Mapping[str, tuple[Resource, Any]]
 ADDON = "aws:eks/addon:Addon"
-SECRETS = "aws:secretsmanager/secret:Secret"
-RELEASE = "kubernetes:helm.sh/v3:Release"
 _PARITY = "docs/architecture.md, 'Which site may write': a role changes, and nothing else does"
 
 

@@ -12,7 +12,7 @@ from policy.rule import About, Severity, site_rule
 from policy.rules.buckets import BUCKET, EXPIRY, LOCK, is_in_another_region, settings
 from policy.rules.callers import environment
 from policy.rules.databases import INSTANCE
-from policy.rules.independence import RULES_OBJECT
+from policy.rules.independence import RULES_OBJECT, alerting_rules
 from policy.rules.ledger import TABLE
 from policy.rules.workloads import CRON_JOB, DEPLOYMENT, is_placeholder, pod
 from recovery.naming import LEDGER_CRON_JOB, RESTORE_CHECK_CRON_JOB
@@ -123,13 +123,7 @@ def fence_runs(site: Site, *, minimum_pods: int = 2, maximum_seconds: int = 10) 
 )
 def each_risk(site: Site) -> Iterator[tuple[Resource, str]]:
     """Each tier, daily job, replica and backup has an alert that fires when it fails."""
-    alerts = [
-        rule
-        for entry in site.of(RULES_OBJECT)
-        for group in entry.items("spec", "groups")
-        for rule in group.get("rules") or ()
-        if "alert" in rule
-    ]
+    alerts = [rule for entry in site.of(RULES_OBJECT) for rule in alerting_rules(entry)]
     names = {rule["alert"] for rule in alerts}
     tiers = {(rule.get("labels") or {}).get("tier") for rule in alerts}
     jobs = {(rule.get("labels") or {}).get("cronjob") for rule in alerts if rule["alert"] == "JobOverdue"}

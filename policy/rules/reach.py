@@ -9,6 +9,7 @@ from typing import Any
 from policy import calls
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, site_rule
+from policy.rules.clusters import COMPONENT
 from policy.rules.databases import INSTANCE
 from policy.rules.front import BINDING, TARGETS
 from policy.rules.network import INGRESS, SUBNET, VPC
@@ -17,7 +18,6 @@ from recovery.naming import PROJECT
 
 SUBNETS = "aws:rds/subnetGroup:SubnetGroup"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
-CLUSTER = "eks:index:Cluster"
 HTTPS = 443
 IDENTITY_AGENT = "169.254.170.23"
 """The address at which EKS Pod Identity gives credentials: Amazon EKS User Guide, 'EKS Pod Identity Agent'."""
@@ -177,7 +177,7 @@ def reached_by_its_pods(site: Site) -> Iterator[tuple[Resource, str]]:
     port, own = site.setting("DB_PORT"), f"{PROJECT}-{site.setting('DATABASE')}"
     for instance in site.of(INSTANCE):
         rules = openings(site, instance)
-        admitted = [rule for rule in rules if list(site.linked(rule, "referencedSecurityGroupId", CLUSTER))]
+        admitted = [rule for rule in rules if list(site.linked(rule, "referencedSecurityGroupId", COMPONENT))]
         leads = site.setting("SITE_ROLE") == "active" and instance.get("identifier") == own
         serves = leads or instance.get("replicateSourceDb") is not None
         if serves and not any(_covers(rule, port) for rule in admitted):
