@@ -1,7 +1,6 @@
 """A Kubernetes cluster on EKS with its nodes, its add-ons, and a provider for the objects in it.
 
-A failed cluster is not repaired under load: the next generation is built beside it. Only the physical name and the
-component's name contain the generation.
+A failed cluster is not repaired under load: the next generation is built beside it, and the workloads move.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from components.nodes import Nodes, NodesArgs
 from components.site import Site
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+API_PORT = 443
 AUDIT_RETENTION_DAYS = 2192
 """Six years: the audit log records every access to health information. Source: 45 CFR 164.316(b)(2)(i)."""
 
@@ -40,6 +40,12 @@ class ClusterArgs:
     logs_key_arn: pulumi.Input[str]
     public_access_cidrs: tuple[str, ...]
     """The networks that may reach the API server from the internet. If empty, it has a private endpoint only."""
+    operator_cidrs: tuple[str, ...]
+    """The networks that may reach the private endpoint, besides the cluster's own nodes."""
+    protect: bool
+    """Whether Pulumi and EKS refuse to delete the cluster: true for the cluster that serves."""
+    delete_unreachable: bool
+    """Whether objects in the cluster are forgotten instead of deleted, because its API server is dead."""
     node_instance_type: str
     node_minimum: int
     """The total number of nodes that always run, whether the site is active or standby."""
@@ -70,6 +76,7 @@ class Cluster(pulumi.ComponentResource):
         self.name = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(lambda _: args.cluster_name)
         self.endpoint = pulumi.Output.unsecret(cluster.kubeconfig_json).apply(_server)
         self.node_security_group_id = cluster.node_security_group_id
+        self._admit_operators(name, args)
         early = Addons(f"{name}-early", self._addons(args, BEFORE_NODES), child)
         nodes = Nodes(f"{name}-nodes", self._nodes(args, early), child)
         late = Addons(f"{name}-late", self._addons(args, AFTER_NODES, *nodes.groups), child)
@@ -84,6 +91,8 @@ class Cluster(pulumi.ComponentResource):
             # Otherwise a changed ConfigMap is deleted and created again, and during a flip pods would start without
             # one.
             enable_config_map_mutable=True,
+            # With a dead API server, each deletion would fail: pulumi-kubernetes, `provider.go`, `deleteUnreachable`.
+            delete_unreachable=args.delete_unreachable or None,
             opts=child,
         )
         self.register_outputs({})
@@ -95,6 +104,8 @@ class Cluster(pulumi.ComponentResource):
             name=f"/aws/eks/{args.cluster_name}/cluster",
             kms_key_id=args.logs_key_arn,
             retention_in_days=AUDIT_RETENTION_DAYS,
+            # The audit log outlives its cluster.
+            skip_destroy=args.site.protect,
             tags=args.site.tags.of(tier="platform", data="operational", name=f"{args.cluster_name}-logs"),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -113,7 +124,7 @@ class Cluster(pulumi.ComponentResource):
             public_access_cidrs=list(args.public_access_cidrs) or None,
             encryption_config_key_arn=args.key_arn,
             enabled_cluster_log_types=list(LOG_TYPES),
-            deletion_protection=args.site.protect,
+            deletion_protection=args.protect,
             # With STANDARD, EKS upgrades the cluster itself when the version's standard support ends.
             upgrade_policy={"support_type": "EXTENDED"},
             skip_default_node_group=True,
@@ -126,8 +137,28 @@ class Cluster(pulumi.ComponentResource):
             kube_proxy_addon_options={"enabled": False},
             tags=tags,
             # EKS would create the log group itself, unencrypted and without a retention period.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], protect=args.site.protect),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], protect=args.protect),
         )
+
+    def _admit_operators(self, name: str, args: ClusterArgs) -> None:
+        """Open the private endpoint to named networks.
+
+        Source: Amazon EKS User Guide, "Cluster API server endpoint": the control plane's security group must allow port
+        443 from the connected network or the bastion.
+        """
+        for cidr in args.operator_cidrs:
+            role = f"from-{cidr.replace('/', '-')}"
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-{role}",
+                security_group_id=self.node_security_group_id,
+                description="Operators, to the API server",
+                cidr_ipv4=cidr,
+                ip_protocol="tcp",
+                from_port=API_PORT,
+                to_port=API_PORT,
+                tags=args.site.tags.of(tier="platform", data="none", name=f"{args.cluster_name}-{role}"),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
 
     def _addons(self, args: ClusterArgs, addons: tuple[Addon, ...], *after: pulumi.Resource) -> AddonsArgs:
         return AddonsArgs(cluster_name=self.name, addons=addons, after=after, site=args.site)

@@ -7,7 +7,7 @@ Source: hashicorp/terraform-provider-aws issue 4419.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +78,8 @@ class DatabaseArgs:
     max_storage_gib: int
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
-    client_security_group_id: pulumi.Input[str]
-    """The group whose members may connect, unless the database is fenced."""
+    client_security_group_ids: Mapping[int, pulumi.Input[str]]
+    """The groups whose members may connect, unless the database is fenced, by the generation of their cluster."""
     key_arn: pulumi.Input[str]
     """A key in the site's own region."""
     logs_key_arn: pulumi.Input[str]
@@ -126,7 +126,7 @@ class Database(pulumi.ComponentResource):
             DatabaseNetworkArgs(
                 vpc_id=args.vpc_id,
                 subnet_ids=args.subnet_ids,
-                client_security_group_id=args.client_security_group_id,
+                client_security_group_ids=args.client_security_group_ids,
                 port=PORT,
                 site=args.site,
             ),

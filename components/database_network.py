@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.site import Site
+from recovery.naming import of_generation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class DatabaseNetworkArgs:
 
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
-    client_security_group_id: pulumi.Input[str]
+    client_security_group_ids: Mapping[int, pulumi.Input[str]]
+    """The group of the pods of each cluster, by the cluster's generation."""
     port: int
     site: Site
 
@@ -50,17 +52,21 @@ class DatabaseNetwork(pulumi.ComponentResource):
         self.subnet_group_name = subnets.name
         self.client_group_id = self._group("clients", "Database: reached by the site's pods")
         self.reconciliation_group_id = self._group("reconciliation", "Database: fenced, reached by nobody")
+        for generation, group_id in args.client_security_group_ids.items():
+            self._admit(of_generation("from-clients", generation), group_id)
+        self.register_outputs({})
+
+    def _admit(self, role: str, group_id: pulumi.Input[str]) -> None:
         aws.vpc.SecurityGroupIngressRule(
-            f"{name}-from-clients",
+            f"{self._name}-{role}",
             security_group_id=self.client_group_id,
-            referenced_security_group_id=args.client_security_group_id,
+            referenced_security_group_id=group_id,
             ip_protocol="tcp",
-            from_port=args.port,
-            to_port=args.port,
-            tags=self._tags("from-clients"),
+            from_port=self._args.port,
+            to_port=self._args.port,
+            tags=self._tags(role),
             opts=self._child,
         )
-        self.register_outputs({})
 
     def _group(self, role: str, description: str) -> pulumi.Output[str]:
         group = aws.ec2.SecurityGroup(

@@ -9,21 +9,31 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from engine import wire
-from engine.deployment import Difference
 from engine.monitor import DeploymentError, Registered
+from engine.providers import Difference
 from engine.registration import Registration
 from engine.state import Resource
 
-_OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.max_send_message_length", 64 * 1024 * 1024)]
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    # A provider tells its instances apart by their connections, so two instances must not share one.
+    ("grpc.use_local_subchannel_pool", 1),
+]
 
 
 class GrpcProvider:
     """A provider at a port of the loopback interface. The methods are those of `ProviderClient`."""
 
     def __init__(self, port: int, *, project: str, stack: str, config: dict[str, str]) -> None:
+        self._port = port
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS)
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self._project, self._stack, self._config = project, stack, config
+
+    def another(self) -> GrpcProvider:
+        """Another instance of the same provider, with settings of its own."""
+        return GrpcProvider(self._port, project=self._project, stack=self._stack, config=self._config)
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,11 +9,13 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from engine.monitor import DeploymentError, Registered
 from engine.order import dependencies_first
-from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
+from engine.providers import Difference, ProviderClient, Providers, urn_of
+from engine.registration import STACK_TYPE, Registration
+from engine.replacement import changed_keys
 from engine.state import Resource, State
 
 
@@ -25,46 +27,6 @@ class Step:
     type: str
     name: str
     keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A provider's comparison of old and new inputs."""
-
-    changed: tuple[str, ...]
-    replaces: tuple[str, ...]
-
-
-class ProviderClient(Protocol):
-    """The provider calls that the engine makes."""
-
-    def configure(self, settings: dict[str, Any]) -> None:
-        """Send the provider its settings."""
-        ...
-
-    def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-        """Validate inputs and return those that the provider accepts. Raises DeploymentError if it refuses them."""
-        ...
-
-    def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
-        """The inputs that changed, and those of them that force a replacement."""
-        ...
-
-    def create(self, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Create a resource; its id and outputs."""
-        ...
-
-    def update(self, urn: str, resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Update a resource in place; its new outputs."""
-        ...
-
-    def delete(self, urn: str, resource: Resource) -> None:
-        """Delete a resource."""
-        ...
-
-    def construct(self, registration: Registration, monitor: str) -> Registered:
-        """Let the component's own provider build it. The provider registers the component's children."""
-        ...
 
 
 class Deployment:
@@ -86,7 +48,7 @@ class Deployment:
         monitor: Callable[[], str] = lambda: "",
     ) -> None:
         self._state = state
-        self._providers = providers
+        self._providers = Providers(providers)
         self._on_step = on_step
         self._monitor = monitor
         self._lock = threading.Lock()
@@ -111,7 +73,7 @@ class Deployment:
         if not registration.custom:
             return self._component(registration, old)
         if registration.is_provider:
-            return self._provider(registration, old)
+            return self._declared_provider(registration, old)
         return self._resource(registration, old)
 
     def outputs(self, urn: str, values: dict[str, Any]) -> None:
@@ -131,12 +93,12 @@ class Deployment:
                 raise DeploymentError(f"{urn} is protected and cannot be deleted; unprotect it first")
         self._state.save()
         for urn, resource in self._replaced:
-            self._provider_of(resource.type).delete(urn, resource)
+            self._provider(resource).delete(urn, resource)
         for urn in reversed(dependencies_first(gone)):
             resource = gone[urn]
             if resource.custom and not resource.retain and not resource.type.startswith("pulumi:"):
                 self._state.begin(urn, "delete")
-                self._provider_of(resource.type).delete(urn, resource)
+                self._provider(resource).delete(urn, resource)
             with self._lock:
                 self._state.end(urn, None)
             self._took(Step("delete", resource.type, resource.name))
@@ -146,28 +108,30 @@ class Deployment:
 
         The provider registers the component and its children with the monitor.
         """
-        return self._provider_of(registration.type).construct(registration, self._monitor())
+        return self._providers.of(registration.type).construct(registration, self._monitor())
 
     def _component(self, registration: Registration, old: Resource | None) -> Registered:
         with self._lock:
-            self._state.touch(registration.urn, old or _kept(registration, "", {}))
+            self._state.touch(registration.urn, _kept(registration, "", {}))
         if old is None and registration.type != STACK_TYPE:
             self._took(Step("create", registration.type, registration.name))
         return Registered("", {})
 
-    def _provider(self, registration: Registration, old: Resource | None) -> Registered:
+    def _declared_provider(self, registration: Registration, old: Resource | None) -> Registered:
         id_ = old.id if old else str(uuid.uuid4())
-        self._provider_of(registration.type.removeprefix(PROVIDER_PREFIX)).configure(registration.inputs)
-        changed = old is not None and old.inputs != registration.inputs
+        self._providers.declare(registration.urn, registration.type, registration.inputs)
+        changed = tuple(changed_keys(old.inputs, registration.inputs)) if old else ()
         with self._lock:
             self._state.end(registration.urn, _kept(registration, id_, registration.inputs))
         if old is None or changed:
-            self._took(Step("update" if changed else "create", registration.type, registration.name))
+            self._took(Step("update" if changed else "create", registration.type, registration.name, changed))
         return Registered(id_, registration.inputs, registration.secrets)
 
     def _resource(self, registration: Registration, old: Resource | None) -> Registered:
-        provider = self._provider_of(registration.type)
+        provider = self._provider(registration)
         news = dict(registration.inputs)
+        if old is not None and urn_of(old.provider) != urn_of(registration.provider):
+            raise DeploymentError(f"{registration.urn}: another provider is not supported; give it another name")
         if old is not None:
             kept = {key: old.inputs[key] for key in registration.ignore_changes if key in old.inputs}
             news = {key: value for key, value in news.items() if key not in registration.ignore_changes} | kept
@@ -237,11 +201,17 @@ class Deployment:
         self._took(step)
         return Registered(id_, outputs, frozenset(kept.secrets))
 
-    def _provider_of(self, type_: str) -> ProviderClient:
-        package = type_.split(":", maxsplit=1)[0]
-        if package not in self._providers:
-            raise DeploymentError(f"{type_}: no stand-in serves the package '{package}'")
-        return self._providers[package]
+    def _provider(self, resource: Registration | Resource) -> ProviderClient:
+        """The provider of a resource. One that the program no longer declares gets its earlier settings, to delete."""
+        urn = urn_of(resource.provider)
+        if urn and urn not in self._providers.declared:
+            earlier = self._state.resources[urn]
+            self._providers.declare(urn, earlier.type, earlier.inputs)
+        return self._providers.of(resource.type, urn)
+
+    def close(self) -> None:
+        """Close the connections to explicit providers."""
+        self._providers.close()
 
     def _took(self, step: Step) -> None:
         with self._lock:

@@ -67,6 +67,7 @@ def up(
             _run_program(stack, encoded, endpoint, log)
         deployment.finish()
     finally:
+        deployment.close()
         for client in clients.values():
             client.close()
     return UpResult(tuple(deployment.steps), deployment.stack_outputs)

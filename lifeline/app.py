@@ -143,7 +143,10 @@ def copies(stack: StackOption) -> None:
 
 @app.command()
 def rehearse(
-    scenario: Annotated[str, typer.Argument(help="region-loss, switchover, database-loss, failback or split-brain.")],
+    scenario: Annotated[
+        str,
+        typer.Argument(help="region-loss, cluster-loss, switchover, database-loss, failback or split-brain."),
+    ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
 ) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+from recovery.naming import CONFIG_MAP
+
 Built = TypeVar("Built")
 STACK_TYPE = "pulumi:pulumi:Stack"
-SETTINGS_MAP = "platform-config"
-"""The name of the ConfigMap that has the facts of a site."""
 
 
 class Unknown:
@@ -103,7 +103,8 @@ class Site:
     @cached_property
     def facts(self) -> Resource | None:
         """The ConfigMap with the facts of the site."""
-        return next((entry for entry in self.of("kubernetes:core/v1:ConfigMap") if entry.name == SETTINGS_MAP), None)
+        maps = self.of("kubernetes:core/v1:ConfigMap")
+        return next((entry for entry in maps if entry.get("metadata", "name") == CONFIG_MAP), None)
 
     @property
     def place(self) -> Resource:

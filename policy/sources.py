@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.deployment import Step
 from engine.registration import PROVIDER_PREFIX, STACK_TYPE, Registration
-from policy.model import SETTINGS_MAP, UNKNOWN, Resource, Site, at
+from policy.model import UNKNOWN, Resource, Site, at
+from recovery.naming import CONFIG_MAP
 
 MOST_BYTES = 64 * 1024 * 1024
 """A site of a thousand workloads is a few megabytes."""
@@ -183,7 +184,7 @@ def _checked(resources: Iterable[Resource], path: Path | None = None, *, secrets
     if missing:
         raise SourceError(f"{name} is cut off: it lacks {missing[0]}, which another resource names")
     if site.region in (None, UNKNOWN):
-        raise SourceError(f"{name} has no ConfigMap {SETTINGS_MAP}, expected a whole site")
+        raise SourceError(f"{name} has no ConfigMap {CONFIG_MAP}, expected a whole site")
     for resource in site.resources:
         if _depth(resource.inputs) > DEEPEST:
             raise SourceError(f"{resource.name} of {name} is nested deeper than {DEEPEST} levels")

@@ -192,6 +192,11 @@ def cluster_name(site: str, generation: int) -> str:
     return f"{PROJECT}-{site}-{generation}"
 
 
+def of_generation(name: str, generation: int) -> str:
+    """The name of a part that each generation of the cluster has. The first generation adds nothing to the name."""
+    return name if generation == 1 else f"{name}-{generation}"
+
+
 def site_host(site: str, domain: str) -> str:
     """The host name of one site, whatever its role. Health checks and the other site use it."""
     return f"{site}.{domain}"

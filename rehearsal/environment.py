@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import boto3
 import psycopg
@@ -17,11 +17,15 @@ from botocore.exceptions import ClientError
 from operations.backup_store import BackupStore
 from recovery.naming import CONFIG_MAP, NAMESPACE, state_bucket, state_key
 from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
+from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
+from rehearsal.world.front import Destination, Fronts
+from rehearsal.world.front import destination as destination_of
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks
 from rehearsal.world.permissions import Permissions
@@ -37,51 +41,6 @@ if TYPE_CHECKING:
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-
-INSTANCE = "aws:rds/instance:Instance"
-
-
-class DatabaseEffects:
-    """Keeps one real PostgreSQL server behind each RDS instance."""
-
-    def __init__(self, servers: PostgresServers) -> None:
-        self._servers = servers
-        self.by_address: dict[str, str] = {}
-        """The server's name by the host name that RDS gives its instance."""
-
-    def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        """Start an empty server, a replica of the source, or a restored server."""
-        if type_ != INSTANCE:
-            return
-        name = str(inputs["identifier"])
-        source, point = inputs.get("replicateSourceDb"), inputs.get("restoreToPointInTime")
-        if source:
-            self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
-        elif point:
-            moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
-            self._servers.restore(name, str(point["sourceDbInstanceIdentifier"]), moment)
-        else:
-            # The platform's first deployment creates its tables. A later database gets them from a dump.
-            self._servers.create(name, str(inputs["password"]), tables=not self.by_address)
-        self.by_address[str(outputs["address"])] = name
-
-    def updated(
-        self,
-        type_: str,
-        region: str,
-        id_: str,
-        old_inputs: Mapping[str, Any],
-        inputs: Mapping[str, Any],
-        outputs: Mapping[str, Any],
-    ) -> None:
-        """Promote a server whose replication source was removed."""
-        if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
-            self._servers.promote(str(inputs["identifier"]))
-
-    def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
-        """Stop a server."""
-        if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
-            self._servers.kill(str(outputs["identifier"]))
 
 
 class Environment:
@@ -100,16 +59,17 @@ class Environment:
         self.clock = ScaledClock(speed)
         with contextlib.ExitStack() as guard:
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
-            self.effects = DatabaseEffects(self.postgres)
+            self.fronts = Fronts()
+            self.effects = EnvironmentEffects(self.postgres, self.fronts)
             self.account = guard.enter_context(
                 OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults)
             )
             self._exit = guard.pop_all()
         self._balancers: dict[str, str] = {}
         self.platforms: dict[str, SitePlatform] = {}
-        self.pods: dict[str, Pods] = {}
+        self._pods: dict[str, Pods] = {}
         self._folder = folder
-        self.account.run_job = lambda site, job: self.pods[site].run(job)
+        self.account.run_job = lambda site, job: self.pods_of(self.account.sites[site]).run(job)
         self._s3 = boto3.session.Session("rehearsal", "rehearsal").client(
             "s3", region_name="us-east-1", endpoint_url=self.account.endpoint_url
         )
@@ -137,15 +97,11 @@ class Environment:
             ledger=self.account.ledger,
             refusal=permissions.refusal,
         )
-        self._exit.enter_context(gateway)
-        for site in self.account.sites.values():
-            self.platforms[site.name] = self._exit.enter_context(self._platform(site))
-            api = self._exit.enter_context(ApiServer(site.cluster))
-            folder = self._folder / site.name
-            self.pods[site.name] = self._exit.enter_context(
-                Pods(site.cluster, api, site.region, gateway.url, self._server, speed=self.clock.speed, folder=folder)
-            )
+        self._gateway = self._exit.enter_context(gateway)
         self._balancers = {name: site for site, name in balancers.items()}
+        for site in self.account.sites.values():
+            self.platforms[site.name] = self._exit.enter_context(self._platform(site, balancers[site.name]))
+            self.pods_of(site)
         route53 = boto3.session.Session("rehearsal", "rehearsal").client(
             "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
         )
@@ -153,6 +109,18 @@ class Environment:
         checks = HealthChecks(zone.checks, self._probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
+
+    def pods_of(self, site: SiteWorld) -> Pods:
+        """The pods of the cluster that has a site's workloads. Those of a new cluster run from the first call on."""
+        name = site.clusters.serving
+        if name not in self._pods:
+            cluster = site.cluster
+            api, folder = self._exit.enter_context(ApiServer(cluster)), self._folder / name
+            pods = Pods(
+                cluster, api, site.region, self._gateway.url, self._server, speed=self.clock.speed, folder=folder
+            )
+            self._pods[name] = self._exit.enter_context(pods)
+        return self._pods[name]
 
     def client(self, site: SiteWorld) -> BlackBoxClient:
         """Start clients near one site."""
@@ -164,9 +132,14 @@ class Environment:
         """Lose a region: its services disappear, its database is killed without a shutdown, and no call is answered."""
         self.faults.lose(site.region)
         self.platforms[site.name].cut()
-        self.pods[site.name].lose()
+        self.pods_of(site).lose()
         for database in self.databases(site):
             self.postgres.kill(database)
+
+    def lose_cluster(self, site: SiteWorld) -> None:
+        """Lose a site's cluster for good: its API server and its pods. Database, network and region go on."""
+        self.pods_of(site).lose()
+        site.cluster.lose()
 
     def restore_region(self, site: SiteWorld) -> None:
         """Bring a lost region back as it was, with its old configuration: databases, services and pods."""
@@ -174,7 +147,7 @@ class Environment:
         for database in self.databases(site):
             self.postgres.start(database)
         self.platforms[site.name].restore()
-        self.pods[site.name].restore()
+        self.pods_of(site).restore()
 
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
@@ -228,12 +201,25 @@ class Environment:
         with psycopg.connect(self.postgres[database].conninfo()) as connection:
             return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
 
-    def _platform(self, site: SiteWorld) -> SitePlatform:
+    def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
+        def destination(path: str) -> Destination | None:
+            target = self.fronts.target(balancer, path)
+            return destination_of(target, [*site.clusters.existing.values()]) if target else None
+
+        def cluster() -> KubernetesApi:
+            pods = destination("/health")
+            return pods.cluster if pods else site.cluster
+
+        def route(path: str) -> str | None:
+            pods = destination(path)
+            return pods.deployment if pods else None
+
         return SitePlatform(
             site.name,
             site.region,
-            read_config=lambda: _config_map(site),
-            replicas=lambda: {name: site.cluster.pods(NAMESPACE, name) for name in DEPLOYMENTS},
+            route=route,
+            read_config=lambda: _config_map(cluster()),
+            replicas=lambda: {name: _ready(cluster(), name) for name in DEPLOYMENTS},
             ledger=self.account.ledger,
             conninfo=self._conninfo,
         )
@@ -266,8 +252,13 @@ class Environment:
         return True
 
 
-def _config_map(site: SiteWorld) -> Mapping[str, str]:
-    config_map = site.cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
+def _ready(cluster: KubernetesApi, deployment: str) -> int:
+    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    return cluster.pods(NAMESPACE, deployment) if declared else 0
+
+
+def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
+    config_map = cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
     return config_map["data"] if config_map else {}
 
 

@@ -22,6 +22,7 @@ from engine.program import PROGRAM_ROOT
 from engine.pulumi_cli import PulumiEngine
 from engine.state import Resource, State
 from engine.up import UpResult
+from recovery.naming import cluster_name
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
@@ -99,14 +100,41 @@ ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {
 }
 
 
+class Clusters:
+    """The clusters of a site, by name. Each exists from the first time that a provider refers to it.
+
+    Args:
+        serving: returns the name of the cluster that has the workloads.
+        version: the Kubernetes version.
+    """
+
+    def __init__(self, serving: Callable[[], str], version: str) -> None:
+        self._serving, self._version = serving, version
+        self._lock = threading.Lock()
+        self.existing: dict[str, KubernetesApi] = {}
+
+    @property
+    def serving(self) -> str:
+        """The name of the cluster that has the workloads, according to the configuration."""
+        return self._serving()
+
+    def named(self, name: str) -> KubernetesApi:
+        """A cluster; without a name, the one that has the workloads."""
+        name = name or self.serving
+        with self._lock:
+            if name not in self.existing:
+                self.existing[name] = KubernetesApi(self._version)
+            return self.existing[name]
+
+
 @dataclass
 class SiteWorld:
-    """One site: its stack file, its providers and its cluster."""
+    """One site: its stack file, its providers and its clusters."""
 
     file: StackFile
     config: SiteConfig
     engine: Engine
-    cluster: KubernetesApi
+    clusters: Clusters
     aws: AwsBackend
     servers: list[ProviderServer] = field(default_factory=list[ProviderServer])
 
@@ -119,6 +147,11 @@ class SiteWorld:
     def region(self) -> str:
         """The site's region."""
         return self.config.region
+
+    @property
+    def cluster(self) -> KubernetesApi:
+        """The cluster that has the workloads, according to the configuration."""
+        return self.clusters.named("")
 
 
 class OfflineAccount:
@@ -196,7 +229,7 @@ class OfflineAccount:
         return None
 
     def _site(self, file: StackFile, config: SiteConfig) -> SiteWorld:
-        cluster = KubernetesApi(config.cluster.version)
+        clusters = Clusters(lambda: _serving_cluster(self.sites[config.site].config), config.cluster.version)
         aws = AwsBackend(
             self.endpoint_url,
             config.region,
@@ -207,7 +240,7 @@ class OfflineAccount:
             ledger=self.ledger,
         )
         kubernetes = KubernetesBackend(
-            lambda: cluster,
+            clusters.named,
             region=config.region,
             faults=self.faults,
             run_job=lambda job: self._run_job(config.site, job),
@@ -218,7 +251,7 @@ class OfflineAccount:
         }
         ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}
         engine = self._engine(self._folder / "engine" / config.site, ports)
-        return SiteWorld(file, config, engine, cluster, aws, list(servers.values()))
+        return SiteWorld(file, config, engine, clusters, aws, list(servers.values()))
 
     def _run_job(self, site: str, job: dict[str, Any]) -> None:
         if self.run_job is None:
@@ -248,6 +281,10 @@ class OfflineAccount:
         if not line.strip().isdigit():
             raise DeploymentError(f"the eks stand-in did not start: {log.read_text()[-2000:]}")
         return int(line)
+
+
+def _serving_cluster(config: SiteConfig) -> str:
+    return cluster_name(config.site, config.cluster.serving_generation)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

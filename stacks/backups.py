@@ -54,10 +54,10 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
     _copy_rds_backups(context, databases)
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
-    BackupJobs("backup-jobs", args, context.in_cluster)
+    BackupJobs(context.of_cluster("backup-jobs"), args, context.in_cluster)
     _export_configuration(context, after)
     Exporter(
-        "exporter",
+        context.of_cluster("exporter"),
         ExporterArgs(
             config=settings(context.config, databases[context.config.own_database].address),
             image=context.operations_image,
@@ -90,7 +90,7 @@ def _export_configuration(context: Context, after: tuple[pulumi.Resource, ...]) 
         repository=variables,
     )
     args = ConfigurationExportArgs(place=place, image=context.operations_image, site=site, after=after)
-    ConfigurationExport("configuration-export", args, context.in_cluster)
+    ConfigurationExport(context.of_cluster("configuration-export"), args, context.in_cluster)
 
 
 def _copy_rds_backups(context: Context, databases: Databases) -> None:
@@ -109,7 +109,7 @@ def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, .
     filled: list[pulumi.Resource] = []
     for restore in context.config.database.restores:
         database = DatabaseId(context.site.name, restore.epoch)
-        if restore.dump is None or database not in databases:
+        if restore.dump is None or database not in databases or not context.config.cluster.has_job_of(restore.epoch):
             continue
         region, bucket = _buckets(context)[restore.dump_from]
         args = DumpRestoreArgs(
@@ -122,7 +122,8 @@ def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, .
             site=context.site,
             after=(databases[database].instance,),
         )
-        filled.append(DumpRestore(f"restore-{database.epoch}", args, context.in_cluster).job)
+        name = context.of_cluster(f"restore-{database.epoch}")
+        filled.append(DumpRestore(name, args, context.in_cluster).job)
     return tuple(filled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -28,12 +29,26 @@ class Context:
     site: Site
     keys: Keys
     network: Network
-    cluster: Cluster
+    clusters: Mapping[int, Cluster]
+    """By generation."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that has the workloads and the traffic."""
+        return self.clusters[self.config.cluster.serving_generation]
 
     @property
     def in_cluster(self) -> pulumi.ResourceOptions:
         """The options of a component whose children are Kubernetes objects."""
         return pulumi.ResourceOptions(provider=self.cluster.provider)
+
+    def of_cluster(self, name: str) -> str:
+        """The name of a component that belongs to the serving cluster.
+
+        Each generation has components of its own, so a move creates the new ones, moves the traffic, and deletes the
+        old ones last.
+        """
+        return naming.of_generation(name, self.config.cluster.serving_generation)
 
     @property
     def is_first(self) -> bool:

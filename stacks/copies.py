@@ -104,14 +104,14 @@ def _ledger(context: Context, workloads: Workloads) -> None:
         site=site,
         after=(workloads.config_map, pods, *pair.own.settings),
     )
-    LedgerExport(LEDGER_CRON_JOB, args, context.in_cluster)
+    LedgerExport(context.of_cluster(LEDGER_CRON_JOB), args, context.in_cluster)
 
 
 def _logs(context: Context, databases: Databases) -> None:
     config = context.config
     groups: dict[str, pulumi.Input[str]] = {
         "network": context.network.log_group,
-        f"cluster-{config.cluster.generation}": context.cluster.log_group,
+        **{f"cluster-{number}": cluster.log_group for number, cluster in context.clusters.items()},
     }
     for database, made in databases.items():
         groups |= {f"database-{database.epoch}-{log}": group for log, group in made.log_groups.items()}

@@ -27,7 +27,7 @@ def ledger(context: Context) -> Ledger | None:
 def handover(context: Context) -> Handover | None:
     """The gate of a planned switchover. It runs before the claim, so a refusal changes nothing."""
     plan = context.config.switchover
-    if plan.take is None:
+    if plan.take is None or not context.config.cluster.has_job_of(plan.take):
         return None
     args = HandoverArgs(
         ending_epoch=plan.take - 1,
@@ -35,7 +35,7 @@ def handover(context: Context) -> Handover | None:
         image=context.operations_image,
         site=context.site,
     )
-    return Handover(f"handover-{plan.take}", args, context.in_cluster)
+    return Handover(context.of_cluster(f"handover-{plan.take}"), args, context.in_cluster)
 
 
 def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Claims:
@@ -81,7 +81,9 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             max_storage_gib=config.database.max_storage_gib,
             vpc_id=context.network.vpc_id,
             subnet_ids=context.network.database_subnet_ids,
-            client_security_group_id=context.cluster.node_security_group_id,
+            client_security_group_ids={
+                generation: cluster.node_security_group_id for generation, cluster in context.clusters.items()
+            },
             key_arn=context.keys.database_arn,
             logs_key_arn=context.keys.logs_arn,
             site=context.site,

@@ -6,7 +6,9 @@ import pulumi
 
 from components.certificate import Certificate, CertificateArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.routes import Routes, RoutesArgs
 from components.switch import Switch, SwitchArgs
+from components.targets import Targets, TargetsArgs
 from components.traffic import Traffic, TrafficArgs
 from components.workloads import Workloads
 from components.zone import Zone, ZoneArgs
@@ -32,8 +34,35 @@ def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:
             vpc_id=context.network.vpc_id,
             public_subnet_ids=context.network.public_subnet_ids,
             certificate_arn=certificate.arn,
+            site=context.site,
+        ),
+    )
+
+
+def targets(context: Context, front: LoadBalancer) -> Targets:
+    """The ways from the load balancer to the pods of the serving cluster."""
+    return Targets(
+        context.of_cluster("targets"),
+        TargetsArgs(
+            generation=context.config.cluster.serving_generation,
+            vpc_id=context.network.vpc_id,
+            listener_arn=front.listener_arn,
+            load_balancer_security_group_id=front.security_group_id,
             pod_security_group_id=context.cluster.node_security_group_id,
             site=context.site,
+        ),
+    )
+
+
+def routes(context: Context, front: LoadBalancer, targets: Targets, workloads: Workloads) -> None:
+    """The routes to the serving cluster, after its workloads."""
+    Routes(
+        "routes",
+        RoutesArgs(
+            listener_arn=front.listener_arn,
+            group_arns=targets.group_arns,
+            site=context.site,
+            after=workloads.settled,
         ),
     )
 

@@ -21,7 +21,7 @@ def monitoring(context: Context, workloads: Workloads) -> None:
     """Everything that watches the site, and pages. A flip changes none of it."""
     config = context.config
     Canary(
-        "canary",
+        context.of_cluster("canary"),
         CanaryArgs(
             domain=config.domain,
             peer_site=config.peer.site,
@@ -33,7 +33,7 @@ def monitoring(context: Context, workloads: Workloads) -> None:
     )
     store = MetricsStore("metrics", MetricsStoreArgs(peer_region=config.peer.region, site=context.site))
     Monitoring(
-        "monitoring",
+        context.of_cluster("monitoring"),
         MonitoringArgs(
             contacts=read_contacts(config.account),
             domain=config.domain,

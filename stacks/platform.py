@@ -15,9 +15,9 @@ from components.identity import PodIdentity, PodIdentityArgs
 from components.keys import Keys, KeysArgs
 from components.kube.jobs import FENCE, HANDOVER
 from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, Service
-from components.load_balancer import LoadBalancer
 from components.network import Network, NetworkArgs
 from components.site import Site
+from components.targets import Targets
 from components.workloads import Workloads, WorkloadsArgs, pause_image
 from recovery import naming
 from recovery import timeline as rules
@@ -28,23 +28,23 @@ from stacks.sections import Replicas
 
 
 def foundation(config: SiteConfig) -> Context:
-    """The keys, the network and the cluster, which all other parts use."""
+    """The keys, the network and the clusters, which all other parts use."""
     site = site_of(config)
     keys = Keys("keys", KeysArgs(site=site))
     network = Network(
         "network",
         NetworkArgs(cidr=config.network.cidr, zones=config.network.zones, logs_key_arn=keys.logs_arn, site=site),
     )
-    cluster = _cluster(config, site, keys, network)
-    return Context(config=config, site=site, keys=keys, network=network, cluster=cluster)
+    clusters = {number: _cluster(number, config, site, keys, network) for number in config.cluster.generations}
+    return Context(config=config, site=site, keys=keys, network=network, clusters=clusters)
 
 
-def _cluster(config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cluster:
+def _cluster(generation: int, config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cluster:
     cluster = config.cluster
     return Cluster(
-        f"cluster-{cluster.generation}",
+        f"cluster-{generation}",
         ClusterArgs(
-            cluster_name=naming.cluster_name(config.site, cluster.generation),
+            cluster_name=naming.cluster_name(config.site, generation),
             version=cluster.version,
             vpc_id=network.vpc_id,
             public_subnet_ids=tuple(network.public_subnet_ids),
@@ -52,6 +52,9 @@ def _cluster(config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cl
             key_arn=keys.cluster_arn,
             logs_key_arn=keys.logs_arn,
             public_access_cidrs=cluster.public_access_cidrs,
+            operator_cidrs=cluster.operator_cidrs,
+            protect=config.protect and generation == cluster.serving_generation,
+            delete_unreachable=generation in cluster.unreachable,
             node_instance_type=cluster.nodes.instance_type,
             node_minimum=cluster.nodes.minimum,
             node_maximum=cluster.nodes.maximum,
@@ -62,35 +65,40 @@ def _cluster(config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cl
 
 
 def workloads(
-    context: Context, front: LoadBalancer, databases: Databases, restores: tuple[pulumi.Resource, ...]
+    context: Context, targets: Targets, databases: Databases, restores: tuple[pulumi.Resource, ...]
 ) -> Workloads:
     """The platform's services, the load balancer controller, and the identities of their pods."""
     config, site = context.config, context.site
     controllers = Controllers(
-        "controllers",
+        context.of_cluster("controllers"),
         ControllersArgs(
             cluster_name=context.cluster.name,
             vpc_id=context.network.vpc_id,
-            after=(*context.cluster.nodes, *_service_identities(context, front)),
+            after=(*context.cluster.nodes, *_service_identities(context, targets)),
             site=site,
         ),
         context.in_cluster,
     )
     return Workloads(
-        "platform",
+        context.of_cluster("platform"),
         WorkloadsArgs(
             config=settings(config, databases[config.own_database].address),
             replicas=by_service(config.replicas),
             active_replicas=by_service(config.capacity.active),
             images=_images(context),
             placeholder_image=pause_image(site.region),
-            target_group_arns=front.target_group_arns,
+            target_group_arns=targets.group_arns,
             secret_name=naming.PASSWORD_SECRET,
             vpc_cidr=config.network.cidr,
             database_cidrs=context.network.database_cidrs,
             site=site,
             # A pod with the new role must find a database that takes its writes.
-            after=(controllers.release, *(database.instance for database in databases.values()), *restores),
+            after=(
+                controllers.release,
+                *targets.ways,
+                *(database.instance for database in databases.values()),
+                *restores,
+            ),
         ),
         context.in_cluster,
     )
@@ -100,7 +108,7 @@ def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
     """The fence, and the identities of the jobs."""
     config = context.config
     Fence(
-        "fence",
+        context.of_cluster("fence"),
         FenceArgs(
             config=settings(config, databases[config.own_database].address),
             image=context.operations_image,
@@ -153,7 +161,7 @@ def _images(context: Context) -> dict[str, str]:
     return {short_name: context.image(short_name, digest) for short_name, digest in digests.items()}
 
 
-def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Resource]:
+def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resource]:
     own = {"account": context.site.account, "region": context.site.region}
     backend = context.secrets_key_arn.apply(lambda key: json.dumps(permissions.backend(**own, secrets_key_arn=key)))
     policies: tuple[tuple[Service, pulumi.Input[str]], ...] = (
@@ -161,7 +169,7 @@ def _service_identities(context: Context, front: LoadBalancer) -> list[pulumi.Re
         (CRISIS_DETECTOR, json.dumps(permissions.crisis_detector(**own))),
         (HOTLINE_GATEWAY, json.dumps(permissions.hotline_gateway(**own))),
     )
-    controller = pulumi.Output.all(*front.target_group_arns.values()).apply(
+    controller = pulumi.Output.all(*targets.group_arns.values()).apply(
         lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))
     )
     identities: list[pulumi.Resource] = [
@@ -196,7 +204,7 @@ def identity(
 ) -> PodIdentity:
     """The role of one service account's pods."""
     return PodIdentity(
-        name,
+        context.of_cluster(name),
         PodIdentityArgs(
             cluster_name=context.cluster.name,
             namespace=namespace,

@@ -66,7 +66,7 @@ def _message(detail: dict[str, Any]) -> str:
     if detail["type"] == "missing":
         return "is missing"
     value = json.dumps(detail["input"], default=str)[:_MAX_VALUE_LENGTH]
-    message = str(detail["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
+    message = str(detail["msg"]).removeprefix("Value error, ").replace("valid tuple", "list").replace("tuple", "list")
     return f"is {value}: {message[:1].lower()}{message[1:]}"
 
 

@@ -35,6 +35,7 @@ def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
     yield from _size_problems(site)
+    yield from _cluster_problems(site)
     yield from _timeline_problems(site)
 
 
@@ -79,6 +80,32 @@ def _zone_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem(
             "lifeline:zoneId", "is set, and lifeline:globals is 'own'", "remove the line: this stack owns the zone"
         )
+
+
+def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:
+    cluster, path = site.cluster, "lifeline:cluster"
+    listed = ", ".join(map(str, cluster.generations))
+    if len(set(cluster.generations)) < len(cluster.generations):
+        yield Problem(f"{path}.generations", f"is [{listed}]", "name each generation once")
+    if cluster.serving is None and len(cluster.generations) > 1:
+        hint = "name the generation that has the workloads now, or the one that they are to move to"
+        yield Problem(f"{path}.serving", f"is missing, and lifeline:cluster.generations is [{listed}]", hint)
+    elif cluster.serving is not None and cluster.serving not in cluster.generations:
+        yield Problem(f"{path}.serving", f"is {cluster.serving}, expected one of generations: {listed}")
+    for index, number in enumerate(cluster.unreachable):
+        if number == cluster.serving_generation or number not in cluster.generations:
+            hint = "it names clusters that no longer serve, until they are taken out of generations"
+            yield Problem(f"{path}.unreachable[{index}]", f"is {number}", hint)
+    if cluster.since is not None and cluster.since > len(site.timeline):
+        yield Problem(f"{path}.since", f"is {cluster.since}, when the timeline has {len(site.timeline)} epochs")
+    if cluster.since is None and cluster.serving_generation > 1 and _has_jobs(site):
+        hint = f"set it to {len(site.timeline)}: the Jobs of these epochs ran in an earlier cluster"
+        yield Problem(f"{path}.since", f"is missing, and generation {cluster.serving_generation} serves", hint)
+
+
+def _has_jobs(site: SiteConfig) -> bool:
+    """Whether a Job runs before a cluster's namespace is declared, because it began an epoch."""
+    return site.switchover.take is not None or any(restore.dump for restore in site.database.restores)
 
 
 def _size_problems(site: SiteConfig) -> Iterator[Problem]:

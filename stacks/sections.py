@@ -28,6 +28,7 @@ def _network(text: str) -> str:
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,19}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[1-9]$")]
 Cidr = Annotated[str, AfterValidator(_network)]
+Network = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Network(text)))]
 Moment = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")]
 VaultArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$")
@@ -65,15 +66,38 @@ class NodeConfig(Section):
     disk_gib: int = Field(default=80, ge=30, le=1000)
 
 
+Generation = Annotated[int, Field(ge=1, le=99)]
+
+
 class ClusterConfig(Section):
-    """The EKS cluster. Raise `generation` to build a new cluster beside a failed one."""
+    """The EKS clusters of the site: one, or for a time a second one that replaces it.
+
+    A number is never used again: the log group of a deleted cluster stays.
+    """
 
     version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}$")] = "1.34"
-    generation: int = Field(default=1, ge=1, le=99)
-    public_access_cidrs: tuple[Annotated[str, AfterValidator(lambda t: str(ipaddress.IPv4Network(t)))], ...] = Field(
-        default=(), strict=False
-    )
+    generations: tuple[Generation, ...] = Field(default=(1,), strict=False, min_length=1, max_length=2)
+    serving: Generation | None = None
+    """The generation that has the workloads and the traffic. It may be omitted if there is one generation."""
+    since: int | None = Field(default=None, ge=1, le=rules.MAX_EPOCHS)
+    """The number of epochs that had begun when the serving generation took over from another one. Jobs of these epochs
+    have run, and are not declared again."""
+    unreachable: tuple[Generation, ...] = Field(default=(), strict=False)
+    """Generations whose API server is dead: their objects are forgotten instead of deleted."""
+    public_access_cidrs: tuple[Network, ...] = Field(default=(), strict=False)
+    operator_cidrs: tuple[Network, ...] = Field(default=(), strict=False)
+    """The private networks (a VPN, a peered VPC, a bastion's subnet) that may reach the API server's endpoint in the
+    VPC."""
     nodes: NodeConfig = NodeConfig()
+
+    @property
+    def serving_generation(self) -> int:
+        """The generation that has the workloads and the traffic."""
+        return self.generations[0] if self.serving is None else self.serving
+
+    def has_job_of(self, epoch: int) -> bool:
+        """Whether the Job that begins an epoch belongs in the serving cluster."""
+        return epoch > (self.since or 0)
 
 
 class RestoreConfig(Section):

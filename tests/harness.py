@@ -8,11 +8,13 @@ import json
 import os
 import pickle
 import runpy
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from components.site import Site
+from components.targets import PATHS
 from engine.recorder import record
 from engine.registration import STACK_TYPE, Registration
 from recovery.naming import Tags
@@ -77,3 +79,8 @@ def only(registrations: list[Registration], type_: str, name: str = "") -> Regis
     resources = [entry for entry in registrations if entry.type == type_ and name in (entry.name, "")]
     assert len(resources) == 1, f"{len(resources)} of {type_} {name}"
     return resources[0]
+
+
+def route(path: str) -> str:
+    """The deployment that the declared routes send a path to."""
+    return next(service.name for service, patterns in PATHS if any(fnmatchcase(path, entry) for entry in patterns))

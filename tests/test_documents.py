@@ -43,6 +43,7 @@ COUNTED: dict[str, list[str]] = {
         "drain taken back",
     ],
     "restore": ["drain"],
+    "cluster-loss": [],
     "first-deployment": ["failover"],
     "reconcile": [],
 }

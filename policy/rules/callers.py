@@ -11,10 +11,10 @@ from policy import calls, iam
 from policy.calls import Call
 from policy.model import UNKNOWN, Resource, Site
 from policy.rules.buckets import BUCKET, ENCRYPTION, REPLICATION, settings
+from policy.rules.clusters import ASSOCIATION
 from policy.rules.keys import SECRETS
 from policy.rules.workloads import containers, of_account
 
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

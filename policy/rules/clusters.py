@@ -12,6 +12,7 @@ COMPONENT = "eks:index:Cluster"
 CLUSTER = "aws:eks/cluster:Cluster"
 """A recording has the component with its inputs. The engine has the component without inputs, and the cluster that it
 creates. Both have names of their own for some inputs."""
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 NODES = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 DISKS = "kubernetes:storage.k8s.io/v1:StorageClass"
@@ -92,10 +93,8 @@ def logs(cluster: Resource) -> Iterator[str]:
         yield f"enabledClusterLogTypes lacks {', '.join(sorted(missing))}"
 
 
-@resource_rule(
+@site_rule(
     "eks-cluster-not-deletable",
-    COMPONENT,
-    CLUSTER,
     about=About(
         severity=Severity.HIGH,
         clauses=("164.308(a)(7)(ii)(C)",),
@@ -104,10 +103,16 @@ def logs(cluster: Resource) -> Iterator[str]:
         incident="atlassian-2022",
     ),
 )
-def not_deletable(cluster: Resource) -> Iterator[str]:
-    """AWS refuses to delete a cluster."""
-    yield from must_be(cluster, True, "deletionProtection")
-    yield from must_be(cluster, "EXTENDED", "upgradePolicy", "supportType")
+def not_deletable(site: Site) -> Iterator[tuple[Resource, str]]:
+    """AWS refuses to delete the cluster that serves. One that pods have left, or have not come to, may be deleted."""
+    named = {association.get("clusterName") for association in site.of(ASSOCIATION)}
+    for cluster in site.of(COMPONENT, CLUSTER):
+        if not cluster.inputs:
+            continue
+        messages = [*must_be(cluster, "EXTENDED", "upgradePolicy", "supportType")]
+        if cluster.get("name") in named or UNKNOWN in named or not named:
+            messages += must_be(cluster, True, "deletionProtection")
+        yield from ((cluster, message) for message in messages)
 
 
 @resource_rule(

@@ -92,13 +92,18 @@ def listener_tls(listener: Resource) -> Iterator[str]:
 def path_open(site: Site) -> Iterator[tuple[Resource, str]]:
     """A request passes from the load balancer to a pod: no link of its way is missing."""
     forwarded = {urn for entry in site.of(LISTENER) for urn in entry.links.get("defaultActions", ())}
-    forwarded |= {urn for entry in site.of(RULE) for urn in entry.links.get("actions", ())}
+    own: set[str] = set()
+    for rule in site.of(RULE):
+        by_header = any("httpHeader" in condition for condition in rule.items("conditions"))
+        (own if by_header else forwarded).update(rule.links.get("actions", ()))
     opened = {entry.get("fromPort") for entry in site.of(INGRESS) if entry.get("referencedSecurityGroupId")}
     sent = {entry.get("fromPort") for entry in site.of(EGRESS) if entry.get("referencedSecurityGroupId")}
     for group in site.of(TARGETS):
         port = group.get("port")
         if group.urn not in forwarded:
             yield group, "no listener and no rule forwards to it"
+        if group.urn not in own:
+            yield group, "no rule with a header forwards to it, so that new pods would be ready before it serves"
         if port not in opened:
             yield group, f"no rule lets the load balancer reach the pods on port {port}"
         if port not in sent:

@@ -9,7 +9,6 @@ from policy import calls, iam
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, site_rule
 from policy.rules.callers import (
-    ASSOCIATION,
     ATTACHMENT,
     ROLE,
     ROLE_POLICY,
@@ -19,6 +18,7 @@ from policy.rules.callers import (
     elsewhere,
     requests,
 )
+from policy.rules.clusters import ASSOCIATION
 from policy.rules.workloads import PODS, pod
 
 _WIDE = re.compile(r"/(AdministratorAccess|PowerUserAccess|AmazonDynamoDBFullAccess\w*)$")

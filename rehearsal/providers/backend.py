@@ -19,8 +19,8 @@ class UnsupportedError(Exception):
 class Backend(Protocol):
     """One provider, independent of the wire protocol."""
 
-    def configure(self, settings: Plain) -> None:
-        """Set the provider's own settings, before any other call."""
+    def configured(self, settings: Plain) -> Backend:
+        """The same provider with its own settings."""
         ...
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:

@@ -105,8 +105,9 @@ class RandomBackend:
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
 
-    def configure(self, settings: Plain) -> None:
-        """Ignore the settings: the provider has none."""
+    def configured(self, settings: Plain) -> RandomBackend:
+        """This provider, which has no settings."""
+        return self
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
         """Inputs that the type does not have, and a length too short for the required characters."""

@@ -28,8 +28,13 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
     """
 
     def __init__(self, backend: Backend, *, version: str) -> None:
-        self._backend = backend
+        self._unconfigured = backend
+        self._configured: dict[str, Backend] = {}
         self._version = version
+
+    def _backend(self, context: grpc.ServicerContext) -> Backend:
+        """The backend with the settings of the calling instance. Each instance has a connection of its own."""
+        return self._configured.get(context.peer(), self._unconfigured)
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ProviderHandshakeResponse:
         return provider_pb2.ProviderHandshakeResponse()
@@ -52,12 +57,19 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        """Every changed setting is a difference, and the engine then configures the instance again.
+
+        None forces a replacement: the program gives another cluster another provider.
+        Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/provider.go`, `DiffConfig`.
+        """
+        changed = changed_keys(wire.decode(request.olds), wire.decode(request.news), ())
+        some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=some, diffs=changed)
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        self._backend.configure(wire.decode(request.args))
+        self._configured[context.peer()] = self._unconfigured.configured(wire.decode(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> NoReturn:
@@ -67,10 +79,13 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = wire.decode(request.news)
         failures: list[tuple[str, str]] = []
         try:
+            backend = self._backend(context)
             if not wire.is_unknown(inputs):
-                failures = self._backend.check(type_of(request.urn), inputs)
+                failures = backend.check(type_of(request.urn), inputs)
             else:
-                self._backend.replaces(type_of(request.urn))  # an unknown type is an error in a preview as well
+                self._backend(context).replaces(
+                    type_of(request.urn)
+                )  # an unknown type is an error in a preview as well
         except Exception as error:  # noqa: BLE001
             _refuse(context, request.urn, error)
         return provider_pb2.CheckResponse(
@@ -81,7 +96,7 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         old, new = wire.decode(request.old_inputs), wire.decode(request.news)
         changed = changed_keys(old, new, request.ignoreChanges)
-        replaces = forced_paths(old, new, self._backend.replaces(type_of(request.urn)))
+        replaces = forced_paths(old, new, self._backend(context).replaces(type_of(request.urn)))
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
 
@@ -89,7 +104,9 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         try:
-            id_, outputs = self._backend.create(type_of(request.urn), request.urn, wire.decode(request.properties))
+            id_, outputs = self._backend(context).create(
+                type_of(request.urn), request.urn, wire.decode(request.properties)
+            )
         except Exception as error:  # noqa: BLE001
             _refuse(context, request.urn, error)
         return provider_pb2.CreateResponse(id=id_, properties=wire.encode(outputs))
@@ -101,7 +118,7 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
             )
         old, new = wire.decode(request.old_inputs), wire.decode(request.news)
         try:
-            outputs = self._backend.update(
+            outputs = self._backend(context).update(
                 type_of(request.urn), request.urn, request.id, old, new, wire.decode(request.olds)
             )
         except Exception as error:  # noqa: BLE001
@@ -110,14 +127,18 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         try:
-            self._backend.delete(type_of(request.urn), request.urn, request.id, wire.decode(request.properties))
+            self._backend(context).delete(
+                type_of(request.urn), request.urn, request.id, wire.decode(request.properties)
+            )
         except Exception as error:  # noqa: BLE001
             _refuse(context, request.urn, error)
         return empty_pb2.Empty()
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         try:
-            outputs = self._backend.read(type_of(request.urn), request.urn, request.id, wire.decode(request.properties))
+            outputs = self._backend(context).read(
+                type_of(request.urn), request.urn, request.id, wire.decode(request.properties)
+            )
         except Exception as error:  # noqa: BLE001
             _refuse(context, request.urn, error)
         if outputs is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.scenarios.actions import Scenario
+from rehearsal.scenarios.cluster_loss import cluster_loss
 from rehearsal.scenarios.database_loss import database_loss
 from rehearsal.scenarios.failback import failback
 from rehearsal.scenarios.region_loss import region_loss
@@ -11,6 +12,7 @@ from rehearsal.scenarios.switchover import switchover
 
 SCENARIOS: dict[str, Scenario] = {
     "region-loss": region_loss,
+    "cluster-loss": cluster_loss,
     "switchover": switchover,
     "database-loss": database_loss,
     "failback": failback,

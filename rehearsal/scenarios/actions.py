@@ -95,6 +95,7 @@ def apply(environment: Environment, reporter: Reporter, site: SiteWorld, **chang
     site.file.save()
     edit = ", ".join(f"{key}: {value}" for key, value in changes.items()) or "no edit"
     done = environment.account.up(site, on_step=reporter.step)
+    environment.pods_of(site)  # those of a new cluster begin to run
     reporter.say(f"Pulumi.{site.name}.yaml: {edit}: {len(done.steps)} steps")
     return _stack_steps(site, done)
 

@@ -40,7 +40,7 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
         ApiError: if a job fails.
     """
     users = environment.rows(database_identifier(site.config.own_database))
-    pods = environment.pods[site.name]
+    pods = environment.pods_of(site)
     written = pods.run_cron_job(BACKUP_CRON_JOB)[-1]
     reporter.say(f"{BACKUP_CRON_JOB}: {written['name']}, {written['rows']} rows")
     copied = environment.replicate_buckets()
@@ -60,7 +60,7 @@ def restore_checks(environment: Environment, site: SiteWorld, night: Night, rest
 
     The Job counts with integrity-check.sql before any other pod knows the database.
     """
-    line = environment.pods[site.name].log(f"{RESTORE_JOB}-{site.config.own_database.epoch}")[-1]
+    line = environment.pods_of(site).log(f"{RESTORE_JOB}-{site.config.own_database.epoch}")[-1]
     counts = {table: (line["rows"].get(table), rows) for table, rows in night.manifest.contents.rows.items()}
     differing = {table: pair for table, pair in counts.items() if pair[0] != pair[1]}
     return (

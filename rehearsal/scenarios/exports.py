@@ -48,7 +48,7 @@ def _configuration_checks(environment: Environment, reporter: Reporter, site: Si
         ApiError: if the job fails.
     """
     environment.save_state(site)
-    said = environment.pods[site.name].run_cron_job(CONFIGURATION_CRON_JOB)
+    said = environment.pods_of(site).run_cron_job(CONFIGURATION_CRON_JOB)
     exported = next(line for line in said if line["step"] == "configuration exported")
     reporter.say(f"{CONFIGURATION_CRON_JOB}: {exported['name']}, {exported['objects']} objects")
     environment.replicate_buckets()
@@ -73,7 +73,7 @@ def _configuration_checks(environment: Environment, reporter: Reporter, site: Si
 
 def _ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld) -> Check:
     before = {str(item[LEDGER_KEY]) for item in environment.account.ledger.scan(site.region)}
-    said = environment.pods[site.name].run_cron_job(LEDGER_CRON_JOB)
+    said = environment.pods_of(site).run_cron_job(LEDGER_CRON_JOB)
     exported = next(line for line in said if line["step"] == "ledger exported")
     reporter.say(f"{LEDGER_CRON_JOB}: {exported['name']}, {exported['items']} items")
     environment.replicate_buckets()

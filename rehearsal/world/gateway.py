@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -143,8 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         length = next((value for name, value in headers if name.lower() == "content-length"), str(len(answer)))
         self.send_header("Content-Length", length)
-        self.end_headers()
-        self.wfile.write(answer)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the pod that asked was killed
+            self.end_headers()
+            self.wfile.write(answer)
 
 
 def _refused(server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes] | None:

@@ -18,6 +18,7 @@ from operations.canary import Canary, Metrics
 from recovery.naming import site_host
 from rehearsal.world.platform import SitePlatform
 from tests.alerts.promtool import DOMAIN
+from tests.harness import route
 
 OWN, PEER = "primary", "secondary"
 
@@ -54,6 +55,7 @@ class Services:
             self.platforms[site] = Platform(
                 site,
                 "us-east-2",
+                route=route,
                 read_config=lambda site=site: {
                     "CRISIS_FALLBACK_MODE": "hybrid",
                     "SITE_ROLE": "active" if site == self.leader else "standby",

@@ -28,6 +28,9 @@ ARGS = ClusterArgs(
     key_arn=KEY,
     logs_key_arn=LOGS_KEY,
     public_access_cidrs=(),
+    operator_cidrs=(),
+    protect=True,
+    delete_unreachable=False,
     node_instance_type="m7i.large",
     node_minimum=7,
     node_maximum=12,
@@ -74,7 +77,7 @@ def test_the_cluster_is_encrypted_logged_and_open_to_access_entries_alone(cluste
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_eks_refuse_to_delete_the_cluster_exactly_when_asked(protect):
-    resource = deploy(replace(ARGS, site=site(protect=protect)))["cluster-1-eks"]
+    resource = deploy(replace(ARGS, protect=protect))["cluster-1-eks"]
     assert (resource.protect, resource.inputs["deletionProtection"]) == (protect, protect)
 
 
@@ -237,6 +240,31 @@ def test_workloads_can_wait_for_nodes_and_the_add_ons_that_run_on_them():
     assert waits == sorted(
         [f"cluster-1-nodes-{zone}" for zone in (1, 2, 3)] + [f"cluster-1-late-{name}" for name in LATE]
     )
+
+
+def test_named_networks_reach_the_private_endpoint_and_no_other_port():
+    resources = deploy(replace(ARGS, operator_cidrs=("10.99.0.0/16", "192.168.7.0/24")))
+    rules = [entry for entry in resources.values() if entry.type.endswith(":SecurityGroupIngressRule")]
+    keys = ("cidrIpv4", "ipProtocol", "fromPort", "toPort")
+    assert [tuple(rule.inputs[key] for key in keys) for rule in rules] == [
+        ("10.99.0.0/16", "tcp", 443, 443),
+        ("192.168.7.0/24", "tcp", 443, 443),
+    ]
+    assert {rule.links["securityGroupId"] for rule in rules} == {(resources["cluster-1-eks"].urn,)}
+
+
+def test_without_named_networks_only_nodes_reach_the_private_endpoint(cluster):
+    assert names(cluster, "SecurityGroupIngressRule") == []
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_objects_of_a_dead_cluster_are_forgotten_and_those_of_a_living_one_deleted(dead):
+    provider = deploy(replace(ARGS, delete_unreachable=dead))["cluster-1-kubernetes"]
+    assert provider.inputs.get("deleteUnreachable") == ("true" if dead else None)
+
+
+def test_the_audit_log_outlives_the_cluster(cluster):
+    assert cluster["cluster-1-logs"].inputs["skipDestroy"] is True
 
 
 def test_the_generation_shows_in_names_alone():

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -29,7 +30,7 @@ from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Backend, Plain
 from rehearsal.providers.kubernetes.api import KubernetesApi
-from rehearsal.providers.kubernetes.backend import KubernetesBackend
+from rehearsal.providers.kubernetes.backend import KubernetesBackend, Settings
 from rehearsal.providers.server import ProviderServer, StandInProvider
 from tests.harness import FAILED_OVER, ROOT, deploy, only, stack_config
 from tests.rehearsal.providers.aws.test_crash import Killed, Mortal
@@ -99,7 +100,9 @@ def test_an_update_in_the_cluster_is_made_again_to_no_effect(
     tmp_path: Path, before: Registration, after: Registration
 ) -> None:
     cluster = KubernetesApi()
-    with serving(tmp_path, KubernetesBackend(lambda: cluster, region="us-west-2", mutable_config=True)) as stack:
+    with serving(
+        tmp_path, KubernetesBackend(lambda _: cluster, region="us-west-2", settings=Settings(mutable_config=True))
+    ) as stack:
         stack.up(before)
         stack.dies_after(after)
         assert stack.pending == {after.urn: "update"}
@@ -160,6 +163,6 @@ def test_a_refresh_takes_the_source_that_is_gone_out_of_the_inputs_and_keeps_the
         properties=wire.encode({**inputs, "arn": "arn:own"}, {"password"}),
     )
     provider = StandInProvider(cast("Backend", Promoted()), version="1.0.0")
-    answer = provider.Read(request, cast("grpc.ServicerContext", None))
+    answer = provider.Read(request, cast("grpc.ServicerContext", SimpleNamespace(peer=lambda: "engine")))
     assert wire.decode(answer.inputs) == {"identifier": "secondary-1", "password": "hidden"}
     assert wire.secret_keys(answer.inputs) == {"password"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,19 @@ class Dictionary:
         self.made: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.broken: str = ""
+        self.settings: dict[str, Any] | None = None
+        self.others: list[Dictionary] = []
 
     def configure(self, settings: dict[str, Any]) -> None:
-        raise NotImplementedError
+        self.settings = settings
+
+    def another(self) -> Dictionary:
+        instance = Dictionary()
+        self.others.append(instance)
+        return instance
+
+    def close(self) -> None:
+        self.settings = None
 
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
@@ -70,6 +81,7 @@ def apply(folder: Path, provider: Dictionary, *resources: Registration) -> list[
     for resource in resources:
         deployment.register(resource)
     deployment.finish()
+    deployment.close()
     return deployment.steps
 
 
@@ -103,6 +115,43 @@ def test_what_is_no_longer_registered_goes_dependants_first(tmp_path: Path) -> N
     steps = apply(tmp_path, provider)
     assert [(step.op, step.name) for step in steps] == [("delete", "a"), ("delete", "b")]
     assert provider.made == {}
+
+
+def explicit(logical: str, **settings: Any) -> Registration:
+    type_ = "pulumi:providers:aws"
+    return Registration(
+        type=type_, name=logical, urn=urn("s", "p", "", type_, logical), parent="", custom=True, remote=False,
+        inputs=settings,
+    )  # fmt: skip
+
+
+def test_resources_of_two_explicit_providers_go_to_instances_with_their_own_settings(tmp_path: Path) -> None:
+    provider, left, right = Dictionary(), explicit("left", cluster="1"), explicit("right", cluster="2")
+    mine, yours = (
+        replace(thing(name, name=name), provider=f"{of.urn}::id") for name, of in (("mine", left), ("yours", right))
+    )
+    apply(tmp_path, provider, left, right, mine, yours)
+    assert [instance.calls for instance in provider.others] == [["create mine"], ["create yours"]]
+    assert provider.calls == []
+
+
+def test_a_provider_that_is_no_longer_declared_deletes_with_its_earlier_settings(tmp_path: Path) -> None:
+    provider, left = Dictionary(), explicit("left", cluster="1")
+    apply(tmp_path, provider, left, replace(thing("mine", name="mine"), provider=f"{left.urn}::id"))
+    made = dict(provider.others[0].made)
+    deployment = Deployment(State(tmp_path / "state.json"), {"aws": provider})
+    provider.another = lambda: provider  # type: ignore[method-assign]
+    provider.made = made
+    deployment.finish()
+    assert provider.settings == {"cluster": "1"}
+    assert provider.calls == ["delete mine"]
+
+
+def test_a_resource_cannot_change_its_provider(tmp_path: Path) -> None:
+    provider, left, right = Dictionary(), explicit("left"), explicit("right")
+    apply(tmp_path, provider, left, right, replace(thing("a"), provider=f"{left.urn}::id"))
+    with pytest.raises(DeploymentError, match="another provider is not supported"):
+        apply(tmp_path, provider, left, right, replace(thing("a"), provider=f"{right.urn}::id"))
 
 
 def test_a_protected_resource_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:

@@ -23,7 +23,13 @@ from tests.engine.digests import digests
 from tests.harness import ROOT
 
 RECORDED = Path(__file__).parent / "recorded"
-PHASES = ("primary", "secondary", "flip", "flip again", "fencing")
+PHASES = ("primary", "secondary", "flip", "flip again", "fencing", "new cluster", "old cluster")
+
+CLUSTERS: dict[str, dict[str, Any]] = {
+    "new cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]},
+    "old cluster": {"generations": [2], "unreachable": []},
+}
+"""The edits that replace a dead cluster."""
 
 needs_pulumi = [
     pytest.mark.pulumi_cli,
@@ -51,7 +57,7 @@ class Run:
 
 
 def play(folder: Path, engine: str) -> Run:
-    """Build both sites, lose the first region, flip twice, and fence the old leader when its region is back."""
+    """Build both sites, lose the first region, flip twice, fence the old leader, and replace its dead cluster."""
     faults, run = Faults(), Run()
     with OfflineAccount(folder, engine=engine, effects=NoEffects(), faults=faults) as account:
         primary = account.add_site(ROOT / "Pulumi.primary.yaml")
@@ -68,6 +74,11 @@ def play(folder: Path, engine: str) -> Run:
         faults.restore("us-east-1")
         fail_over(primary)
         run.note("fencing", account, primary, account.up(primary).steps)
+        primary.cluster.lose()
+        for phase, changes in CLUSTERS.items():
+            primary.file.set("lifeline:cluster", {**primary.file.config["lifeline:cluster"], **changes})
+            primary.file.save()
+            run.note(phase, account, primary, account.up(primary).steps)
     return run
 
 
@@ -127,6 +138,22 @@ def test_fencing_touches_the_old_leader_the_config_map_and_pods_only(in_process:
 @pytest.mark.slow
 def test_a_flip_claims_before_it_promotes_and_moves_traffic_last(in_process: Run) -> None:
     assert_order(in_process.steps["flip"])
+
+
+@pytest.mark.slow
+def test_a_move_to_a_new_cluster_moves_traffic_after_the_workloads_and_deletes_last(in_process: Run) -> None:
+    assert_move(in_process.steps["new cluster"])
+
+
+def assert_move(steps: list[Step]) -> None:
+    names = [(step.op, step.name) for step in steps]
+    ready = max(index for index, (op, name) in enumerate(names) if op == "create" and name.startswith("platform-2-"))
+    routes = [index for index, (_, name) in enumerate(names) if name.startswith("routes-")]
+    deleted = [index for index, (op, _) in enumerate(names) if op == "delete"]
+    pods = [names.index(("create", f"platform-2-{service}")) for service in ("backend", "crisis-detector", "frontend")]
+    assert len(routes) == 4
+    assert max(pods) < min(routes) < max(routes) < min(deleted)
+    assert ready < min(deleted)
 
 
 def assert_order(steps: list[Step]) -> None:

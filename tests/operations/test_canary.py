@@ -13,6 +13,7 @@ from operations import canary
 from operations.canary import CALLS, Canary, Metrics, resolved
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.platform import SitePlatform
+from tests.harness import route
 
 DOMAIN = "mentalhealthplatform.com"
 WEB, API, FIRST, SECOND = DOMAIN, f"api.{DOMAIN}", f"primary.{DOMAIN}", f"secondary.{DOMAIN}"
@@ -40,6 +41,7 @@ class Site:
         self.platform = SitePlatform(
             self.name,
             "us-east-2",
+            route=route,
             read_config=lambda: {"CRISIS_FALLBACK_MODE": self.mode},
             replicas=lambda: {"mental-health-backend": 1, "crisis-detector": 1, "hotline-gateway": 1},
             ledger=None,  # type: ignore[arg-type]  # a call with `test: true` must not reach it

@@ -91,7 +91,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_site_without_its_settings_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="has no ConfigMap platform-config"):
+    with pytest.raises(SourceError, match="has no ConfigMap mental-health-app-config"):
         from_file(written(tmp_path, [entry for entry in rendered() if entry["name"] != "platform-config"]))
 
 

@@ -45,8 +45,9 @@ class AwsBackend:
         self._effects: Effects = effects or NoEffects()
         self._ledger = ledger
 
-    def configure(self, settings: Plain) -> None:
-        """Ignore the settings: the region is an argument of the constructor."""
+    def configured(self, settings: Plain) -> AwsBackend:
+        """This provider: the region is an argument of the constructor."""
+        return self
 
     def check(self, type_: str, inputs: Plain) -> list[tuple[str, str]]:
         """The inputs that the stand-in does not know, and violations of the type's own rules."""

@@ -70,8 +70,6 @@ def _update_cluster(call: Call) -> Plain:
         )
     if "enabledClusterLogTypes" in call.changed:
         call.pretend("UpdateClusterConfig", name=call.id, **_logging(call))
-    if "vpcConfig" not in call.changed:
-        return {}
     return {"vpcConfig": {**call.outputs["vpcConfig"], **call.inputs["vpcConfig"]}}
 
 

@@ -66,6 +66,9 @@ class KubernetesApi:
 
     def __init__(self, version: str = "1.34") -> None:
         self.version = schemas.schema_version(version)
+        self.answers = True
+        """Whether the API server is alive."""
+        self.runs_pods = True
         self._lock = threading.RLock()
         self._objects: dict[Key, _Stored] = {}
         for name in SYSTEM_NAMESPACES:
@@ -89,6 +92,10 @@ class KubernetesApi:
         """The apiVersion and the kind of every object."""
         with self._lock:
             return {(key.api_version, key.kind) for key in self._objects}
+
+    def lose(self) -> None:
+        """Lose the API server and all nodes for good."""
+        self.answers = self.runs_pods = False
 
     def apply(self, manifest: Manifest, *, owner: str = "") -> Manifest:
         """Create an object, or update an object of the same owner.
@@ -126,9 +133,13 @@ class KubernetesApi:
     def pods(self, namespace: str, deployment: str) -> int:
         """The number of pods that a Deployment has without load: its own number, within its autoscaler's bounds.
 
+        It is 0 while no node runs.
+
         Raises:
             ApiError: if the Deployment does not exist.
         """
+        if not self.runs_pods:
+            return 0
         with self._lock:
             existing = self.get("apps/v1", "Deployment", deployment, namespace)
             if existing is None:

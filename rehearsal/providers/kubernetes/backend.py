@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from engine.replacement import UnknownTypeError, replacing_fields
 from rehearsal.providers.backend import Faults, NoFaults, auto_name
@@ -12,15 +13,25 @@ from rehearsal.providers.kubernetes.api import ApiError, Key, KubernetesApi, Man
 RELEASE = ("helm.sh/v3", "Release")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one instance of the provider."""
+
+    cluster: str = ""
+    """`clusterIdentifier`: the cluster that the kubeconfig reaches."""
+    mutable_config: bool = False
+    """`enableConfigMapMutable`. Without it, the default, a changed ConfigMap is deleted and created again."""
+    delete_unreachable: bool = False
+    """`deleteUnreachable`: objects of a dead cluster are forgotten instead of deleted."""
+
+
 class KubernetesBackend:
     """Create, update and delete Kubernetes objects, checked against the cluster's version.
 
     Args:
-        cluster: returns the cluster that the provider's kubeconfig reaches. It is called each time, because the cluster
-            may be rebuilt.
+        cluster: returns the cluster with the name in the provider's `clusterIdentifier`; without one, the site's own.
         region: the cluster's region.
-        mutable_config: the provider's `enableConfigMapMutable`. Without it, the default, a changed ConfigMap is deleted
-            and created again.
+        settings: the provider's own settings.
         faults: checked for `eks` in `region` before every call.
         run_job: runs a Job until it ends; Pulumi's provider waits for this. Without it, a Job is refused: a Job that
             never ran must not count as successful.
@@ -28,22 +39,29 @@ class KubernetesBackend:
 
     def __init__(
         self,
-        cluster: Callable[[], KubernetesApi],
+        cluster: Callable[[str], KubernetesApi],
         *,
         region: str,
-        mutable_config: bool = False,
+        settings: Settings | None = None,
         faults: Faults | None = None,
         run_job: Callable[[Manifest], None] | None = None,
     ) -> None:
-        self._cluster = cluster
+        self._find_cluster = cluster
         self._run_job = run_job
         self._faults = faults or NoFaults()
         self._region = region
-        self._mutable_config = mutable_config
+        self._settings = settings or Settings()
 
-    def configure(self, settings: Manifest) -> None:
-        """Set the provider's own settings. Provider settings are text."""
-        self._mutable_config = settings.get("enableConfigMapMutable") in (True, "true")
+    def configured(self, settings: Manifest) -> KubernetesBackend:
+        """The provider with its own settings. Provider settings are text."""
+        own = Settings(
+            cluster=str(settings.get("clusterIdentifier", "")),
+            mutable_config=settings.get("enableConfigMapMutable") in (True, "true"),
+            delete_unreachable=settings.get("deleteUnreachable") in (True, "true"),
+        )
+        return KubernetesBackend(
+            self._find_cluster, region=self._region, settings=own, faults=self._faults, run_job=self._run_job
+        )
 
     def check(self, type_: str, inputs: Manifest) -> list[tuple[str, str]]:
         """The violations of the kind's schema. A name may be missing, because it is generated at creation.
@@ -61,7 +79,7 @@ class KubernetesBackend:
 
     def replaces(self, type_: str) -> frozenset[str]:
         """The fields whose change forces a replacement, as dotted paths (`spec.selector`)."""
-        return replacing_fields(*self._kind(type_), mutable_config=self._mutable_config)
+        return replacing_fields(*self._kind(type_), mutable_config=self._settings.mutable_config)
 
     def create(self, type_: str, urn: str, inputs: Manifest) -> tuple[str, Manifest]:
         """Create an object. Its id is `namespace/name`, or the name of a cluster-wide object."""
@@ -89,7 +107,9 @@ class KubernetesBackend:
         return _outputs(inputs, self._reach().apply(manifest, owner=urn))
 
     def delete(self, type_: str, urn: str, id_: str, outputs: Manifest) -> None:
-        """Delete an object. A missing object is no error."""
+        """Delete an object. A missing object is no error, nor is a dead cluster with `deleteUnreachable`."""
+        if self._settings.delete_unreachable and not self._cluster().answers:
+            return
         api = self._reach()
         api_version, kind = self._kind(type_)
         if self._find(api, type_, id_) is not None:
@@ -114,7 +134,16 @@ class KubernetesBackend:
 
     def _reach(self) -> KubernetesApi:
         self._faults.check("eks", self._region)
-        return self._cluster()
+        cluster = self._cluster()
+        if not cluster.answers:
+            raise ApiError(
+                "configured Kubernetes cluster is unreachable. If the cluster was deleted, you can remove this resource"
+                " from Pulumi state with deleteUnreachable"
+            )
+        return cluster
+
+    def _cluster(self) -> KubernetesApi:
+        return self._find_cluster(self._settings.cluster)
 
     def _find(self, api: KubernetesApi, type_: str, id_: str) -> Manifest | None:
         return api.get(*self._kind(type_), *_split(id_))

@@ -48,7 +48,7 @@ CLUSTERS = (
         "the internet reaches the database",
         put("database-1-network-from-clients", "0.0.0.0/0", "cidrIpv4"),
     ),
-    Mutation("vpc-ingress-closed", "the internet reaches pods", put("front-from-8080", "::/0", "cidrIpv6")),
+    Mutation("vpc-ingress-closed", "the internet reaches pods", put("targets-from-8080", "::/0", "cidrIpv6")),
     Mutation("vpc-ingress-closed", "the internet reaches SSH", put("front-http", 22, "fromPort")),
     Mutation(
         "vpc-defaultgroup-closed",

@@ -29,8 +29,8 @@ CHECKOV = PROGRAM_ROOT / ".scanners" / "bin" / "python"
 RUNNER = Path(__file__).with_name("checkov_runner.py")
 TODAY = date(2026, 11, 26)
 WORKLOAD = (
-    "front-backend",
-    "front-rule-backend",
+    "targets-backend",
+    "routes-backend",
     "platform-backend",
     "platform-backend-autoscaler",
     "platform-backend-binding",

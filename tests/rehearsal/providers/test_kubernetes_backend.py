@@ -18,7 +18,7 @@ from engine.registration import Registration
 from engine.replacement import UnknownTypeError
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
-from rehearsal.providers.kubernetes.backend import KubernetesBackend
+from rehearsal.providers.kubernetes.backend import KubernetesBackend, Settings
 from tests.components.test_workloads import ARGS, FLIPPED, WorkloadsArgs
 
 CONFIG_MAP_TYPE = "kubernetes:core/v1:ConfigMap"
@@ -41,7 +41,9 @@ class Reachable:
 
 
 def backend(api: KubernetesApi, faults: Reachable | None = None, *, mutable_config: bool = True) -> KubernetesBackend:
-    return KubernetesBackend(lambda: api, region="us-west-2", mutable_config=mutable_config, faults=faults)
+    return KubernetesBackend(
+        lambda _: api, region="us-west-2", settings=Settings(mutable_config=mutable_config), faults=faults
+    )
 
 
 def registrations(args: WorkloadsArgs = ARGS) -> list[Registration]:

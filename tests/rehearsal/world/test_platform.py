@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
-from rehearsal.world import loopback, platform
+from rehearsal.world import loopback
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
 from rehearsal.world.faults import Faults
@@ -22,6 +22,7 @@ from rehearsal.world.loopback import LoopbackServer, Reply
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.users import DatabaseUnavailableError, Users
+from tests.harness import route
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": False}
@@ -42,6 +43,7 @@ class Site:
         self.platform = SitePlatform(
             "primary",
             EAST,
+            route=route,
             read_config=lambda: self.config,
             replicas=lambda: self.pods,
             ledger=ledger,
@@ -347,13 +349,3 @@ def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_th
 def test_keywords_need_no_model_and_hybrid_finds_more(message: str, keyword_only: bool, hybrid: bool) -> None:
     assert detect(message, KEYWORD_ONLY) is keyword_only
     assert detect(message, HYBRID) is hybrid
-
-
-def test_the_routes_are_the_load_balancers_declared_ones() -> None:
-    from components.kube.services import SERVICES
-    from components.load_balancer import DEFAULT, ROUTES
-
-    declared = [(pattern, service.name) for service, patterns in ROUTES for pattern in patterns]
-
-    assert list(platform.ROUTES) == [*declared, ("*", DEFAULT.name)]
-    assert set(DEPLOYMENTS) == {service.name for service in SERVICES}

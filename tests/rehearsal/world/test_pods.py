@@ -310,7 +310,7 @@ def test_no_running_job_is_left_after_the_end(cluster: KubernetesApi, told: Told
 
 
 def backend(cluster: KubernetesApi, run_job: Callable[[Manifest], None] | None) -> KubernetesBackend:
-    return KubernetesBackend(lambda: cluster, region="us-east-2", run_job=run_job)
+    return KubernetesBackend(lambda _: cluster, region="us-east-2", run_job=run_job)
 
 
 def test_a_job_that_nobody_runs_does_not_pass_for_one_that_ended_well(cluster: KubernetesApi) -> None:

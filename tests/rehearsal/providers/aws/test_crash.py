@@ -46,6 +46,12 @@ class Provider:
     def configure(self, settings: dict[str, Any]) -> None:
         raise NotImplementedError
 
+    def another(self) -> Provider:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
 

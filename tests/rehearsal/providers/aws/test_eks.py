@@ -58,7 +58,7 @@ def test_a_cluster_takes_its_security_group_along(world):
 
 def test_an_upgrade_keeps_the_subnets_that_moto_would_lose(world):
     made = a_cluster(world.east)
-    old = {key: made[1][key] for key in ("name", "version", "roleArn", "accessConfig")}
+    old = {key: made[1][key] for key in ("name", "version", "roleArn", "accessConfig", "vpcConfig")}
     _, outputs = change(world.east, CLUSTER, made, old, {**old, "version": "1.35"})
     assert outputs["version"] == "1.35"
     assert outputs["vpcConfig"] == made[1]["vpcConfig"]

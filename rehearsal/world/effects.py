@@ -1,0 +1,58 @@
+"""The world's reactions to changes of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rehearsal.world.front import Fronts
+from rehearsal.world.postgres import PostgresServers
+
+INSTANCE = "aws:rds/instance:Instance"
+
+
+class EnvironmentEffects:
+    """Keeps one real PostgreSQL server behind each RDS instance, and notes the rules of load balancers."""
+
+    def __init__(self, servers: PostgresServers, fronts: Fronts) -> None:
+        self._servers = servers
+        self._fronts = fronts
+        self.by_address: dict[str, str] = {}
+        """The server's name by the host name that RDS gives its instance."""
+
+    def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """Start an empty server, a replica of the source, or a restored server."""
+        self._fronts.changed(type_, id_, inputs, outputs)
+        if type_ != INSTANCE:
+            return
+        name = str(inputs["identifier"])
+        source, point = inputs.get("replicateSourceDb"), inputs.get("restoreToPointInTime")
+        if source:
+            self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
+        elif point:
+            moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
+            self._servers.restore(name, str(point["sourceDbInstanceIdentifier"]), moment)
+        else:
+            # The platform's first deployment creates its tables. A later database gets them from a dump.
+            self._servers.create(name, str(inputs["password"]), tables=not self.by_address)
+        self.by_address[str(outputs["address"])] = name
+
+    def updated(
+        self,
+        type_: str,
+        region: str,
+        id_: str,
+        old_inputs: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+    ) -> None:
+        """Promote a server whose replication source was removed."""
+        self._fronts.changed(type_, id_, inputs, outputs)
+        if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
+            self._servers.promote(str(inputs["identifier"]))
+
+    def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
+        """Stop a server."""
+        self._fronts.deleted(id_)
+        if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
+            self._servers.kill(str(outputs["identifier"]))

@@ -1,0 +1,91 @@
+"""The way of a request from a load balancer, by the declared rule, target group, binding, Service and pods."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from rehearsal.providers.kubernetes.api import KubernetesApi
+
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+LISTENER = "aws:lb/listener:Listener"
+RULE = "aws:lb/listenerRule:ListenerRule"
+HTTPS_PORT = 443
+
+Plain = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The pods that get a request."""
+
+    cluster: KubernetesApi
+    namespace: str
+    deployment: str
+
+
+class Fronts:
+    """Every load balancer with its HTTPS listener and its rules, as the account's effects report them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+        self._listeners: dict[str, str] = {}
+        self._rules: dict[str, Plain] = {}
+
+    def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain) -> None:
+        """Note a resource that was created or updated."""
+        with self._lock:
+            if type_ == BALANCER:
+                self._names[id_] = str(outputs["dnsName"])
+            elif type_ == LISTENER and inputs["port"] == HTTPS_PORT:
+                self._listeners[id_] = str(inputs["loadBalancerArn"])
+            elif type_ == RULE:
+                self._rules[id_] = inputs
+
+    def deleted(self, id_: str) -> None:
+        """Forget a resource."""
+        with self._lock:
+            for known in (self._names, self._listeners, self._rules):
+                known.pop(id_, None)
+
+    def target(self, name: str, path: str, headers: Plain | None = None) -> str | None:
+        """The ARN of the target group that a request goes to; None if no rule matches, which answers 503.
+
+        Args:
+            name: the load balancer's DNS name.
+            path: the request's path.
+            headers: the request's headers.
+        """
+        with self._lock:
+            listeners = {id_ for id_, balancer in self._listeners.items() if self._names.get(balancer) == name}
+            rules = [rule for rule in self._rules.values() if rule["listenerArn"] in listeners]
+        for rule in sorted(rules, key=lambda entry: int(entry["priority"])):
+            if all(_matches(condition, path, headers or {}) for condition in rule["conditions"]):
+                return str(rule["actions"][0]["targetGroupArn"])
+        return None
+
+
+def _matches(condition: Plain, path: str, headers: Plain) -> bool:
+    if "httpHeader" in condition:
+        header = condition["httpHeader"]
+        return any(fnmatchcase(headers.get(header["httpHeaderName"], ""), value) for value in header["values"])
+    return any(fnmatchcase(path, pattern) for pattern in condition["pathPattern"]["values"])
+
+
+def destination(target: str, clusters: Iterable[KubernetesApi]) -> Destination | None:
+    """The pods that a cluster's binding registers in a target group; None if there is no binding."""
+    for cluster in clusters:
+        for binding in cluster.list("TargetGroupBinding"):
+            if binding["spec"]["targetGroupARN"] == target:
+                namespace = binding["metadata"]["namespace"]
+                service = cluster.get("v1", "Service", binding["spec"]["serviceRef"]["name"], namespace)
+                deployments = cluster.list("Deployment", namespace=namespace) if service else []
+                for deployment in deployments:
+                    labels = deployment["spec"]["template"]["metadata"]["labels"]
+                    if service and service["spec"]["selector"].items() <= labels.items():
+                        return Destination(cluster, namespace, deployment["metadata"]["name"])
+    return None
