@@ -165,7 +165,12 @@ def logs_key_policy(*, account: str, region: str) -> Document:
 
 
 def cluster_key_policy(*, account: str, region: str) -> Document:
-    """A key for EKS, which takes a grant when a cluster is created, and for the disks of Auto Scaling's nodes."""
+    """A key for EKS, and for the disks of Auto Scaling's nodes.
+
+    EKS takes a grant in the name of the principal that creates a cluster. The condition `kms:GrantIsForAWSResource` is
+    not supported for CreateCluster, so that grant has none: IAM decides which principals of the account may create it.
+    Source: Amazon EKS User Guide, "Default envelope encryption for all Kubernetes API Data".
+    """
     # A condition names the role, not a principal: KMS refuses a policy whose principal does not exist yet.
     scaling = {
         "StringEquals": {"kms:CallerAccount": account},
@@ -175,7 +180,7 @@ def cluster_key_policy(*, account: str, region: str) -> Document:
     ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{region}.amazonaws.com"}}
     return document(
         _administration(account),
-        _key_statement("GrantToServices", ("kms:CreateGrant",), principal={"AWS": _root(account)}, condition=for_aws),
+        _key_statement("GrantToClusters", ("kms:CreateGrant",), principal={"AWS": _root(account)}),
         _key_statement("UseForDisks", CRYPTOGRAPHY, principal={"AWS": _root(account)}, condition=ec2),
         _key_statement("UseByScaling", CRYPTOGRAPHY, principal={"AWS": "*"}, condition=scaling),
         _key_statement("GrantByScaling", ("kms:CreateGrant",), principal={"AWS": "*"}, condition=scaling | for_aws),

@@ -97,9 +97,16 @@ def test_every_statement_with_an_open_principal_is_closed_by_account_and_role(ke
         assert entry["Condition"]["ArnEquals"] == {"aws:PrincipalArn": role}
 
 
-def test_the_cluster_key_is_granted_to_aws_services_only(keys):
-    grants = [entry for entry in policy(keys["keys-cluster"]).values() if "kms:CreateGrant" in entry["Action"]]
-    assert [entry["Condition"]["Bool"] for entry in grants] == [{"kms:GrantIsForAWSResource": "true"}] * 2
+def test_a_principal_that_creates_a_cluster_may_grant_its_key_to_eks(keys):
+    """CreateCluster is refused with the condition `kms:GrantIsForAWSResource`, which KMS does not set for it."""
+    statement = policy(keys["keys-cluster"])["GrantToClusters"]
+    assert (statement["Action"], statement["Principal"]) == (["kms:CreateGrant"], {"AWS": ROOT})
+    assert "Condition" not in statement
+
+
+def test_auto_scaling_grants_the_cluster_key_to_aws_services_only(keys):
+    statement = policy(keys["keys-cluster"])["GrantByScaling"]
+    assert statement["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
 
 
 def test_the_tags_say_what_a_key_protects(keys):
