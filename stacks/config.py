@@ -7,7 +7,9 @@ mistake in a file at once, each with its path, its value, the allowed values, an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pulumi
@@ -35,6 +37,9 @@ from stacks.sections import (
     SiteName,
     SwitchoverConfig,
 )
+from stacks.stackfile import StackFile, StackFileError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class SiteConfig(Section):
@@ -117,6 +122,11 @@ def load() -> SiteConfig:
     Raises:
         pulumi.RunError: with every mistake found, before anything is registered.
     """
+    try:
+        if (file := ROOT / f"Pulumi.{pulumi.get_stack()}.yaml").exists():
+            StackFile(file)  # Pulumi passes on the configuration alone, and ignores a key in the wrong place
+    except StackFileError as error:
+        raise pulumi.RunError(f"the stack's file has a mistake; nothing was changed\n{error}") from None
     config = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
     try:
         return parse(config, stack=pulumi.get_stack())
@@ -136,8 +146,9 @@ def parse(config: Mapping[str, Any], *, stack: str) -> SiteConfig:
         ConfigError: with every mistake found.
     """
     prefix = f"{PROJECT}:"
+    strays = tuple(_strays(config))
     values = {key.removeprefix(prefix): _decoded(key, value) for key, value in config.items() if key.startswith(prefix)}
-    reserved = tuple(
+    reserved = strays + tuple(
         Problem(f"{prefix}{key}", f"is not set here: it follows from {source}", "remove the line")
         for key, source in (("site", "the stack's name"), ("region", "aws:region"))
         if key in values
@@ -153,6 +164,16 @@ def parse(config: Mapping[str, Any], *, stack: str) -> SiteConfig:
     if problems:
         raise ConfigError(problems)
     return site
+
+
+def _strays(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys that were meant for this program, and that it does not read."""
+    for key in config:
+        namespace, colon, name = key.partition(":")
+        if not colon:
+            yield Problem(key, "has no prefix", f"write {PROJECT}:{key}")
+        elif namespace != PROJECT and get_close_matches(namespace, [PROJECT]):
+            yield Problem(key, "is read by nothing", f"write {PROJECT}:{name}")
 
 
 _PLAIN_TEXT = {"lifeline:account", "lifeline:owner", "lifeline:domain", "lifeline:globals", "lifeline:zoneId"}

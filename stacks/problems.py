@@ -47,7 +47,7 @@ def schema_problems(error: pydantic.ValidationError, model: type[pydantic.BaseMo
     """
     for detail in error.errors(include_url=False):
         location = detail["loc"]
-        hint = _allowed_keys(model, location) if detail["type"] == "extra_forbidden" else ""
+        hint = _unknown_key_hint(model, location) if detail["type"] == "extra_forbidden" else ""
         yield Problem(_path(location), _message(dict(detail)), hint)
 
 
@@ -66,8 +66,16 @@ def _message(detail: dict[str, Any]) -> str:
     if detail["type"] == "missing":
         return "is missing"
     value = json.dumps(detail["input"], default=str)[:_MAX_VALUE_LENGTH]
-    message = str(detail["msg"]).removeprefix("Value error, ").replace("valid tuple", "list").replace("tuple", "list")
+    words = str(detail["msg"]).removeprefix("Value error, ")
+    message = words.replace("valid tuple", "list").replace("Tuple", "list").replace("tuple", "list")
     return f"is {value}: {message[:1].lower()}{message[1:]}"
+
+
+def _unknown_key_hint(model: type[pydantic.BaseModel], location: tuple[int | str, ...]) -> str:
+    section, dot, rest = str(location[0]).partition(".")
+    if dot and section in {field.alias for field in model.model_fields.values()}:
+        return f"write {rest} as a line of its own below {PROJECT}:{section}, indented by two more spaces"
+    return _allowed_keys(model, location)
 
 
 def _allowed_keys(model: type[pydantic.BaseModel], location: tuple[int | str, ...]) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
+PULUMI_KEYS = ("config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider")
+"""The keys of a stack file. Source: pulumi/pulumi, `sdk/go/common/workspace/project.go`, `ProjectStack`."""
+
 
 class StackFileError(Exception):
     """A stack file that is missing or cannot be read."""
@@ -36,9 +39,28 @@ class StackFile:
                 f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}"
             ) from None
         except (YAMLError, UnicodeDecodeError) as error:
-            raise StackFileError(f"{path.name}: is not YAML: {str(error).splitlines()[0]}") from None
+            raise StackFileError(f"{path.name}{_place(error)}: is not YAML: {_reason(error)}") from None
         if not isinstance(self._document, dict) or not isinstance(self._document.get("config"), dict):
             raise StackFileError(f"{path.name}: has no section 'config'")
+        self._refuse_ignored_keys()
+        self._refuse_quoted_structures()
+
+    def _refuse_ignored_keys(self) -> None:
+        """Refuse a key that Pulumi ignores without a word: it would look as if it were set."""
+        for key in self._document:
+            if key not in PULUMI_KEYS:
+                line = self._document.lc.key(key)[0] + 1
+                allowed = f"allowed here: {', '.join(PULUMI_KEYS)}"
+                hint = "indent it by two spaces, below 'config:'" if ":" in str(key) else allowed
+                raise StackFileError(f"{self.path.name}:{line}: Pulumi ignores the key '{key}' here\n  hint: {hint}")
+
+    def _refuse_quoted_structures(self) -> None:
+        """Refuse a list or mapping in quotes: it is text, which Pulumi refuses because of the type in Pulumi.yaml."""
+        for key, value in self._document["config"].items():
+            if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+                line = self._document["config"].lc.key(key)[0] + 1
+                hint = "remove the quotes around the list or the mapping"
+                raise StackFileError(f"{self.path.name}:{line}: {key} is text\n  hint: {hint}")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -68,6 +90,17 @@ class StackFile:
     def save(self, path: Path | None = None) -> None:
         """Write the file, or write a copy to another path."""
         (path or self.path).write_text(self.text())
+
+
+def _place(error: YAMLError | UnicodeDecodeError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f":{mark.line + 1}:{mark.column + 1}"
+
+
+def _reason(error: YAMLError | UnicodeDecodeError) -> str:
+    """The parser's words, without the text of the file and its own place."""
+    words = (getattr(error, name, None) for name in ("context", "problem"))
+    return ", ".join(word for word in words if word) or str(error).splitlines()[0]
 
 
 def with_timeline(config: dict[str, Any], timeline: Sequence[str] | None) -> dict[str, Any]:

@@ -68,6 +68,9 @@ def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Regist
 def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:
     """Like `deploy`, but recorded again: `deploy` caches its results."""
     config = stack_config(stack, timeline=list(timeline), **changes)
+    if timeline[0] != "primary-1":  # the site that led first declares the global resources
+        config["lifeline:globals"] = "own" if timeline[0].startswith(f"{stack}-") else "use"
+        config["lifeline:zoneId"] = None if config["lifeline:globals"] == "own" else "Z0000000000EXAMPLE"
     resources = record(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack=stack, config=config
     )

@@ -204,7 +204,7 @@ def test_a_stack_name_that_no_database_can_carry_is_refused() -> None:
             "lifeline:network.zones[2]: names zone 'us-west-2c', expected a zone of us-east-2",
         ),
         ({"zoneId": "Z0123456789"}, "lifeline:zoneId: is set, and lifeline:globals is 'own'"),
-        ({"globals": "use"}, "lifeline:zoneId: is missing, and lifeline:globals is 'use'"),
+        ({"globals": "use", "timeline": ["secondary-1"]}, "lifeline:zoneId: is missing, and lifeline:globals is 'use'"),
         (
             {"cluster__nodes__minimum": 20},
             "lifeline:cluster.nodes.minimum: is larger than lifeline:cluster.nodes.maximum",
@@ -427,10 +427,9 @@ def test_a_take_without_its_entry_says_which_one_is_missing() -> None:
     [
         ("primary", {"drain": 1}, ["primary-1"], True),
         ("primary", {}, ["primary-1"], False),
-        ("secondary", {"drain": 1}, ["primary-1"], False),
         ("primary", {"drain": 1}, ["primary-1", "secondary-1"], False),
         ("secondary", {"drain": 2}, ["primary-1", "secondary-1"], True),
-        ("secondary", {"drain": 1, "take": 2}, ["primary-1", "secondary-1"], False),
+        ("secondary", {"take": 2}, ["primary-1", "secondary-1"], False),
     ],
 )
 def test_only_the_leader_drains_and_only_in_the_present_epoch(
