@@ -9,11 +9,13 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.site import Site
-from recovery.naming import chart
+from recovery.naming import chart, registry
 
 LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 """The chart, its release and its service account."""
 CONTROLLER_NAMESPACE = "kube-system"
+IMAGE = f"eks/{LOAD_BALANCER_CONTROLLER}"
+"""The repository of its image, at public.ecr.aws and in the registry of each region."""
 CHART_VERSION = "3.5.0"
 """Source: kubernetes-sigs/aws-load-balancer-controller, `helm/aws-load-balancer-controller/Chart.yaml` at v3.5.0."""
 
@@ -53,13 +55,15 @@ class Controllers(pulumi.ComponentResource):
 
 
 def _values(args: ControllersArgs) -> dict[str, Any]:
-    # EKS's registry in the site's own region. The chart's default, public.ecr.aws, is served from us-east-1.
-    registry = f"602401143452.dkr.ecr.{args.site.region}.amazonaws.com"
     return {
         "clusterName": args.cluster_name,
         "region": args.site.region,
         "vpcId": args.vpc_id,
-        "image": {"repository": f"{registry}/amazon/{LOAD_BALANCER_CONTROLLER}"},
+        # The copy in the site's own region. The chart's default, public.ecr.aws, is served from us-east-1.
+        "image": {
+            "repository": f"{registry(account=args.site.account, region=args.site.region)}/{IMAGE}",
+            "tag": f"v{CHART_VERSION}",
+        },
         "serviceAccount": {"create": True, "name": LOAD_BALANCER_CONTROLLER},
         "replicaCount": 2,
         "podDisruptionBudget": {"maxUnavailable": 1},

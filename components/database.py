@@ -80,6 +80,10 @@ class DatabaseArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     client_security_group_ids: Mapping[int, pulumi.Input[str]]
     """The groups whose members may connect, unless the database is fenced, by the generation of their cluster."""
+    reconciled: bool = False
+    """Whether the site's pods may reach the database although it is fenced, to compare its rows."""
+    protect: bool
+    """Whether Pulumi and RDS refuse to delete the database."""
     key_arn: pulumi.Input[str]
     """A key in the site's own region."""
     logs_key_arn: pulumi.Input[str]
@@ -127,6 +131,7 @@ class Database(pulumi.ComponentResource):
                 vpc_id=args.vpc_id,
                 subnet_ids=args.subnet_ids,
                 client_security_group_ids=args.client_security_group_ids,
+                reconciled=args.reconciled,
                 port=PORT,
                 site=args.site,
             ),
@@ -172,6 +177,9 @@ class Database(pulumi.ComponentResource):
             f"{self._name}-instance",
             identifier=self._identifier,
             replicate_source_db=args.source_arn,
+            # Also declared for a replica, or an upgrade in the file would not reach it. RDS creates a replica with its
+            # source's version and upgrades it before its source: terraform-provider-aws issues 30703 and 22107.
+            engine_version=args.engine_version,
             **_birth(args),
             **_end(args),
             **_observation(args),
@@ -199,7 +207,7 @@ class Database(pulumi.ComponentResource):
             tags=args.site.tags.of(tier="data", data="phi", name=self._identifier),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.site.protect,
+                protect=args.protect,
                 depends_on=after,
                 # The provider waits 40 minutes. The first copy of a large database to another region takes hours.
                 custom_timeouts=pulumi.CustomTimeouts(create="6h"),
@@ -219,7 +227,6 @@ def _birth(args: DatabaseArgs) -> dict[str, Any]:
         return {}
     return {
         "engine": "postgres",
-        "engine_version": args.engine_version,
         "allocated_storage": args.storage_gib,
         "db_name": DATABASE_NAME,
         "username": DATABASE_USER,
@@ -247,7 +254,7 @@ def _end(args: DatabaseArgs) -> dict[str, Any]:
     """
     stale = args.role is DatabaseRole.STALE
     return {
-        "deletion_protection": args.site.protect,
+        "deletion_protection": args.protect,
         "delete_automated_backups": False,
         "copy_tags_to_snapshot": True,
         "skip_final_snapshot": stale,

@@ -20,6 +20,8 @@ class DatabaseNetworkArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     client_security_group_ids: Mapping[int, pulumi.Input[str]]
     """The group of the pods of each cluster, by the cluster's generation."""
+    reconciled: bool = False
+    """Whether pods may reach the database while it is fenced."""
     port: int
     site: Site
 
@@ -35,8 +37,7 @@ class DatabaseNetwork(pulumi.ComponentResource):
     client_group_id: pulumi.Output[str]
     """Allows the site's clients."""
     reconciliation_group_id: pulumi.Output[str]
-    """Allows no connection. To reconcile a fenced database, an operator adds a rule by hand and removes it
-    afterwards."""
+    """Allows no connection, or the site's clients as long as a fenced database is reconciled."""
 
     def __init__(self, name: str, args: DatabaseNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabaseNetwork", name, {}, opts)
@@ -53,14 +54,16 @@ class DatabaseNetwork(pulumi.ComponentResource):
         self.client_group_id = self._group("clients", "Database: reached by the site's pods")
         self.reconciliation_group_id = self._group("reconciliation", "Database: fenced, reached by nobody")
         for generation, group_id in args.client_security_group_ids.items():
-            self._admit(of_generation("from-clients", generation), group_id)
+            self._admit(of_generation("from-clients", generation), self.client_group_id, group_id)
+            if args.reconciled:
+                self._admit(of_generation("from-reconcilers", generation), self.reconciliation_group_id, group_id)
         self.register_outputs({})
 
-    def _admit(self, role: str, group_id: pulumi.Input[str]) -> None:
+    def _admit(self, role: str, own: pulumi.Input[str], clients: pulumi.Input[str]) -> None:
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-{role}",
-            security_group_id=self.client_group_id,
-            referenced_security_group_id=group_id,
+            security_group_id=own,
+            referenced_security_group_id=clients,
             ip_protocol="tcp",
             from_port=self._args.port,
             to_port=self._args.port,

@@ -34,6 +34,8 @@ def parameters(*, storage_gib: int) -> tuple[Parameter, ...]:
     """
     return (
         Parameter("idle_in_transaction_session_timeout", "60000"),  # milliseconds
+        # The DETAIL of an error repeats values of a row, such as an address that exists already.
+        Parameter("log_error_verbosity", "terse"),
         Parameter("log_connections", "1"),
         Parameter("log_disconnections", "1"),
         Parameter("log_lock_waits", "1"),

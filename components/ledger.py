@@ -55,7 +55,8 @@ class Ledger(pulumi.ComponentResource):
             attributes=[{"name": LEDGER_KEY, "type": "S"}],
             point_in_time_recovery={"enabled": True},
             deletion_protection_enabled=args.site.protect,
-            # Replication of a global table needs the stream. An archive could read it too.
+            # An archive could read it. Replication with strong consistency does not need it, and the provider does not
+            # enable it at the other replica: hashicorp/terraform-provider-aws issue 48213.
             stream_enabled=True,
             stream_view_type="NEW_AND_OLD_IMAGES",
             replicas=[_strong_replica(args)],

@@ -40,7 +40,8 @@ WILDCARD_REASONS: dict[str, str] = {
 
 LEDGER_READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 LEDGER_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-"""No delete, and no batch write, which can delete: items of the ledger are never deleted."""
+"""No delete, and no batch write, which can delete. A put or an update can still replace an item, unless the application
+gives a condition; the exports and recovery points keep the earlier one."""
 
 APPLICATION_KEYS = ("event#*", "escalation#*")
 """The items that the application uses. It can write no claim and no handover record, so it cannot decide who leads."""

@@ -34,7 +34,7 @@ class Place:
 class DatabaseAddress:
     """The address of the site's own database.
 
-    The password is read for each connection, so a rotation needs no restart.
+    The file is read for each connection. The add-on mounts a secret once, so a new password needs new pods.
     """
 
     host: str

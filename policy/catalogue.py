@@ -42,7 +42,7 @@ SITE_RULES: tuple[ResourceRule | SiteRule, ...] = (
     *reach.RULES,
     *proofs.RULES,
 )
-PAIR_RULES: tuple[PairRule, ...] = (*parity.RULES, *capacity.RULES)
+PAIR_RULES: tuple[PairRule, ...] = (*parity.RULES, *capacity.RULES, *database_upkeep.PAIR_RULES)
 STEP_RULES: tuple[StepRule, ...] = transitions.RULES
 CHANGE_RULES: tuple[ChangeRule, ...] = changes.RULES
 RULES: tuple[AnyRule, ...] = (*SITE_RULES, *PAIR_RULES, *STEP_RULES, *CHANGE_RULES)

@@ -51,6 +51,7 @@ REPOSITORIES = (
     "charts/aws-load-balancer-controller",
     "charts/kube-prometheus-stack",
     "crisis-detector",
+    "eks/aws-load-balancer-controller",
     "frontend",
     "grafana/grafana",
     "hotline-gateway",

@@ -54,7 +54,8 @@ class SiteConfig(Section):
     zone_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{6,32}$")] | None = None
     protect: bool = True
     bootstrap: bool = False
-    """Declare the registries only, so that images can be pushed before anything pulls them."""
+    """Declare the registries and the zone only: images are pushed before anything pulls them, and the domain is
+    delegated before the certificate waits for it."""
     peer: Peer
     network: NetworkConfig
     cluster: ClusterConfig = ClusterConfig()

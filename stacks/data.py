@@ -84,6 +84,8 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             client_security_group_ids={
                 generation: cluster.node_security_group_id for generation, cluster in context.clusters.items()
             },
+            reconciled=database.epoch in config.database.reconciled,
+            protect=config.protect and database.epoch not in config.database.unprotected,
             key_arn=context.keys.database_arn,
             logs_key_arn=context.keys.logs_arn,
             site=context.site,

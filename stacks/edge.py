@@ -7,21 +7,22 @@ import pulumi
 from components.certificate import Certificate, CertificateArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.routes import Routes, RoutesArgs
+from components.site import Site
 from components.switch import Switch, SwitchArgs
 from components.targets import Targets, TargetsArgs
 from components.traffic import Traffic, TrafficArgs
 from components.workloads import Workloads
 from components.zone import Zone, ZoneArgs
+from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 
 
-def zone(context: Context) -> pulumi.Input[str]:
+def zone(config: SiteConfig, site: Site) -> pulumi.Input[str]:
     """The id of the hosted zone, which one of the two stacks owns."""
-    config = context.config
     if config.globals == "use":
         assert config.zone_id is not None, "the configuration was checked"
         return config.zone_id
-    return Zone("zone", ZoneArgs(domain=config.domain, site=context.site)).zone_id
+    return Zone("zone", ZoneArgs(domain=config.domain, site=site)).zone_id
 
 
 def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:

@@ -111,7 +111,7 @@ class RestoreConfig(Section):
     point_in_time: Moment | None = None
     """A time in UTC at which this site's leader of the previous epoch was running; or `latest`."""
     snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
-    """The identifier of a snapshot in the site's own region."""
+    """The identifier of a snapshot in the site's own region, encrypted with the key `lifeline-<site>-database`."""
     automated_backup: AutomatedBackupArn | None = None
     """RDS's backups of a database of the other site, replicated to this region. `point_in_time` then names a time in
     them."""
@@ -128,6 +128,10 @@ class DatabaseConfig(Section):
     retired: tuple[int, ...] = Field(default=(), strict=False)
     kept: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of this site's stale replicas that are kept after a reseed. A database that led is always kept."""
+    reconciled: tuple[int, ...] = Field(default=(), strict=False)
+    """Epochs of fenced databases that pods of this site may reach, as long as someone compares their rows."""
+    unprotected: tuple[int, ...] = Field(default=(), strict=False)
+    """Epochs of databases, no longer current, whose deletion Pulumi and RDS allow: the step before `retired`."""
     restores: tuple[RestoreConfig, ...] = Field(default=(), strict=False)
     engine_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{1,2}$")] = "17.6"
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"

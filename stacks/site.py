@@ -8,16 +8,17 @@ from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
 from stacks import alarms, backups, copies, data, edge, monitoring, platform
 from stacks.config import SiteConfig
-from stacks.context import Context, Databases
+from stacks.context import Context, Databases, site_of
 
 
 def build(config: SiteConfig) -> None:
     """Build one site. A flip changes, in this order: claims, databases, workloads, fence, switch."""
-    if config.bootstrap:
+    if config.bootstrap:  # the parts that others wait for: images, and the delegation of the domain
         copies.registries(config)
+        pulumi.export("zoneId", edge.zone(config, site_of(config)))
         return
     context = platform.foundation(config)
-    zone_id = edge.zone(context)
+    zone_id = edge.zone(config, context.site)
     ledger = data.ledger(context)
     front = edge.front(context, zone_id)
     claims = data.claims(context, ledger, data.handover(context))

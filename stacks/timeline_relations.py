@@ -36,6 +36,7 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _rule_problems(history, site.discards)
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
+        yield from _old_database_problems(site, history)
         yield from _kept_problems(site, history)
         yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
@@ -146,6 +147,21 @@ def _retirement_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterato
             yield Problem(
                 f"lifeline:database.retired[{index}]", f"names {retired}, the site's current database", "remove it"
             )
+
+
+def _old_database_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
+    """Values that name databases which no longer serve, and are still declared."""
+    values = {"reconciled": site.database.reconciled, "unprotected": site.database.unprotected}
+    for key, numbers in values.items():
+        for index, number in enumerate(numbers):
+            named, path = DatabaseId(site.site, number), f"lifeline:database.{key}[{index}]"
+            if named == site.own_database:
+                yield Problem(path, f"names {named}, the site's current database", "remove it")
+            elif named not in site.databases:
+                hint = "remove it, or name an epoch whose database this site still declares"
+                yield Problem(path, f"names {named}, which this site does not declare", hint)
+            elif key == "reconciled" and named not in history:
+                yield Problem(path, f"names {named}, which never led and is not fenced", "remove it")
 
 
 def _switchover_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

@@ -45,7 +45,8 @@ COUNTED: dict[str, list[str]] = {
     "restore": ["drain"],
     "cluster-loss": [],
     "first-deployment": ["failover"],
-    "reconcile": [],
+    "first-drill": [],
+    "reconcile": ["reconciliation begins", "reconciliation ends"],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""
 
@@ -88,7 +89,9 @@ def copied_images() -> list[str]:
 
 
 def test_the_first_deployment_copies_the_images_that_the_charts_and_the_probes_name() -> None:
-    assert sorted(copied_images()) == sorted([*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}"])
+    controller = f"public.ecr.aws/{controllers.IMAGE}:v{controllers.CHART_VERSION}"
+    expected = [*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}", controller]
+    assert sorted(copied_images()) == sorted(expected)
 
 
 def test_the_first_deployment_pushes_the_charts_at_the_declared_versions() -> None:
@@ -186,3 +189,10 @@ def test_every_runbook_has_the_same_sections() -> None:
 
 def _headings(path: Path) -> list[str]:
     return re.findall(r"^## (.+)$", path.read_text(), re.MULTILINE)
+
+
+def test_the_review_lists_every_finding_and_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "aws-review.md").read_text()
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 41))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in tests] == []

@@ -43,6 +43,15 @@ CASES: dict[str, list[Case]] = {
         Case("secondary", {"timeline": HOME}),
     ],
     "docs/runbooks/failover.md": [Case("secondary")],
+    "docs/runbooks/first-deployment.md": [
+        Case("primary"),
+        Case("primary", {"cluster": {"publicAccessCidrs": ["203.0.113.7/32"]}}),
+    ],
+    "docs/runbooks/reconcile.md": [
+        Case("primary", {"timeline": LED, "database": {"seeded": 2}}),
+        Case("primary", {"timeline": LED, "database": {"seeded": 2}}),
+        Case("primary", {"timeline": LED, "database": {"seeded": 2, "unprotected": [1]}}),
+    ],
     "docs/runbooks/restore.md": [
         Case("primary"),
         Case("primary", {"switchover": {"drain": 1}}),

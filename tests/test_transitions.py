@@ -66,6 +66,9 @@ MOVED = [
 ]
 """The site's own database changes, so every pod that reads its host name restarts."""
 
+RECONCILERS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule database-1-network-from-reconcilers"
+"""The rule that lets pods reach a fenced database, to compare its rows."""
+
 TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "failover": (
         "secondary",
@@ -193,6 +196,24 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": RESTORED, "database": {"seeded": 2, "kept": [1]}},
         [*database(2), *MOVED],
     ),
+    "reconciliation begins": (
+        "primary",
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        {"timeline": FAILED_OVER, "database": {"seeded": 2, "reconciled": [1]}},
+        [f"create {RECONCILERS}"],
+    ),
+    "reconciliation ends": (
+        "primary",
+        {"timeline": FAILED_OVER, "database": {"seeded": 2, "reconciled": [1]}},
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        [f"delete {RECONCILERS}"],
+    ),
+    "deletion is allowed": (
+        "primary",
+        {"timeline": FAILED_OVER, "database": {"seeded": 2}},
+        {"timeline": FAILED_OVER, "database": {"seeded": 2, "unprotected": [1]}},
+        ["update rds/instance:Instance database-1-instance"],
+    ),
     "discard": (
         "primary",
         {"timeline": FAILED_OVER},
@@ -226,7 +247,7 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    assert resources <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover"}
+    assert resources <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover", f"delete {RECONCILERS}"}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:
@@ -235,8 +256,16 @@ def test_a_build_creates_everything_and_nothing_else() -> None:
     assert len(resources) == len(deploy("secondary"))
 
 
+def test_a_fenced_database_is_unprotected_by_one_edit_and_deleted_by_the_next() -> None:
+    allowed = deploy("primary", FAILED_OVER, database={"seeded": 2, "unprotected": [1]})
+    guards = {entry.name: entry.protect for entry in allowed if entry.type == "aws:rds/instance:Instance"}
+    assert guards == {"database-1-instance": False, "database-2-instance": True}
+    changed = steps_between(deploy("primary", FAILED_OVER, database={"seeded": 2}), allowed)
+    assert [step.keys for step in changed] == [("deletionProtection",)]
+
+
 def test_retiring_takes_away_one_fenced_database_and_the_engine_refuses_while_it_is_protected() -> None:
-    """Deletion is a second decision: someone unprotects the database by hand first."""
+    """Deletion is a second decision: `unprotected` allows it first."""
     before = deploy("primary", FAILED_BACK, database={"seeded": 2})
     after = deploy("primary", FAILED_BACK, database={"seeded": 2, "retired": [1]})
     resources = sorted(map(short, steps_between(before, after)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from policy.model import UNKNOWN, Resource
-from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, resource_rule, shown
+from policy.model import UNKNOWN, Resource, Site
+from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, pair_rule, resource_rule, shown
 from policy.rules.databases import INSTANCE
 
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
@@ -172,6 +172,31 @@ def _parameters(group: Resource) -> dict[str, Any]:
     return {entry["name"]: entry["value"] for entry in group.items("parameters")}
 
 
+@pair_rule(
+    "rds-replica-upgraded-first",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Upgrade the replica's site first, then the leader's: raise `engineVersion` in that order.",
+        reference="Amazon RDS User Guide, 'Upgrading the RDS for PostgreSQL DB engine': read replicas first",
+    ),
+)
+def replica_upgraded_first(first: Site, second: Site) -> Iterator[tuple[Site, Resource, str]]:
+    """A replica is never of an older minor version than its source, or RDS refuses the source's upgrade."""
+    for site, peer in ((first, second), (second, first)):
+        sources = {str(entry.get("identifier")): entry for entry in peer.of(INSTANCE)}
+        for replica in site.of(INSTANCE):
+            source = sources.get(str(replica.get("replicateSourceDb")).rpartition(":")[2])
+            versions = [entry.get("engineVersion") for entry in (replica, source) if entry is not None]
+            if len(versions) == 2 and _version(versions[0]) < _version(versions[1]):
+                yield site, replica, f"engineVersion is {shown(versions[0])}, and its source's is {shown(versions[1])}"
+
+
+def _version(text: object) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(text).split(".") if part.isdigit())
+
+
+PAIR_RULES = (replica_upgraded_first,)
 RULES = (
     insights_encrypted,
     no_surprise_upgrade,

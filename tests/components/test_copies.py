@@ -158,10 +158,10 @@ def test_the_site_that_uses_the_global_resources_declares_no_registry_and_no_mod
     assert [name for name in named("secondary") if name.startswith(("registries", "models"))] == []
 
 
-def test_a_bootstrap_declares_the_registries_and_nothing_else() -> None:
+def test_a_bootstrap_declares_the_registries_and_the_zone_and_nothing_else() -> None:
     names = [entry.name for entry in deploy("primary", bootstrap=True) if entry.custom]
-    assert len(names) == 34
-    assert [name for name in names if not name.startswith("registries")] == []
+    assert [name for name in names if not name.startswith("registries")] == ["zone-issuers", "zone-zone"]
+    assert len(names) == 36 + 2
     full = {entry.urn: entry.inputs for entry in deploy("primary")}
     assert all(full[entry.urn] == entry.inputs for entry in deploy("primary", bootstrap=True))
 

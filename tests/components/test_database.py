@@ -22,7 +22,7 @@ KEY = "arn:aws:kms:us-west-2:123456789012:key/database"
 LOGS_KEY = "arn:aws:kms:us-west-2:123456789012:key/logs"
 CLIENTS = "sg-pods"
 
-SOURCE_ONLY = {"engine", "engineVersion", "dbName", "username", "password", "allocatedStorage"}
+SOURCE_ONLY = {"engine", "dbName", "username", "password", "allocatedStorage"}
 """Inputs that RDS refuses for a replica, or whose appearance after a promotion replaces the instance."""
 
 
@@ -43,6 +43,7 @@ def arguments(role: DatabaseRole, *, born_leader: bool = False, **changes: Any) 
         client_security_group_ids={1: CLIENTS},
         key_arn=KEY,
         logs_key_arn=LOGS_KEY,
+        protect=True,
         site=site("secondary"),
     )
     return replace(args, **changes)
@@ -108,7 +109,6 @@ def test_a_born_leader_declares_all_of_it():
     inputs = instance(DatabaseRole.LEADER, born_leader=True)
     assert {key: inputs[key] for key in SOURCE_ONLY} == {
         "engine": "postgres",
-        "engineVersion": "17.6",
         "dbName": "mental_health_platform",
         "username": "lifeline",
         "password": "made-up",
@@ -151,7 +151,7 @@ def test_deleting_a_leader_leaves_a_snapshot_its_tags_and_its_backups():
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_pulumi_and_rds_refuse_deletion_together_and_only_of_the_instance(protect):
-    resources = registered(DatabaseRole.LEADER, site=site("secondary", protect=protect))
+    resources = registered(DatabaseRole.LEADER, protect=protect)
     assert {name for name, entry in resources.items() if entry.protect} == ({"instance"} if protect else set())
     assert resources["instance"].inputs["deletionProtection"] is protect
 
@@ -180,6 +180,25 @@ def test_nobody_reaches_a_fenced_database_and_a_database_reaches_nobody():
     fenced = security_group(resources, "reconciliation")
     rules = [entry.inputs for entry in resources.values() if "SecurityGroupIngressRule" in entry.type]
     assert fenced not in [rule["securityGroupId"] for rule in rules]
+
+
+def test_pods_reach_a_fenced_database_only_while_it_is_reconciled():
+    resources = registered(DatabaseRole.FENCED, reconciled=True)
+    rule = resources["network-from-reconcilers"].inputs
+    assert rule["securityGroupId"] == security_group(resources, "reconciliation")
+    assert (rule["referencedSecurityGroupId"], rule["fromPort"], rule["toPort"]) == (CLIENTS, 5432, 5432)
+    assert "network-from-reconcilers" not in registered(DatabaseRole.FENCED)
+
+
+def test_every_role_declares_the_engines_version_so_that_an_upgrade_reaches_it():
+    assert {instance(role)["engineVersion"] for role in DatabaseRole} == {"17.6"}
+
+
+def test_an_error_message_repeats_no_value_of_a_row():
+    values = {
+        entry["name"]: entry["value"] for entry in registered(DatabaseRole.REPLICA)["parameters"].inputs["parameters"]
+    }
+    assert values["log_error_verbosity"] == "terse"
 
 
 def test_the_log_groups_are_made_encrypted_before_rds_would_make_them_itself():

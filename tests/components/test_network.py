@@ -194,6 +194,7 @@ def test_flow_logs_record_everything_every_minute_into_an_encrypted_group(regist
     (log,) = (resource.inputs for resource in of_type(registrations, "FlowLog").values())
     (group,) = (resource.inputs for resource in of_type(registrations, "LogGroup").values())
     assert (log["trafficType"], log["maxAggregationInterval"]) == ("ALL", 60)
+    assert log["vpcId"] == ids(registrations, "Vpc")["network-vpc"]
     assert log["logDestination"].endswith(ids(registrations, "LogGroup")["network-flow-logs-group"])
     assert (group["kmsKeyId"], group["retentionInDays"]) == (LOGS_KEY, 365)
 

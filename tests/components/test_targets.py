@@ -128,6 +128,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(resources):
     assert {(group["targetType"], group["protocol"], group["vpcId"]) for group in groups.values()} == {
         ("ip", "HTTP", "vpc-1")
     }
+    assert {group["deregistrationDelay"] for group in groups.values()} == {30}
     assert groups["crisis-detector"]["tags"]["lifeline:tier"] == "crisis"
 
 

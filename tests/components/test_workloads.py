@@ -173,6 +173,11 @@ def test_placeholders_hold_the_pods_that_a_flip_adds_and_none_when_active() -> N
     assert of_kind("Deployment", FLIPPED)["placeholder"]["spec"]["replicas"] == 0
 
 
+def test_a_placeholder_runs_as_a_user_without_rights() -> None:
+    pod = of_kind("Deployment")["placeholder"]["spec"]["template"]["spec"]
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsNonRoot"]) == (65535, True)
+
+
 def test_a_placeholder_is_as_large_as_the_largest_pod() -> None:
     deployments = of_kind("Deployment")
     requests = {
@@ -335,6 +340,9 @@ def test_the_load_balancer_controller_is_pinned_and_comes_from_the_sites_own_reg
 
     release = next(resource for resource in record(program) if resource.type == "kubernetes:helm.sh/v3:Release")
     assert schemas.problems({**release.inputs, "apiVersion": "helm.sh/v3", "kind": "Release"}, version="1.34") == []
+    assert (
+        release.inputs["name"] == release.inputs["values"]["serviceAccount"]["name"] == "aws-load-balancer-controller"
+    )
     assert release.inputs["chart"].startswith("oci://123456789012.dkr.ecr.us-west-2.amazonaws.com/")
     assert ".us-west-2." in release.inputs["values"]["image"]["repository"]
     assert release.inputs["values"]["enableServiceMutatorWebhook"] is False

@@ -69,6 +69,23 @@ def test_a_mistake_in_a_list_is_called_one() -> None:
     assert mistakes("primary", timeline="primary-1") == ['lifeline:timeline: is "primary-1": input should be a list']
 
 
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ({"unprotected": [2]}, "lifeline:database.unprotected[0]: names primary-2, the site's current database"),
+        ({"reconciled": [2]}, "lifeline:database.reconciled[0]: names primary-2, the site's current database"),
+        ({"unprotected": [3]}, "lifeline:database.unprotected[0]: names primary-3, which this site does not declare"),
+        (
+            {"retired": [1], "reconciled": [1]},
+            "lifeline:database.reconciled[0]: names primary-1, which this site does not declare",
+        ),
+    ],
+)
+def test_only_databases_that_no_longer_serve_are_opened_or_given_up(database: Values, message: str) -> None:
+    changes = {f"database__{key}": value for key, value in {"seeded": 2, **database}.items()}
+    assert mistakes("primary", timeline=["primary-1", "secondary-1"], **changes) == [message]
+
+
 CLUSTERS: list[tuple[Values, str]] = [
     ({"generations": []}, "lifeline:cluster.generations: is []: list should have at least 1 item"),
     ({"generations": [1, 1], "serving": 1}, "lifeline:cluster.generations: is [1, 1]"),

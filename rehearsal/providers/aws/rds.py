@@ -51,7 +51,7 @@ _MODIFIABLE = (
 _STATE_ONLY = (
     "applyImmediately allowMajorVersionUpgrade skipFinalSnapshot finalSnapshotIdentifier deleteAutomatedBackups"
 )
-_NOT_OF_A_REPLICA = ("dbName", "engine", "engineVersion", "username", "characterSetName")
+_NOT_OF_A_REPLICA = ("dbName", "engine", "username", "characterSetName")
 """Inputs that conflict with replicateSourceDb in the provider's schema."""
 
 

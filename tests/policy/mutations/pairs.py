@@ -28,6 +28,9 @@ PARITY = (
         put("database-1-parameters", "30000", "parameters", 0, "value"),
         "secondary",
     ),
+    Mutation(
+        "rds-replica-upgraded-first", "RDS refuses the leader's upgrade", put(DB, "17.5", "engineVersion"), "secondary"
+    ),
     Mutation("eks-cluster-same-at-both-sites", "an API is missing", put(EKS, "1.31", "version"), "secondary"),
     Mutation(
         "eks-cluster-same-at-both-sites", "no secret is mounted", drop("cluster-1-late-aws-secrets*"), "secondary"
