@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -29,7 +30,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Addon:
-    """One add-on, at EKS's default version for the cluster's version."""
+    """One add-on."""
 
     name: str
     configuration: dict[str, Any] | None = None
@@ -71,6 +72,8 @@ class AddonsArgs:
 
     cluster_name: pulumi.Input[str]
     addons: tuple[Addon, ...]
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The versions by the add-on's name. Without one, EKS installs its default, and never upgrades it by itself."""
     after: tuple[pulumi.Resource, ...] = ()
     """The resources, besides the cluster, that must exist first."""
     site: Site
@@ -94,6 +97,7 @@ class Addons(pulumi.ComponentResource):
             name,
             cluster_name=args.cluster_name,
             addon_name=addon.name,
+            addon_version=args.versions.get(addon.name),
             configuration_values=None if addon.configuration is None else json.dumps(addon.configuration),
             pod_identity_associations=(
                 [{"role_arn": role.arn, "service_account": identity.service_account}] if role and identity else None

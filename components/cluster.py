@@ -6,7 +6,8 @@ A failed cluster is not repaired under load: the next generation is built beside
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -51,6 +52,10 @@ class ClusterArgs:
     """The total number of nodes that always run, whether the site is active or standby."""
     node_maximum: int
     node_disk_gib: int
+    node_release_version: str | None = None
+    """The release of the nodes' image; None for the newest at creation."""
+    addon_versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The versions of add-ons by name. Others have EKS's default at creation."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -161,7 +166,9 @@ class Cluster(pulumi.ComponentResource):
             )
 
     def _addons(self, args: ClusterArgs, addons: tuple[Addon, ...], *after: pulumi.Resource) -> AddonsArgs:
-        return AddonsArgs(cluster_name=self.name, addons=addons, after=after, site=args.site)
+        return AddonsArgs(
+            cluster_name=self.name, addons=addons, versions=args.addon_versions, after=after, site=args.site
+        )
 
     def _nodes(self, args: ClusterArgs, early: Addons) -> NodesArgs:
         return NodesArgs(
@@ -173,6 +180,7 @@ class Cluster(pulumi.ComponentResource):
             minimum=args.node_minimum,
             maximum=args.node_maximum,
             disk_gib=args.node_disk_gib,
+            release_version=args.node_release_version,
             key_arn=args.key_arn,
             site=args.site,
         )

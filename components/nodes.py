@@ -37,6 +37,8 @@ class NodesArgs:
     minimum: int
     maximum: int
     disk_gib: int
+    release_version: str | None = None
+    """The release of the image; None for the newest when the group is created."""
     key_arn: pulumi.Input[str]
     """The key of the disks. Auto Scaling must be allowed to use it."""
     site: Site
@@ -69,6 +71,7 @@ class Nodes(pulumi.ComponentResource):
                 ami_type=ami_type(args.instance_type),
                 capacity_type="ON_DEMAND",
                 version=args.version,
+                release_version=args.release_version,
                 launch_template={"id": template.id, "version": template.latest_version.apply(str)},
                 # `desired_size` is compared with the state, not with AWS, so an `up` keeps nodes that were added in a
                 # crisis.

@@ -59,6 +59,8 @@ def _cluster(generation: int, config: SiteConfig, site: Site, keys: Keys, networ
             node_minimum=cluster.nodes.minimum,
             node_maximum=cluster.nodes.maximum,
             node_disk_gib=cluster.nodes.disk_gib,
+            node_release_version=cluster.nodes.release_version,
+            addon_versions=cluster.addon_versions,
             site=site,
         ),
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from components.addons import AFTER_NODES, BEFORE_NODES
 from recovery import objectives
 from stacks.problems import Problem
 from stacks.timeline_relations import timeline_problems
@@ -25,6 +26,7 @@ Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", mult
 """
 
 AVAILABILITY_ZONES = 3
+ADDON_NAMES = {addon.name for addon in (*BEFORE_NODES, *AFTER_NODES)}
 
 
 def relation_problems(site: SiteConfig) -> Iterator[Problem]:
@@ -94,6 +96,14 @@ def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:
         if number == cluster.serving_generation or number not in cluster.generations:
             hint = "it names clusters that no longer serve, until they are taken out of generations"
             yield Problem(f"{path}.unreachable[{index}]", f"is {number}", hint)
+    for name in sorted(cluster.addon_versions.keys() - ADDON_NAMES):
+        yield Problem(f"{path}.addonVersions", f"names {name}", f"expected one of {', '.join(sorted(ADDON_NAMES))}")
+    release = cluster.nodes.release_version
+    if release is not None and not release.startswith(f"{cluster.version}."):
+        hint = "nodes have the version of the control plane: name a release of it"
+        yield Problem(
+            f"{path}.nodes.releaseVersion", f"is {release}, and lifeline:cluster.version is {cluster.version}", hint
+        )
     if cluster.since is not None and cluster.since > len(site.timeline):
         yield Problem(f"{path}.since", f"is {cluster.since}, when the timeline has {len(site.timeline)} epochs")
     if cluster.since is None and cluster.serving_generation > 1 and _has_jobs(site):

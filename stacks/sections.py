@@ -64,8 +64,11 @@ class NodeConfig(Section):
     minimum: int = Field(default=6, ge=3, le=100)
     maximum: int = Field(default=12, ge=3, le=200)
     disk_gib: int = Field(default=80, ge=30, le=1000)
+    release_version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}\.[0-9]{1,3}-[0-9]{8}$")] | None = None
+    """The release of the nodes' image, such as 1.34.2-20261101. None: the newest one when the group is created."""
 
 
+AddonVersion = Annotated[str, StringConstraints(pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+$")]
 Generation = Annotated[int, Field(ge=1, le=99)]
 
 
@@ -88,6 +91,8 @@ class ClusterConfig(Section):
     operator_cidrs: tuple[Network, ...] = Field(default=(), strict=False)
     """The private networks (a VPN, a peered VPC, a bastion's subnet) that may reach the API server's endpoint in the
     VPC."""
+    addon_versions: dict[str, AddonVersion] = Field(default_factory=dict[str, str])
+    """The versions of add-ons by name. An add-on that is not named has EKS's default when it is created."""
     nodes: NodeConfig = NodeConfig()
 
     @property
@@ -110,6 +115,9 @@ class RestoreConfig(Section):
     """The epoch that begins with the restore. The database is named after it."""
     point_in_time: Moment | None = None
     """A time in UTC at which this site's leader of the previous epoch was running; or `latest`."""
+    earliest: Moment | None = None
+    """The earliest time to which RDS can restore that leader. It is needed if the leader was promoted: then it is not
+    before the promotion."""
     snapshot: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9:-]{0,254}$")] | None = None
     """The identifier of a snapshot in the site's own region, encrypted with the key `lifeline-<site>-database`."""
     automated_backup: AutomatedBackupArn | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.problems import Problem
@@ -109,6 +110,26 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
             before = history[restore.epoch - 2]
             hint = "name its automatedBackup in this region, or a snapshot that was copied here"
             yield Problem(f"{path}.pointInTime", f"is of {before}, whose backups are in {site.peer.region}", hint)
+        else:
+            yield from _moment_problems(site, history, path, restore)
+
+
+def _moment_problems(
+    site: SiteConfig, history: list[DatabaseId], path: str, restore: RestoreConfig
+) -> Iterator[Problem]:
+    """A promoted database has backups from its promotion on: a replica of PostgreSQL has no point in time."""
+    source, moment = history[restore.epoch - 2], restore.point_in_time
+    if moment in (None, "latest") or rules.is_born_leader(source, history):
+        return
+    if restore.earliest is None:
+        hint = (
+            "set it to RestoreWindow.EarliestTime of `aws rds describe-db-instance-automated-backups"
+            f" --db-instance-identifier {naming.database_identifier(source)}`"
+        )
+        yield Problem(f"{path}.earliest", f"is missing, and {source} was promoted", hint)
+    elif str(moment) < restore.earliest:
+        hint = f"before it, {source} was a replica: name a snapshot or a dump of that time"
+        yield Problem(f"{path}.pointInTime", f"is {moment}, before {restore.earliest}", hint)
 
 
 def _backup_hint(site: SiteConfig, history: list[DatabaseId], number: int) -> str:

@@ -46,6 +46,7 @@ COUNTED: dict[str, list[str]] = {
     "cluster-loss": [],
     "first-deployment": ["failover"],
     "first-drill": [],
+    "upgrade": [],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""

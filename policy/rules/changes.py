@@ -9,7 +9,7 @@ from typing import Any
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, change_rule, shown
 from policy.rules.availability import AUTOSCALER
-from policy.rules.clusters import NODES
+from policy.rules.clusters import CLUSTER, COMPONENT, NODES
 from policy.rules.databases import INSTANCE
 from policy.rules.ledger import ITEM
 from policy.rules.reach import openings
@@ -60,6 +60,23 @@ def stays_fenced(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
             yield new, f"replicateSourceDb is {shown(source)}, expected none: this database was written"
         if openings(after, new) and not openings(before, old) and new.get("identifier") not in claimed:
             yield new, "its security group opens, and no new claim names it"
+
+
+@change_rule(
+    "change-cluster-one-version",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(C)",),
+        remediation="Raise `lifeline:cluster.version` by one minor version at a time, and never lower it.",
+        reference="Amazon EKS User Guide, 'Update existing cluster to new Kubernetes version'",
+    ),
+)
+def one_version(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
+    """A cluster's version rises by one at most, and does not fall: EKS refuses everything else."""
+    for old, new in _both(before, after, COMPONENT, CLUSTER):
+        minors = [str(entry.get("version")).rpartition(".")[2] for entry in (old, new)]
+        if all(minor.isdigit() for minor in minors) and int(minors[1]) - int(minors[0]) not in (0, 1):
+            yield new, f"version is {shown(new.get('version'))}, and was {shown(old.get('version'))}"
 
 
 @change_rule(
@@ -158,4 +175,4 @@ def same_release(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
             yield new, f"its image changes in a flip, to {shown(last[0] if last else None)}"
 
 
-RULES = (stays_fenced, only_grows, stays_warm, data_keeps_its_key, same_release)
+RULES = (stays_fenced, one_version, only_grows, stays_warm, data_keeps_its_key, same_release)

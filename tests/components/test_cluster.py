@@ -267,6 +267,16 @@ def test_the_audit_log_outlives_the_cluster(cluster):
     assert cluster["cluster-1-logs"].inputs["skipDestroy"] is True
 
 
+def test_add_ons_and_nodes_have_the_versions_that_the_configuration_names(cluster):
+    chosen = {"coredns": "v1.12.4-eksbuild.1"}
+    resources = deploy(replace(ARGS, addon_versions=chosen, node_release_version="1.34.2-20261101"))
+    versions = {name: addon(resources, name).inputs.get("addonVersion") for name in (*EARLY, *LATE)}
+    assert {name: version for name, version in versions.items() if version} == chosen
+    nodes = [resources[f"cluster-1-nodes-{zone}"].inputs for zone in (1, 2, 3)]
+    assert {group["releaseVersion"] for group in nodes} == {"1.34.2-20261101"}
+    assert "releaseVersion" not in cluster["cluster-1-nodes-1"].inputs
+
+
 def test_the_generation_shows_in_names_alone():
     first = deploy()
     second = {

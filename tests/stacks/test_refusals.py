@@ -93,6 +93,12 @@ CLUSTERS: list[tuple[Values, str]] = [
     ({"generations": [1], "serving": 2}, "lifeline:cluster.serving: is 2, expected one of generations: 1"),
     ({"generations": [1, 2], "serving": 2, "unreachable": [2]}, "lifeline:cluster.unreachable[0]: is 2"),
     ({"generations": [2], "serving": 2, "unreachable": [1]}, "lifeline:cluster.unreachable[0]: is 1"),
+    ({"addonVersions": {"core-dns": "v1.11.4-eksbuild.2"}}, "lifeline:cluster.addonVersions: names core-dns"),
+    ({"addonVersions": {"coredns": "1.11.4"}}, 'lifeline:cluster.addonVersions.coredns: is "1.11.4"'),
+    (
+        {"version": "1.34", "nodes": {"releaseVersion": "1.33.5-20261101"}},
+        "lifeline:cluster.nodes.releaseVersion: is 1.33.5-20261101, and lifeline:cluster.version is 1.34",
+    ),
     ({"generations": [1], "since": 2}, "lifeline:cluster.since: is 2, when the timeline has 1 epochs"),
 ]
 
@@ -100,6 +106,36 @@ CLUSTERS: list[tuple[Values, str]] = [
 @pytest.mark.parametrize(("cluster", "message"), CLUSTERS)
 def test_clusters_that_contradict_each_other_are_refused(cluster: Values, message: str) -> None:
     assert [found[: len(message)] for found in mistakes("primary", cluster=cluster)] == [message]
+
+
+PROMOTED = ["primary-1", "secondary-1", "secondary-3"]
+BEFORE, AFTER = "2026-11-20T03:00:00Z", "2026-11-24T03:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("restore", "message"),
+    [
+        (
+            {"pointInTime": BEFORE},
+            "lifeline:database.restores[0].earliest: is missing, and secondary-1 was promoted",
+        ),
+        (
+            {"pointInTime": BEFORE, "earliest": AFTER},
+            f"lifeline:database.restores[0].pointInTime: is {BEFORE}, before {AFTER}",
+        ),
+    ],
+)
+def test_a_promoted_database_has_no_point_in_time_before_its_promotion(restore: Values, message: str) -> None:
+    restores = [{"epoch": 3, **restore}]
+    assert mistakes("secondary", timeline=PROMOTED, database__seeded=3, database__restores=restores) == [message]
+
+
+@pytest.mark.parametrize(
+    "restore", [{"pointInTime": "latest"}, {"pointInTime": AFTER, "earliest": BEFORE}, {"snapshot": "before-it"}]
+)
+def test_a_promoted_database_is_restored_to_a_later_time_or_from_a_snapshot(restore: Values) -> None:
+    restores = [{"epoch": 3, **restore}]
+    accepted("secondary", timeline=PROMOTED, database__seeded=3, database__restores=restores)
 
 
 def test_a_moved_site_whose_jobs_have_run_says_since_when() -> None:

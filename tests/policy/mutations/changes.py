@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.harness import FAILED_OVER, PRIMARY_LEADS
 from tests.policy.draft import Change, document, drop, put, relink
-from tests.policy.mutation import BACKEND, BOX, DB, TABLE
+from tests.policy.mutation import BACKEND, BOX, DB, EKS, TABLE
 
 IMAGE = f"123456789012.dkr.ecr.us-west-2.amazonaws.com/backend@sha256:{'9' * 64}"
 PRIMARYS = "arn:aws:rds:us-west-2:123456789012:db:lifeline-secondary-1"
@@ -49,8 +49,9 @@ def _another_database(item: Any) -> None:
     item["database"]["S"] = "primary-9"
 
 
-FENCED, GROWS, WARM, KEY_STAYS, RELEASE, KEEPS, ROLES = (
+FENCED, VERSION, GROWS, WARM, KEY_STAYS, RELEASE, KEEPS, ROLES = (
     "change-database-stays-fenced",
+    "change-cluster-one-version",
     "change-timeline-only-grows",
     "change-standby-stays-warm",
     "change-data-keeps-its-key",
@@ -74,6 +75,8 @@ CHANGES = (
         FAILED_OVER,
         relink(DB, "vpcSecurityGroupIds", "database-1-network-clients"),
     ),
+    later(VERSION, "EKS refuses to skip a version", "primary", PRIMARY_LEADS, put(EKS, "1.36", "version")),
+    later(VERSION, "EKS refuses an older version", "primary", PRIMARY_LEADS, put(EKS, "1.33", "version")),
     later(GROWS, "the timeline is shortened", "primary", FAILED_OVER, drop("claims-epoch-1")),
     failover(GROWS, "an epoch is skipped", put("platform-config", "3", "data", "EPOCH")),
     later(
