@@ -197,3 +197,13 @@ def test_the_review_lists_every_finding_and_names_tests_that_exist() -> None:
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 41))
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in tests] == []
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.rglob("*.md")), ids=lambda page: page.stem)
+def test_a_page_says_where_each_variable_of_its_commands_comes_from(page: Path) -> None:
+    content = page.read_text()
+    commands = "".join(re.findall(r"^ *```sh\n(.*?)^ *```$", content, re.MULTILINE | re.DOTALL))
+    used = set(re.findall(r"\$\{?([A-Z][A-Z_]*)", commands))
+    assigned = set(re.findall(r"\b([A-Z][A-Z_]*)=", content)) | set(re.findall(r"`\$?([A-Z][A-Z_]*)`", content))
+    read = set(re.findall(r"read -r ([A-Z]+)", commands))
+    assert sorted(used - assigned - read - {"PWD"}) == []
