@@ -157,6 +157,8 @@ def rehearse(
         raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
     if engine not in runner.ENGINES:
         raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"'{json_file.parent}' is not a folder", param_hint="--json")
     raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file))
 
 

@@ -34,10 +34,7 @@ class StackFile:
         try:
             self._document: Any = self._yaml.load(path.read_text())
         except FileNotFoundError:
-            stacks = ", ".join(sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml")))
-            raise StackFileError(
-                f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}"
-            ) from None
+            raise _no_such_stack(path) from None
         except (YAMLError, UnicodeDecodeError) as error:
             raise StackFileError(f"{path.name}{_place(error)}: is not YAML: {_reason(error)}") from None
         if not isinstance(self._document, dict) or not isinstance(self._document.get("config"), dict):
@@ -90,6 +87,15 @@ class StackFile:
     def save(self, path: Path | None = None) -> None:
         """Write the file, or write a copy to another path."""
         (path or self.path).write_text(self.text())
+
+
+def _no_such_stack(path: Path) -> StackFileError:
+    if not path.parent.is_dir():  # a name with slashes
+        return StackFileError(
+            f"{path.stem}: a stack has no slash in its name\n  hint: give the name alone, as in the file"
+        )
+    stacks = ", ".join(sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml")))
+    return StackFileError(f"{path.name}: no such stack\n  hint: this folder has {stacks or 'no stack file'}")
 
 
 def _place(error: YAMLError | UnicodeDecodeError) -> str:

@@ -68,6 +68,8 @@ def test_a_diff_to_the_present_timeline_has_no_steps(
     ("words", "code", "said"),
     [
         (("render", "--stack", "tertiary"), 3, "hint: this folder has primary, secondary"),
+        (("render", "--stack", "org/lifeline/primary"), 3, "primary: a stack has no slash in its name"),
+        (("rehearse", "region-loss", "--json", "/no-such-folder/x.json"), 2, "is not a folder"),
         (("diff", "--stack", "secondary", "--timeline", "primary-1,secondry-1"), 3, "lifeline:timeline[1]: names site"),
         (("diff", "--stack", "secondary", "--timeline", ""), 3, "lifeline:timeline[0]"),
         (("rehearse", "asteroid"), 2, "asteroid"),
