@@ -39,6 +39,9 @@ from rehearsal.world.zone import load_zone
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
 
+ROUTE_SECONDS = 0.2
+"""Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
+
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
 
@@ -202,9 +205,18 @@ class Environment:
             return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
+        known: dict[str, tuple[float, Destination | None]] = {}
+
         def destination(path: str) -> Destination | None:
+            """The pods behind a path, looked up a few times per second: each lookup copies every Deployment."""
             target = self.fronts.target(balancer, path)
-            return destination_of(target, [*site.clusters.existing.values()]) if target else None
+            if target is None:
+                return None
+            at, pods = known.get(target, (float("-inf"), None))
+            if time.monotonic() - at > ROUTE_SECONDS:
+                pods = destination_of(target, [*site.clusters.existing.values()])
+                known[target] = (time.monotonic(), pods)
+            return pods
 
         def cluster() -> KubernetesApi:
             pods = destination("/health")
