@@ -326,8 +326,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "lifeline:account: is \"1\": string should match pattern '^[0-9]{12}$'",
         "lifeline:timeline: is missing",
         "lifeline:cluster.generatoin: is not a key of lifeline",
-        "  hint: allowed here: generations, nodes, operatorCidrs, publicAccessCidrs, serving, since, unreachable, "
-        "version",
+        "  hint: allowed here: addonVersions, generations, nodes, operatorCidrs, publicAccessCidrs, serving, since, "
+        "unreachable, version",
         "lifeline:netwrok: is not a key of lifeline",
         "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, globals, "
         "images, ledger, network, owner, peer, protect, switchover, timeline, zoneId",
