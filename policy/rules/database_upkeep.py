@@ -7,7 +7,7 @@ from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, pair_rule, resource_rule, shown
-from policy.rules.databases import INSTANCE
+from policy.rules.databases import INSTANCE, replicas
 
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 _GUIDE = "Amazon RDS User Guide"
@@ -183,13 +183,10 @@ def _parameters(group: Resource) -> dict[str, Any]:
 )
 def replica_upgraded_first(first: Site, second: Site) -> Iterator[tuple[Site, Resource, str]]:
     """A replica is never of an older minor version than its source, or RDS refuses the source's upgrade."""
-    for site, peer in ((first, second), (second, first)):
-        sources = {str(entry.get("identifier")): entry for entry in peer.of(INSTANCE)}
-        for replica in site.of(INSTANCE):
-            source = sources.get(str(replica.get("replicateSourceDb")).rpartition(":")[2])
-            versions = [entry.get("engineVersion") for entry in (replica, source) if entry is not None]
-            if len(versions) == 2 and _version(versions[0]) < _version(versions[1]):
-                yield site, replica, f"engineVersion is {shown(versions[0])}, and its source's is {shown(versions[1])}"
+    for site, replica, _, source in replicas(first, second):
+        versions = [entry.get("engineVersion") for entry in (replica, source) if entry is not None]
+        if len(versions) == 2 and _version(versions[0]) < _version(versions[1]):
+            yield site, replica, f"engineVersion is {shown(versions[0])}, and its source's is {shown(versions[1])}"
 
 
 def _version(text: object) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.model import Resource
+from policy.model import Resource, Site
 from policy.rule import About, Severity, must_be, must_be_at_least, must_be_protected, must_be_set, resource_rule
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -162,6 +162,16 @@ def copies_kept(copy: Resource, *, minimum_days: int = 30) -> Iterator[str]:
     if isinstance(key, str) and isinstance(region, str) and f":{region}:" not in key:
         yield f"kmsKeyId {key} is not in {region}"
     yield from must_be_set(copy, "kmsKeyId")
+
+
+def replicas(first: Site, second: Site) -> Iterator[tuple[Site, Resource, Site, Resource | None]]:
+    """Each replica with its site, the other site, and its source there; None if the other site declares no such one."""
+    for site, peer in ((first, second), (second, first)):
+        sources = {str(entry.get("identifier")): entry for entry in peer.of(INSTANCE)}
+        for replica in site.of(INSTANCE):
+            arn = replica.get("replicateSourceDb")
+            if isinstance(arn, str):
+                yield site, replica, peer, sources.get(arn.rpartition(":")[2])
 
 
 RULES = (

@@ -10,7 +10,7 @@ from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, pair_rule, shown
 from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE
 from policy.rules.database_upkeep import PARAMETERS
-from policy.rules.databases import INSTANCE
+from policy.rules.databases import INSTANCE, replicas
 from policy.rules.dns import RECORD
 from policy.rules.independence import RELEASE
 from policy.rules.keys import SECRETS
@@ -136,17 +136,12 @@ def _image_facts(site: Site) -> dict[str, tuple[Resource, Any]]:
 )
 def replica_follows_the_peer(first: Site, second: Site) -> Iterator[Fault]:
     """A replica follows a database of the other site, and RDS keeps backups of that database."""
-    for site, peer in ((first, second), (second, first)):
-        sources = {str(entry.get("identifier")): entry for entry in peer.of(INSTANCE)}
-        for replica in site.of(INSTANCE):
-            arn = replica.get("replicateSourceDb")
-            if not isinstance(arn, str):
-                continue
-            source = sources.get(arn.rpartition(":")[2])
-            if source is None or f":{peer.region}:" not in arn:
-                yield site, replica, f"replicateSourceDb is {arn}, expected a database of {peer.name}"
-            elif not source.get("backupRetentionPeriod"):
-                yield peer, source, "backupRetentionPeriod is 0: RDS stops the replication"
+    for site, replica, peer, source in replicas(first, second):
+        arn = replica.get("replicateSourceDb")
+        if source is None or f":{peer.region}:" not in arn:
+            yield site, replica, f"replicateSourceDb is {arn}, expected a database of {peer.name}"
+        elif not source.get("backupRetentionPeriod"):
+            yield peer, source, "backupRetentionPeriod is 0: RDS stops the replication"
 
 
 @pair_rule(
