@@ -15,7 +15,7 @@ from engine.monitor import DeploymentError, Registered
 from engine.order import dependencies_first
 from engine.providers import Difference, ProviderClient, Providers, urn_of
 from engine.registration import STACK_TYPE, Registration
-from engine.replacement import changed_keys
+from engine.replacement import changed_keys, keep_ignored
 from engine.state import Resource, State
 
 
@@ -133,8 +133,7 @@ class Deployment:
         if old is not None and urn_of(old.provider) != urn_of(registration.provider):
             raise DeploymentError(f"{registration.urn}: another provider is not supported; give it another name")
         if old is not None:
-            kept = {key: old.inputs[key] for key in registration.ignore_changes if key in old.inputs}
-            news = {key: value for key, value in news.items() if key not in registration.ignore_changes} | kept
+            news = keep_ignored(old.inputs, news, registration.ignore_changes)
         news = provider.check(registration.urn, old.inputs if old else {}, news)
         if old is None:
             return self._create(registration, provider, news, "create", ())

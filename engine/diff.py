@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from engine.deployment import Step
 from engine.order import dependencies_first
 from engine.registration import Registration
-from engine.replacement import changed_keys, forced_paths, rules_for
+from engine.replacement import changed_keys, forced_paths, keep_ignored, rules_for
 
 
 def steps_between(before: Sequence[Registration], after: Sequence[Registration]) -> list[Step]:
@@ -32,9 +32,8 @@ def _step(old: Registration | None, new: Registration, replaces: Callable[[str],
         return
     if not new.custom:
         return
-    changed = tuple(changed_keys(old.inputs, new.inputs, new.ignore_changes))
+    inputs = keep_ignored(old.inputs, new.inputs, new.ignore_changes)
+    changed = tuple(changed_keys(old.inputs, inputs))
     if changed:
-        rules = replaces(new.type) | set(new.replace_on_changes)
-        # an ignored input forces no replacement
-        forced = [path for path in forced_paths(old.inputs, new.inputs, rules) if path.split(".")[0] in changed]
+        forced = forced_paths(old.inputs, inputs, replaces(new.type) | set(new.replace_on_changes))
         yield Step("replace" if forced else "update", new.type, new.name, changed)

@@ -6,7 +6,7 @@ The rules are data, in `engine/rules`. Each entry names the provider's source th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -79,13 +79,32 @@ def rules_for(registrations: Sequence[Registration]) -> Callable[[str], frozense
     return replaces
 
 
-def changed_keys(old: dict[str, Any], new: dict[str, Any], ignore: Iterable[str] = ()) -> list[str]:
-    """The top-level inputs that differ."""
-    ignored = set(ignore)
-    return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in ignored)
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], ignore: Iterable[str] = ()) -> list[str]:
+    """The top-level inputs that differ outside the ignored paths."""
+    kept = keep_ignored(old, new, ignore)
+    return sorted(key for key in old.keys() | kept.keys() if old.get(key) != kept.get(key))
 
 
-def forced_paths(old: dict[str, Any], new: dict[str, Any], replacing: frozenset[str]) -> list[str]:
+def keep_ignored(old: Mapping[str, Any], new: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """The new inputs, with the old values at the paths that the program ignores.
+
+    A path is a name, or names with dots: only a part of an input may be ignored. An input that only one side has is
+    ignored as a whole, too. Source: pulumi/pulumi, `pkg/resource/deploy/step_generator.go`, `processIgnoreChanges`.
+    """
+    kept = dict(new)
+    for path in paths:
+        name, _, rest = path.partition(".")
+        before, after = old.get(name), kept.get(name)
+        if rest and isinstance(before, dict) and isinstance(after, dict):
+            kept[name] = keep_ignored(before, after, (rest,))
+        elif not rest and name in old:
+            kept[name] = before
+        elif not rest:
+            kept.pop(name, None)
+    return kept
+
+
+def forced_paths(old: Mapping[str, Any], new: Mapping[str, Any], replacing: frozenset[str]) -> list[str]:
     """The inputs, as dotted paths, that differ and whose change forces a replacement."""
     return sorted(path for path in replacing if _value_at(old, path) != _value_at(new, path))
 

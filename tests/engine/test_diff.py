@@ -61,6 +61,18 @@ def test_an_ignored_change_is_no_step() -> None:
     assert steps_between([before], [after]) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "steps"), [({"desired": 5}, 0), ({"desired": 5, "maximum": 9}, 1), ({"other": 1}, 1)]
+)
+def test_a_part_of_an_input_can_be_ignored(change: dict[str, Any], steps: int) -> None:
+    sizes = {"desired": 2, "maximum": 4}
+    before, after = (
+        thing("a", inputs={"sizes": sizes}),
+        thing("a", inputs={"sizes": sizes | change}, ignore_changes=("sizes.desired",)),
+    )
+    assert len(steps_between([before], [after])) == steps
+
+
 def test_an_ignored_change_forces_no_replacement_when_something_else_changes() -> None:
     before, after = (
         thing("a", inputs={"bucket": "old", "tags": {}}),
