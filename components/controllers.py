@@ -69,7 +69,7 @@ def _values(args: ControllersArgs) -> dict[str, Any]:
         "podDisruptionBudget": {"maxUnavailable": 1},
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
         "priorityClassName": "system-cluster-critical",
-        "topologySpreadConstraints": [_over_zones()],
+        "topologySpreadConstraints": [over_zones(LOAD_BALANCER_CONTROLLER)],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
         # Only target group bindings are used. Each of these features would add a webhook or a watch that can fail a
         # flip.
@@ -85,10 +85,11 @@ def _values(args: ControllersArgs) -> dict[str, Any]:
     }
 
 
-def _over_zones() -> dict[str, Any]:
+def over_zones(chart_name: str) -> dict[str, Any]:
+    """The pods of a chart are in different zones if there is room."""
     return {
         "topologyKey": "topology.kubernetes.io/zone",
         "maxSkew": 1,
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": LOAD_BALANCER_CONTROLLER}},
+        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": chart_name}},
     }

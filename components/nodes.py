@@ -52,7 +52,7 @@ class NodesArgs:
 
 
 class Nodes(pulumi.ComponentResource):
-    """Managed node groups that always run their minimum."""
+    """Managed node groups that run their minimum at least. The autoscaler adds nodes up to their maximum."""
 
     groups: list[aws.eks.NodeGroup]
 
@@ -73,14 +73,17 @@ class Nodes(pulumi.ComponentResource):
                 version=args.version,
                 release_version=args.release_version,
                 launch_template={"id": template.id, "version": template.latest_version.apply(str)},
-                # `desired_size` is compared with the state, not with AWS, so an `up` keeps nodes that were added in a
-                # crisis.
                 scaling_config={"min_size": low, "max_size": high, "desired_size": low},
                 update_config={"max_unavailable": 1},
                 node_repair_config={"enabled": True},
                 tags=tags,
-                # A node without its policies cannot join, and cannot leave properly if they are deleted first.
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *attachments]),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    # A node without its policies cannot join, and cannot leave properly if they are deleted first.
+                    depends_on=[*args.after, *attachments],
+                    # The autoscaler owns the number. An `up` after a refresh would remove the nodes of a surge.
+                    ignore_changes=["scalingConfig.desiredSize"],
+                ),
             )
             for zone, (subnet_id, (low, high)) in enumerate(zip(args.subnet_ids, sizes, strict=True), 1)
         ]

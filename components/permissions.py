@@ -16,6 +16,9 @@ Document = dict[str, Any]
 
 WILDCARD_REASONS: dict[str, str] = {
     "ReadPassword": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
+    "DescribeGroups": "EC2 and Auto Scaling know no resource-level permissions for Describe calls",
+    "ReadNodeGroups": "EKS gives a node group an id of its own; the cluster in front of it is exact",
+    "SizeGroups": "EKS names its Auto Scaling groups; the condition names the tags of the own cluster's",
     "DescribeTargets": "EC2 and Elastic Load Balancing know no resource-level permissions for Describe calls",
     "FindLogGroup": "CloudWatch Logs knows no resource-level permissions for listing log groups",
     "WriteBackups": "every backup has a key of its own; the prefixes in front of them are exact",
@@ -199,6 +202,38 @@ def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:
         "elasticloadbalancing:RegisterTargets",
     )
     return document(statement("DescribeTargets", describe, ("*",)), statement("FillTargets", change, target_group_arns))
+
+
+def cluster_autoscaler(cluster_name: str, *, account: str, region: str) -> Document:
+    """The Cluster Autoscaler, limited to the node groups of its own cluster.
+
+    Source: kubernetes/autoscaler, `cluster-autoscaler/cloudprovider/aws/README.md`, "Full Cluster Autoscaler Features
+    Policy", with the condition on tags of the Amazon EKS Best Practices Guide, "Cluster Autoscaler", "Employ least
+    privileged access to the IAM role". Amazon EKS sets both tags.
+    """
+    describe = (
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeLaunchConfigurations",
+        "autoscaling:DescribeScalingActivities",
+        "autoscaling:DescribeTags",
+        "ec2:DescribeImages",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeLaunchTemplateVersions",
+        "ec2:GetInstanceTypesFromInstanceRequirements",
+    )
+    groups = f"arn:aws:eks:{region}:{account}:nodegroup/{cluster_name}/*"
+    sizes = f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/eks-*"
+    change = ("autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup")
+    own = {
+        "aws:ResourceTag/k8s.io/cluster-autoscaler/enabled": "true",
+        f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster_name}": "owned",
+    }
+    return document(
+        statement("DescribeGroups", describe, ("*",)),
+        statement("ReadNodeGroups", ("eks:DescribeNodegroup",), (groups,)),
+        statement("SizeGroups", change, (sizes,), condition={"StringEquals": own}),
+    )
 
 
 def prometheus(workspace_arn: str) -> Document:

@@ -47,8 +47,10 @@ ALERTING_SECRET = f"{PROJECT}/alerting"
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
 REPOSITORIES = (
+    "autoscaling/cluster-autoscaler",
     "backend",
     "charts/aws-load-balancer-controller",
+    "charts/cluster-autoscaler",
     "charts/kube-prometheus-stack",
     "crisis-detector",
     "eks/aws-load-balancer-controller",

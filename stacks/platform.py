@@ -16,6 +16,7 @@ from components.keys import Keys, KeysArgs
 from components.kube.jobs import FENCE, HANDOVER
 from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, Service
 from components.network import Network, NetworkArgs
+from components.node_autoscaler import CLUSTER_AUTOSCALER, NodeAutoscaler, NodeAutoscalerArgs
 from components.site import Site
 from components.targets import Targets
 from components.workloads import Workloads, WorkloadsArgs, pause_image
@@ -81,6 +82,7 @@ def workloads(
         ),
         context.in_cluster,
     )
+    _node_autoscaler(context)
     return Workloads(
         context.of_cluster("platform"),
         WorkloadsArgs(
@@ -101,6 +103,23 @@ def workloads(
                 *(database.instance for database in databases.values()),
                 *restores,
             ),
+        ),
+        context.in_cluster,
+    )
+
+
+def _node_autoscaler(context: Context) -> None:
+    cluster = context.cluster
+    own = {"account": context.site.account, "region": context.site.region}
+    policy = cluster.name.apply(lambda name: json.dumps(permissions.cluster_autoscaler(name, **own)))
+    role = identity(context, "node-autoscaler-identity", CLUSTER_AUTOSCALER, policy, namespace=CONTROLLER_NAMESPACE)
+    NodeAutoscaler(
+        context.of_cluster("node-autoscaler"),
+        NodeAutoscalerArgs(
+            cluster_name=cluster.name,
+            cluster_version=context.config.cluster.version,
+            after=(*cluster.nodes, role),
+            site=context.site,
         ),
         context.in_cluster,
     )

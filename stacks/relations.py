@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from components.addons import AFTER_NODES, BEFORE_NODES
+from components.node_autoscaler import VERSIONS
 from recovery import objectives
 from stacks.problems import Problem
 from stacks.timeline_relations import timeline_problems
@@ -96,6 +97,19 @@ def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:
         if number == cluster.serving_generation or number not in cluster.generations:
             hint = "it names clusters that no longer serve, until they are taken out of generations"
             yield Problem(f"{path}.unreachable[{index}]", f"is {number}", hint)
+    yield from _version_problems(site)
+    if cluster.since is not None and cluster.since > len(site.timeline):
+        yield Problem(f"{path}.since", f"is {cluster.since}, when the timeline has {len(site.timeline)} epochs")
+    if cluster.since is None and cluster.serving_generation > 1 and _has_jobs(site):
+        hint = f"set it to {len(site.timeline)}: the Jobs of these epochs ran in an earlier cluster"
+        yield Problem(f"{path}.since", f"is missing, and generation {cluster.serving_generation} serves", hint)
+
+
+def _version_problems(site: SiteConfig) -> Iterator[Problem]:
+    cluster, path = site.cluster, "lifeline:cluster"
+    if cluster.version not in VERSIONS:
+        hint = "add its autoscaler of nodes to components/node_autoscaler.py first (docs/runbooks/upgrade.md)"
+        yield Problem(f"{path}.version", f"is {cluster.version}, expected {' or '.join(VERSIONS)}", hint)
     for name in sorted(cluster.addon_versions.keys() - ADDON_NAMES):
         yield Problem(f"{path}.addonVersions", f"names {name}", f"expected one of {', '.join(sorted(ADDON_NAMES))}")
     release = cluster.nodes.release_version
@@ -104,11 +118,6 @@ def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem(
             f"{path}.nodes.releaseVersion", f"is {release}, and lifeline:cluster.version is {cluster.version}", hint
         )
-    if cluster.since is not None and cluster.since > len(site.timeline):
-        yield Problem(f"{path}.since", f"is {cluster.since}, when the timeline has {len(site.timeline)} epochs")
-    if cluster.since is None and cluster.serving_generation > 1 and _has_jobs(site):
-        hint = f"set it to {len(site.timeline)}: the Jobs of these epochs ran in an earlier cluster"
-        yield Problem(f"{path}.since", f"is missing, and generation {cluster.serving_generation} serves", hint)
 
 
 def _has_jobs(site: SiteConfig) -> bool:

@@ -12,7 +12,7 @@ import typer
 from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
-from components import controllers, monitoring, prometheus_chart
+from components import controllers, monitoring, node_autoscaler, prometheus_chart
 from components.controllers import LOAD_BALANCER_CONTROLLER
 from components.kube import configuration_export, ledger_export, probes
 from components.kube.backup_jobs import BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE
@@ -80,7 +80,11 @@ def test_the_first_deployment_names_every_repository_that_a_site_pulls_from() ->
     assert expected | charts | copied == set(REPOSITORIES)
 
 
-CHARTS = {LOAD_BALANCER_CONTROLLER: controllers.CHART_VERSION, prometheus_chart.CHART: prometheus_chart.CHART_VERSION}
+CHARTS = {
+    LOAD_BALANCER_CONTROLLER: controllers.CHART_VERSION,
+    node_autoscaler.CLUSTER_AUTOSCALER: node_autoscaler.CHART_VERSION,
+    prometheus_chart.CHART: prometheus_chart.CHART_VERSION,
+}
 
 
 def copied_images() -> list[str]:
@@ -91,7 +95,9 @@ def copied_images() -> list[str]:
 
 def test_the_first_deployment_copies_the_images_that_the_charts_and_the_probes_name() -> None:
     controller = f"public.ecr.aws/{controllers.IMAGE}:v{controllers.CHART_VERSION}"
-    expected = [*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}", controller]
+    autoscaler = f"registry.k8s.io/{node_autoscaler.IMAGE}:v"
+    autoscalers = [f"{autoscaler}{version}" for version in node_autoscaler.VERSIONS.values()]
+    expected = [*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}", controller, *autoscalers]
     assert sorted(copied_images()) == sorted(expected)
 
 

@@ -15,6 +15,9 @@ RETRIES = 2
 _KEPT_SECONDS = 7 * 24 * objectives.HOUR
 """The time for which a finished Job, with its log, stays in the cluster."""
 _STOP_SECONDS = 30
+NOT_EVICTED = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+"""The autoscaler keeps the node of a running backup. Source: kubernetes/autoscaler, Cluster Autoscaler FAQ, "What types
+of pods can prevent CA from removing a node?"."""
 _FINAL_EXIT_CODES = [2, 3]
 """A wrong setting and a refusal: another attempt would end in the same way (operations/exit_codes.py)."""
 
@@ -39,7 +42,7 @@ def cron_job(
         labels: the labels of the object.
     """
     template = {
-        "metadata": {"labels": dict(pod_labels)},
+        "metadata": {"labels": dict(pod_labels), "annotations": dict(NOT_EVICTED)},
         "spec": {**spec, "restartPolicy": "Never", "terminationGracePeriodSeconds": _STOP_SECONDS},
     }
     return {

@@ -7,6 +7,7 @@ import pytest
 
 from components import backup_permissions, log_permissions, permissions
 from components.permissions import WILDCARD_REASONS, Document
+from policy import iam
 
 with warnings.catch_warnings():
     # parliament writes regular expressions without r"", imports pkg_resources, and does not close two files.
@@ -74,6 +75,7 @@ DOCUMENTS: dict[str, Document] = {
     "handover": permissions.handover(**OWN, secrets_key_arn=KEY),
     "hotline gateway": permissions.hotline_gateway(**OWN),
     "load balancer controller": permissions.load_balancer_controller(TARGETS),
+    "cluster autoscaler": permissions.cluster_autoscaler("lifeline-secondary-1", **OWN),
     "alertmanager": permissions.alertmanager(**OWN),
     "prometheus": permissions.prometheus("arn:aws:aps:us-east-2:123456789012:workspace/ws-0123"),
     "flow logs": permissions.flow_log_delivery(FLOW_LOGS),
@@ -172,6 +174,29 @@ def test_the_load_balancer_controller_changes_the_sites_own_target_groups_and_no
         "elasticloadbalancing:ModifyTargetGroupAttributes",
         "elasticloadbalancing:RegisterTargets",
     ]
+
+
+def test_the_autoscaler_sizes_the_groups_of_its_own_cluster_only():
+    document = DOCUMENTS["cluster autoscaler"]
+    assert allowed(document)["SizeGroups"] == [
+        "autoscaling:SetDesiredCapacity",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+    ]
+    tags = {"enabled": ("true",), "lifeline-secondary-1": ("owned",)}
+    others = {"enabled": ("true",), "lifeline-secondary-2": ("owned",)}
+    group = "arn:aws:autoscaling:us-west-2:123456789012:autoScalingGroup:1:autoScalingGroupName/eks-nodes"
+    answers = [
+        iam.allows(
+            document,
+            iam.Request(
+                action="autoscaling:SetDesiredCapacity",
+                resource=group,
+                context={f"aws:ResourceTag/k8s.io/cluster-autoscaler/{key}": value for key, value in own.items()},
+            ),
+        )
+        for own in (tags, others, {})
+    ]
+    assert answers == [True, False, False]
 
 
 def test_flow_logs_write_to_streams_of_their_group_alone():

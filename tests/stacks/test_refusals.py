@@ -99,6 +99,7 @@ CLUSTERS: list[tuple[Values, str]] = [
         {"version": "1.34", "nodes": {"releaseVersion": "1.33.5-20261101"}},
         "lifeline:cluster.nodes.releaseVersion: is 1.33.5-20261101, and lifeline:cluster.version is 1.34",
     ),
+    ({"version": "1.37"}, "lifeline:cluster.version: is 1.37, expected 1.34 or 1.35"),
     ({"generations": [1], "since": 2}, "lifeline:cluster.since: is 2, when the timeline has 1 epochs"),
 ]
 

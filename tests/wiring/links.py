@@ -74,6 +74,8 @@ LINKS: tuple[Link, ...] = (
         ("cluster-1-eks", "network-vpc"),
         rf'.*"clusterName": "{CLUSTER}".*"vpcId": "vpc-.*',
     ),
+    Link(r"node-autoscaler-release", "values", ("cluster-1-eks",), rf'.*"clusterName": "{CLUSTER}".*'),
+    Link(r"node-autoscaler-identity-policy", "policy", ("cluster-1-eks",), rf".*cluster-autoscaler/{CLUSTER}\W.*"),
     Link(
         r"configuration-export-job",
         "spec",

@@ -67,7 +67,7 @@ EDITS = (
         "instanceClass",
     ),
     edit("rds-instance-same-at-both-sites", "the new leader fills", "secondary", 500, "database", "maxStorageGib"),
-    edit("eks-cluster-same-at-both-sites", "an API is missing", "secondary", "1.33", "cluster", "version"),
+    edit("eks-cluster-same-at-both-sites", "an API is missing", "secondary", "1.35", "cluster", "version"),
     edit("eks-nodegroup-same-at-both-sites", "nodes are too few", "secondary", 9, "cluster", "nodes", "maximum"),
     edit("site-role-one-leader", "both sites lead", "secondary", ["primary-1", "secondary-1"], "timeline"),
     edit(REFUSED, "the replica follows a region without a database", "secondary", "us-west-1", "peer", "region"),
