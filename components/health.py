@@ -16,6 +16,10 @@ from recovery.naming import TAKEOVER_KEY, site_host, switch_bucket_host
 
 APP_PATH = "/health"
 CRISIS_PATH = "/api/crisis/health"
+PAGE_PATH = "/"
+"""The page that users open, which the frontend serves. The backend answers `APP_PATH`."""
+CHECKED_PATHS = (APP_PATH, CRISIS_PATH, PAGE_PATH)
+"""All paths that health checkers read from the load balancer."""
 HTTPS_PORT = 443
 
 
@@ -35,11 +39,11 @@ class HealthChecks(pulumi.ComponentResource):
     """The health checks of one site. The first site also checks whether the peer has taken over."""
 
     app_id: pulumi.Output[str]
-    """Healthy while the platform answers."""
+    """Healthy while the backend answers."""
     crisis_id: pulumi.Output[str]
     """Healthy while crisis detection answers. Crisis detection works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
-    """Healthy while the platform answers and, for the first site, the peer has not taken over."""
+    """Healthy while backend and frontend answer and, for the first site, the peer has not taken over."""
 
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
@@ -48,7 +52,8 @@ class HealthChecks(pulumi.ComponentResource):
         app = self._https("app", host, APP_PATH, tier=objectives.CORE.name)
         self.app_id = app.id
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
-        self.web_id = self._unless_taken_over(app).id if args.is_first else app.id
+        page = self._https("page", host, PAGE_PATH, tier=objectives.CORE.name)
+        self.web_id = self._all_of(app, page, *([self._no_takeover()] if args.is_first else [])).id
         self.register_outputs({})
 
     def _https(self, role: str, host: str, path: str, *, tier: str, inverted: bool = False) -> aws.route53.HealthCheck:
@@ -66,18 +71,17 @@ class HealthChecks(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _unless_taken_over(self, app: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
-        """Healthy if the app answers and the peer's switch does not.
-
-        A lost peer does not answer, which is no takeover.
-        """
+    def _no_takeover(self) -> aws.route53.HealthCheck:
+        """Healthy if the peer's switch does not answer. A lost peer does not answer, which is no takeover."""
         peer = switch_bucket_host(self._args.peer_site, account=self._args.site.account, region=self._args.peer_region)
-        absent = self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
+        return self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
+
+    def _all_of(self, *checks: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
         return aws.route53.HealthCheck(
             f"{self._name}-web",
             type="CALCULATED",
-            child_healthchecks=[app.id, absent.id],
-            child_health_threshold=2,
+            child_healthchecks=[check.id for check in checks],
+            child_health_threshold=len(checks),
             tags=self._tags("web", objectives.CORE.name),
             opts=pulumi.ResourceOptions(parent=self),
         )

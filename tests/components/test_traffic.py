@@ -2,12 +2,14 @@
 
 import pytest
 
+from components.health import CHECKED_PATHS
 from components.traffic import Traffic, TrafficArgs
 from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
 from recovery import objectives
 from tests import harness
+from tests.harness import route
 
 DOMAIN = "mentalhealthplatform.com"
 RECORD = "aws:route53/record:Record"
@@ -81,9 +83,9 @@ def test_the_first_site_yields_when_it_is_ill_or_the_peer_took_over():
     resources = registered("primary")
     web = resources["checks-web"]
     assert web.inputs["type"] == "CALCULATED"
-    assert web.inputs["childHealthThreshold"] == 2
-    children = {id_of(resources["checks-app"]), id_of(resources["checks-no-takeover"])}
-    assert set(web.inputs["childHealthchecks"]) == children
+    children = ["checks-app", "checks-page", "checks-no-takeover"]
+    assert web.inputs["childHealthchecks"] == [id_of(resources[name]) for name in children]
+    assert web.inputs["childHealthThreshold"] == 3
     assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
 
 
@@ -95,9 +97,17 @@ def test_the_takeover_is_read_in_the_peers_own_bucket_and_inverted():
 
 def test_the_second_site_answers_by_its_own_health_alone():
     resources = registered("secondary")
-    assert names(resources, CHECK) == {"checks-app", "checks-crisis"}
-    assert resources["checks-app"].inputs["invertHealthcheck"] is False
-    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(resources["checks-app"])}
+    assert names(resources, CHECK) == {"checks-app", "checks-crisis", "checks-page", "checks-web"}
+    web = resources["checks-web"]
+    assert web.inputs["childHealthchecks"] == [id_of(resources[name]) for name in ("checks-app", "checks-page")]
+    assert web.inputs["childHealthThreshold"] == 2
+    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
+
+
+def test_the_checks_of_the_web_meet_both_services_that_a_page_needs():
+    resources = registered("primary")
+    paths = [resources[f"checks-{name}"].inputs["resourcePath"] for name in ("app", "page")]
+    assert [route(path) for path in paths] == ["mental-health-backend", "mental-health-frontend"]
 
 
 @pytest.mark.parametrize("site", ["primary", "secondary"])
@@ -105,9 +115,9 @@ def test_checks_ask_the_site_itself_and_not_a_name_that_moves(site):
     resources = registered(site)
     asked = {
         (resources[name].inputs["fqdn"], resources[name].inputs["resourcePath"])
-        for name in ("checks-app", "checks-crisis")
+        for name in ("checks-app", "checks-crisis", "checks-page")
     }
-    assert asked == {(f"{site}.{DOMAIN}", "/health"), (f"{site}.{DOMAIN}", "/api/crisis/health")}
+    assert asked == {(f"{site}.{DOMAIN}", path) for path in CHECKED_PATHS}
 
 
 def test_every_check_of_an_address_keeps_the_promised_pace_over_tls():
