@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.access_logs import AccessLogs, AccessLogsArgs
+from components.firewall import Firewall, FirewallArgs
 from components.site import Site
 from recovery.naming import PROJECT
 
@@ -29,11 +31,16 @@ class LoadBalancerArgs:
     vpc_id: pulumi.Input[str]
     public_subnet_ids: Sequence[pulumi.Input[str]]
     certificate_arn: pulumi.Input[str]
+    logs_key_arn: pulumi.Input[str]
+    """The key of log groups."""
     site: Site
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An internet-facing load balancer that redirects HTTP to HTTPS. Its rules are those of `Targets` and `Routes`."""
+    """An internet-facing load balancer that redirects HTTP to HTTPS, with its web ACL and its logs.
+
+    Its rules are those of `Targets` and `Routes`.
+    """
 
     dns_name: pulumi.Output[str]
     zone_id: pulumi.Output[str]
@@ -41,12 +48,15 @@ class LoadBalancer(pulumi.ComponentResource):
     listener_arn: pulumi.Output[str]
     """The HTTPS listener, which the rules belong to."""
     security_group_id: pulumi.Output[str]
+    firewall_log: pulumi.Output[str]
+    """The name of the log group of its web ACL."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:LoadBalancer", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.security_group_id = self._security_group()
+        logs = AccessLogs(f"{name}-logs", AccessLogsArgs(site=args.site), self._child)
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
             name=f"{PROJECT}-{args.site.name}",
@@ -57,9 +67,13 @@ class LoadBalancer(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             enable_deletion_protection=args.site.protect,
             idle_timeout=IDLE_SECONDS,
+            access_logs={"bucket": logs.name, "enabled": True},
             tags=self._tags(f"{PROJECT}-{args.site.name}"),
-            opts=self._child,
+            # Elastic Load Balancing writes a test file at once.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy, *logs.settings]),
         )
+        firewall = FirewallArgs(load_balancer_arn=balancer.arn, logs_key_arn=args.logs_key_arn, site=args.site)
+        self.firewall_log = Firewall(f"{name}-firewall", firewall, self._child).log_group
         self.listener_arn = self._listeners(balancer)
         self.dns_name, self.zone_id = balancer.dns_name, balancer.zone_id
         self.register_outputs({})

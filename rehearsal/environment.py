@@ -24,10 +24,12 @@ from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
+from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts
 from rehearsal.world.front import destination as destination_of
 from rehearsal.world.gateway import AwsGateway
-from rehearsal.world.health import HealthChecks
+from rehearsal.world.health import AGENT, HealthChecks
+from rehearsal.world.loopback import Request
 from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
 from rehearsal.world.pods import Pods
@@ -226,9 +228,14 @@ class Environment:
             pods = destination(path)
             return pods.deployment if pods else None
 
+        def refusal(request: Request) -> int | None:
+            received = WebRequest(path=request.path, headers={"user-agent": request.agent})
+            return self.fronts.refusal(balancer, received)
+
         return SitePlatform(
             site.name,
             site.region,
+            refusal=refusal,
             route=route,
             read_config=lambda: _config_map(cluster()),
             replicas=lambda: {name: _ready(cluster(), name) for name in DEPLOYMENTS},
@@ -277,7 +284,7 @@ def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
 def _status(address: tuple[str, int], path: str) -> int:
     connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"User-Agent": AGENT})
         return connection.getresponse().status
     except http.client.HTTPException:
         return 599

@@ -35,6 +35,7 @@ def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:
             vpc_id=context.network.vpc_id,
             public_subnet_ids=context.network.public_subnet_ids,
             certificate_arn=certificate.arn,
+            logs_key_arn=context.keys.logs_arn,
             site=context.site,
         ),
     )

@@ -9,10 +9,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.world.firewall import WebRequest, decide
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
+WEB_ACL = "aws:wafv2/webAcl:WebAcl"
+WEB_ACL_ASSOCIATION = "aws:wafv2/webAclAssociation:WebAclAssociation"
 HTTPS_PORT = 443
 
 Plain = Mapping[str, Any]
@@ -35,6 +38,8 @@ class Fronts:
         self._names: dict[str, str] = {}
         self._listeners: dict[str, str] = {}
         self._rules: dict[str, Plain] = {}
+        self._acls: dict[str, Plain] = {}
+        self._associations: dict[str, Plain] = {}
 
     def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain) -> None:
         """Note a resource that was created or updated."""
@@ -45,12 +50,33 @@ class Fronts:
                 self._listeners[id_] = str(inputs["loadBalancerArn"])
             elif type_ == RULE:
                 self._rules[id_] = inputs
+            elif type_ == WEB_ACL:
+                self._acls[str(outputs["arn"])] = inputs
+            elif type_ == WEB_ACL_ASSOCIATION:
+                self._associations[id_] = inputs
 
     def deleted(self, id_: str) -> None:
         """Forget a resource."""
         with self._lock:
-            for known in (self._names, self._listeners, self._rules):
+            for known in (self._names, self._listeners, self._rules, self._associations):
                 known.pop(id_, None)
+
+    def refusal(self, name: str, request: WebRequest) -> int | None:
+        """The status with which the web ACL of a load balancer blocks a request; None if it does not.
+
+        Args:
+            name: the load balancer's DNS name.
+            request: the request.
+        """
+        with self._lock:
+            balancers = {id_ for id_, known in self._names.items() if known == name}
+            acls = [
+                self._acls[entry["webAclArn"]]
+                for entry in self._associations.values()
+                if entry["resourceArn"] in balancers
+            ]
+        statuses = [decide(acl, request).status for acl in acls]
+        return next((status for status in statuses if status is not None), None)
 
     def target(self, name: str, path: str, headers: Plain | None = None) -> str | None:
         """The ARN of the target group that a request goes to; None if no rule matches, which answers 503.

@@ -21,6 +21,9 @@ from rehearsal.world.zone import CALCULATED, HealthCheck
 Probe = Callable[[str, int, str, str], bool]
 """One check of an endpoint: name, port, path and type (HTTP, HTTPS, TCP). Returns whether it passed; never raises."""
 
+AGENT = "Amazon-Route53-Health-Check-Service (ref 00000000-0000-0000-0000-000000000000; report http://amzn.to/1vsZADi)"
+"""The user agent of the checkers. Source: Route 53 Developer Guide, "Router and firewall rules for Route 53 health
+checks"."""
 CHECKERS = 8
 """The number of locations that check each endpoint. Route 53 uses about a dozen; eight give the same times."""
 HEALTHY_SHARE = 0.18

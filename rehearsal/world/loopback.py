@@ -28,6 +28,8 @@ class Request:
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     bearer: str = ""
     """The token of the Authorization header."""
+    agent: str = ""
+    """The User-Agent header."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not isinstance(body, dict):
             raise ValueError("an object was expected")  # noqa: TRY004 - answered as any other malformed body
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        return Request(self.command, parts.path, dict(parse_qsl(parts.query)), cast("dict[str, Any]", body), bearer)
+        query, fields = dict(parse_qsl(parts.query)), cast("dict[str, Any]", body)
+        return Request(self.command, parts.path, query, fields, bearer, self.headers.get("User-Agent", ""))
 
     def _send(self, reply: Reply) -> None:
         payload = json.dumps(reply.body).encode()

@@ -37,6 +37,7 @@ class SitePlatform:
         replicas: returns the number of ready pods by the deployment's name.
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
+        refusal: returns the status with which the web ACL blocks a request; None if it does not.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class SitePlatform:
         replicas: Callable[[], Mapping[str, int]],
         ledger: GlobalTable,
         conninfo: Callable[[str], str | None],
+        refusal: Callable[[Request], int | None] = lambda _: None,
     ) -> None:
         self._site = site
         self._region = region
+        self._refusal = refusal
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
@@ -104,6 +107,9 @@ class SitePlatform:
 
     def answer(self, request: Request) -> Reply:
         """The answer of the site's services to a request, however it reached them."""
+        refused = self._refusal(request)
+        if refused is not None:
+            return Reply(refused, {"error": "the web ACL blocks the request"})
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})

@@ -1,5 +1,7 @@
 """The load balancer of a site."""
 
+import json
+
 import pytest
 
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -14,6 +16,7 @@ def registered(*, protect: bool = True) -> dict[str, Registration]:
         vpc_id="vpc-1",
         public_subnet_ids=("subnet-1", "subnet-2", "subnet-3"),
         certificate_arn="arn:aws:acm:us-east-2:123456789012:certificate/1",
+        logs_key_arn="arn:aws:kms:us-east-2:123456789012:key/logs",
         site=site(protect=protect),
     )
     return {resource.name: resource for resource in record(lambda: LoadBalancer("entrance", args)) if resource.custom}
@@ -43,6 +46,33 @@ def test_the_load_balancer_faces_the_internet_in_every_public_subnet(resources):
     assert balancer["internal"] is False
     assert balancer["subnets"] == ["subnet-1", "subnet-2", "subnet-3"]
     assert balancer["dropInvalidHeaderFields"] is True
+
+
+def test_the_load_balancer_logs_every_request_in_a_bucket_that_it_alone_may_write(resources):
+    assert resources["entrance-alb"].inputs["accessLogs"]["enabled"] is True
+    bucket = resources["entrance-logs-bucket"].inputs
+    assert bucket["bucket"] == resources["entrance-alb"].inputs["accessLogs"]["bucket"]
+    assert bucket["tags"]["lifeline:data"] == "phi"
+    refusal, delivery = json.loads(resources["entrance-logs-policy"].inputs["policy"])["Statement"]
+    assert refusal["Effect"] == "Deny"
+    assert delivery == {
+        "Sid": "WriteAccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": ["s3:PutObject"],
+        "Resource": ["arn:aws:s3:::lifeline-123456789012-primary-access-logs/AWSLogs/123456789012/*"],
+    }
+
+
+def test_the_bucket_is_ready_before_the_load_balancer_writes_its_test_file(resources):
+    needed = {resources[f"entrance-logs-{part}"].urn for part in ("policy", "encryption", "versioning")}
+    assert needed <= set(resources["entrance-alb"].dependencies)
+
+
+def test_the_logs_have_the_only_encryption_that_elastic_load_balancing_can_write(resources):
+    (rule,) = resources["entrance-logs-encryption"].inputs["rules"]
+    assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+    assert [entry.type for entry in resources.values() if ":kms/" in entry.type] == []
 
 
 @pytest.mark.parametrize("protect", [True, False])

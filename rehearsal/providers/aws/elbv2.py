@@ -66,7 +66,7 @@ def _create_balancer(call: Call) -> Created:
         Scheme="internal" if call.inputs.get("internal") else "internet-facing",
     )["LoadBalancers"][0]
     arn: str = made["LoadBalancerArn"]
-    attributes = _attributes(call, _BALANCER_ATTRIBUTES)
+    attributes = [*_attributes(call, _BALANCER_ATTRIBUTES), *_access_logs(call)]
     if attributes:
         call.do("ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=attributes)
     suffix = arn.split(":loadbalancer/", 1)[1]
@@ -80,9 +80,38 @@ def _update_balancer(call: Call) -> Plain:
     if "subnets" in call.changed:
         call.do("SetSubnets", LoadBalancerArn=call.id, Subnets=call.inputs["subnets"])
     attributes = _attributes(call, _BALANCER_ATTRIBUTES, call.changed)
+    attributes += _access_logs(call) if "accessLogs" in call.changed else []
     if attributes:
         call.do("ModifyLoadBalancerAttributes", LoadBalancerArn=call.id, Attributes=attributes)
     return {}
+
+
+def _access_logs(call: Call) -> list[Plain]:
+    logs: Plain | None = call.inputs.get("accessLogs")
+    if not logs:
+        return []
+    values = {"enabled": logs.get("enabled", False), "bucket": logs["bucket"], "prefix": logs.get("prefix")}
+    _must_be_writable(call, logs["bucket"])
+    return [{"Key": f"access_logs.s3.{key}", "Value": _text(value)} for key, value in values.items() if value]
+
+
+def _must_be_writable(call: Call, bucket: str) -> None:
+    """Elastic Load Balancing writes a test file when logs are turned on; moto does not.
+
+    Source: Elastic Load Balancing, Application Load Balancers, "Enable access logs for your Application Load Balancer",
+    "Troubleshooting".
+    """
+    policy = call.table("s3-policies").get(bucket, {"Statement": []})
+    place = f"arn:aws:s3:::{bucket}/AWSLogs/{call.account}/*"
+    allowed = [
+        entry
+        for entry in policy["Statement"]
+        if entry["Effect"] == "Allow"
+        and entry["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+        and place in entry["Resource"]
+    ]
+    if not allowed:
+        raise UnsupportedError(f"InvalidConfigurationRequest: Access Denied for bucket: {bucket}")
 
 
 def _delete_balancer(call: Call) -> None:
@@ -171,10 +200,10 @@ ADAPTERS = (
         type="aws:lb/loadBalancer:LoadBalancer",
         service="elbv2",
         inputs=frozenset(_BALANCER_ATTRIBUTES)
-        | words("name namePrefix subnets securityGroups ipAddressType loadBalancerType internal"),
+        | words("name namePrefix subnets securityGroups ipAddressType loadBalancerType internal accessLogs"),
         create=_create_balancer,
         update=_update_balancer,
-        updates=frozenset(_BALANCER_ATTRIBUTES) | words("securityGroups subnets"),
+        updates=frozenset(_BALANCER_ATTRIBUTES) | words("securityGroups subnets accessLogs"),
         delete=_delete_balancer,
         name="name",
     ),
