@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -56,6 +57,8 @@ class NetworkArgs:
     site: Site
     logs_key_arn: pulumi.Input[str]
     """The key of the log group for flow logs."""
+    encryption: Literal["monitor", "enforce"]
+    """Whether plain traffic inside the VPC is only shown, or is impossible."""
 
     def __post_init__(self) -> None:
         if len(self.zones) != ZONES:
@@ -96,9 +99,28 @@ class Network(pulumi.ComponentResource):
         self.private_subnet_ids = [subnet.id for subnet in private]
         self.database_subnet_ids = [subnet.id for subnet in database]
         self._endpoints(private_tables)
+        self._encryption(vpc)
         logs = FlowLogsArgs(vpc_id=vpc.id, key_arn=args.logs_key_arn, site=args.site)
         self.log_group = FlowLogs(f"{name}-flow-logs", logs, self._child).group
         self.register_outputs({})
+
+    def _encryption(self, vpc: aws.ec2.Vpc) -> None:
+        """The encryption of all traffic inside the VPC, from the load balancer to the pods and among the nodes.
+
+        With any mode, AWS moves load balancers to hardware that encrypts, and nodes of current types encrypt anyway.
+        `enforce` refuses what does not. Traffic to the internet is excluded: it is encrypted by TLS.
+        Source: Amazon VPC User Guide, "Enforce VPC encryption in transit".
+        """
+        mode = self._args.encryption
+        gateways = ("internet_gateway_exclusion", "nat_gateway_exclusion") if mode == "enforce" else ()
+        aws.ec2.VpcEncryptionControl(
+            f"{self._prefix}-encryption",
+            vpc_id=vpc.id,
+            mode=mode,
+            **dict.fromkeys(gateways, "enable"),
+            tags=self._tags("encryption"),
+            opts=self._child,
+        )
 
     def _tags(self, role: str) -> dict[str, str]:
         return self._args.site.tags.of(tier="platform", data="none", name=f"{self._prefix}-{role}")

@@ -34,7 +34,13 @@ def foundation(config: SiteConfig) -> Context:
     keys = Keys("keys", KeysArgs(site=site))
     network = Network(
         "network",
-        NetworkArgs(cidr=config.network.cidr, zones=config.network.zones, logs_key_arn=keys.logs_arn, site=site),
+        NetworkArgs(
+            cidr=config.network.cidr,
+            zones=config.network.zones,
+            encryption=config.network.encryption,
+            logs_key_arn=keys.logs_arn,
+            site=site,
+        ),
     )
     clusters = {number: _cluster(number, config, site, keys, network) for number in config.cluster.generations}
     return Context(config=config, site=site, keys=keys, network=network, clusters=clusters)

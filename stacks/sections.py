@@ -55,6 +55,8 @@ class NetworkConfig(Section):
 
     cidr: Cidr
     zones: tuple[str, str, str] = Field(strict=False)
+    encryption: Literal["monitor", "enforce"] = "monitor"
+    """Whether AWS only shows plain traffic inside the VPC, or makes it impossible."""
 
 
 class NodeConfig(Section):
@@ -62,7 +64,7 @@ class NodeConfig(Section):
 
     instance_type: str = "m7i.large"
     minimum: int = Field(default=6, ge=3, le=100)
-    maximum: int = Field(default=12, ge=3, le=200)
+    maximum: int = Field(default=15, ge=3, le=200)
     disk_gib: int = Field(default=80, ge=30, le=1000)
     release_version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}\.[0-9]{1,3}-[0-9]{8}$")] | None = None
     """The release of the nodes' image, such as 1.34.2-20261101. None: the newest one when the group is created."""

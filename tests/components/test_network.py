@@ -4,6 +4,7 @@ import ipaddress
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ networks = st.integers(16, 20).flatmap(
 
 
 def arguments(zones: tuple[str, ...] = ZONES) -> NetworkArgs:
-    return NetworkArgs(cidr="10.10.0.0/16", zones=zones, logs_key_arn=LOGS_KEY, site=site())
+    return NetworkArgs(cidr="10.10.0.0/16", zones=zones, logs_key_arn=LOGS_KEY, encryption="monitor", site=site())
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,21 @@ def test_a_network_too_small_for_database_subnets_is_refused():
         carve("10.0.0.0/23")
 
 
+EXCLUDED = {"internetGatewayExclusion": "enable", "natGatewayExclusion": "enable"}
+
+
+@pytest.mark.parametrize(("mode", "exclusions"), [("monitor", {}), ("enforce", EXCLUDED)])
+def test_traffic_inside_the_network_is_encrypted_and_only_the_gateways_are_excluded(mode, exclusions):
+    def program() -> None:
+        Network("network", replace(arguments(), encryption=mode))
+
+    control = of_type(record(program), "VpcEncryptionControl")["network-encryption"].inputs
+    assert {key: value for key, value in control.items() if key not in ("vpcId", "tags")} == {
+        "mode": mode,
+        **exclusions,
+    }
+
+
 @pytest.mark.parametrize("zones", [ZONES[:2], (*ZONES, "us-east-2d")])
 def test_other_than_three_zones_are_refused(zones):
     with pytest.raises(ValueError, match=rf"zones names {len(zones)} zones, expected 3"):
@@ -98,6 +114,7 @@ def test_the_network_consists_of_exactly_these_resources(registrations):
             "Role": 1,
             "RolePolicy": 1,
             "FlowLog": 1,
+            "VpcEncryptionControl": 1,
         }
     )
 

@@ -25,6 +25,8 @@ from rehearsal.providers.aws import (
     s3,
     secretsmanager,
     security_groups,
+    vpc_encryption,
+    wafv2,
 )
 from rehearsal.providers.aws.adapter import Adapter
 
@@ -49,6 +51,8 @@ _MODULES: tuple[ModuleType, ...] = (
     s3,
     secretsmanager,
     security_groups,
+    vpc_encryption,
+    wafv2,
 )
 
 ADAPTERS: dict[str, Adapter] = {adapter.type: adapter for module in _MODULES for adapter in module.ADAPTERS}
