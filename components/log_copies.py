@@ -57,7 +57,7 @@ class LogCopies(pulumi.ComponentResource):
             lock_own=False,
             keep_days=dict.fromkeys((LOG_EVENTS, LOG_ERRORS), args.keep_days),
             tier="platform",
-            data="operational",
+            data="phi",
             site=args.site,
         )
         pair = CopiedBucket(name, buckets, pulumi.ResourceOptions(parent=self))
@@ -113,7 +113,7 @@ class LogCopies(pulumi.ComponentResource):
                 "error_output_prefix": LOG_ERRORS,
             },
             server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
-            tags=self._site.tags.of(tier="platform", data="operational", name=stream),
+            tags=self._site.tags.of(tier="platform", data="phi", name=stream),
             # Firehose tries its role when the stream is created.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *pair.own.settings]),
         )

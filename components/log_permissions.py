@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from components.permissions import Document, document, statement
 
 
@@ -17,6 +19,15 @@ def log_delivery(*, bucket: str, bucket_key_arn: str, region: str) -> Document:
         statement("WriteLogs", ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"), (f"{arn}/*",)),
         statement("UseBucketKey", ("kms:Decrypt", "kms:GenerateDataKey"), (bucket_key_arn,), condition=via),
     )
+
+
+def log_collector(group_arns: Sequence[str]) -> Document:
+    """The collector's pods: add lines to streams of the site's groups. They can read no line, and create no group.
+
+    Source: Fluent Bit manual, "Amazon CloudWatch", "Permissions".
+    """
+    write = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+    return document(statement("CollectLogs", write, [f"{arn}:*" for arn in group_arns]))
 
 
 def log_forwarding(stream_arn: str) -> Document:

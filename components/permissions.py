@@ -37,6 +37,7 @@ WILDCARD_REASONS: dict[str, str] = {
     "SendTexts": "a phone number has no ARN; another statement denies all topics",
     "NoTopics": "it denies, so its pattern takes permissions away",
     "ReadAlerting": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
+    "CollectLogs": "every pod has a log stream of its own; the log groups in front of them are exact",
     "DeliverFlowLogs": "log streams are named after network interfaces; the log group in front of them is exact",
 }
 """The reason why a statement, named by its Sid, has a pattern instead of one resource."""

@@ -120,6 +120,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     # Amazon SNS Developer Guide, "Identity-based policies": a message to a phone number has the resource `*`.
     "alertmanager": (Call(action="sns:Publish", resource="*"), *_secret(naming.ALERTING_SECRET, *_READ)),
+    # Fluent Bit manual, "Amazon CloudWatch", "Permissions".
+    naming.LOG_COLLECTOR: tuple(
+        Call(action=f"logs:{verb}") for verb in ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+    ),
     "prometheus": (Call(action="aps:RemoteWrite"),),
     # kubernetes/autoscaler, `cluster-autoscaler/cloudprovider/aws/README.md`. EKS puts the tags on its groups.
     "cluster-autoscaler": (

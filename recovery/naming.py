@@ -41,6 +41,9 @@ DATABASE_JOB = "postgresql"
 """The job under which Prometheus scrapes the exporter. The plan's alert names it."""
 MONITORING_NAMESPACE = "monitoring"
 """The namespace of Prometheus."""
+LOGGING_NAMESPACE = "logging"
+"""The namespace of the collector of logs."""
+LOG_COLLECTOR = "fluent-bit"
 ALERTING_SECRET = f"{PROJECT}/alerting"
 """The secret of Alertmanager, which an engineer creates in each region before the first deployment."""
 
@@ -54,6 +57,7 @@ REPOSITORIES = (
     "charts/kube-prometheus-stack",
     "crisis-detector",
     "eks/aws-load-balancer-controller",
+    "fluent/fluent-bit",
     "frontend",
     "grafana/grafana",
     "hotline-gateway",
@@ -158,6 +162,16 @@ def ledger_bucket(site: str, *, account: str) -> str:
 def model_bucket(site: str, *, account: str) -> str:
     """The bucket of models, in the region of the site that owns the global resources."""
     return f"{PROJECT}-{account}-{site}-models"
+
+
+def access_log_bucket(site: str, *, account: str) -> str:
+    """The bucket, in the site's own region, that the site's load balancer writes its access logs to."""
+    return f"{PROJECT}-{account}-{site}-access-logs"
+
+
+def pod_log_group(site: str, pods: str) -> str:
+    """The log group of a site's pods, in the site's own region."""
+    return f"/{PROJECT}/{site}/pods/{pods}"
 
 
 def log_bucket(site: str, *, account: str) -> str:

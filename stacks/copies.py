@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 
@@ -23,10 +24,17 @@ from stacks.platform import identity
 LOCK_MODES: dict[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 
 
-def copies(context: Context, workloads: Workloads, databases: Databases) -> None:
-    """The copies in the other region. A flip changes none of them."""
+def copies(context: Context, workloads: Workloads, databases: Databases, logs: Mapping[str, pulumi.Input[str]]) -> None:
+    """The copies in the other region. A flip changes none of them.
+
+    Args:
+        context: the site.
+        workloads: the objects that jobs need.
+        databases: the databases, whose logs are copied.
+        logs: the names of further log groups, by a short name that never changes.
+    """
     _ledger(context, workloads)
-    _logs(context, databases)
+    _logs(context, databases, logs)
     if context.config.globals == "own":
         _models(context)
         registries(context.config)
@@ -107,9 +115,10 @@ def _ledger(context: Context, workloads: Workloads) -> None:
     LedgerExport(context.of_cluster(LEDGER_CRON_JOB), args, context.in_cluster)
 
 
-def _logs(context: Context, databases: Databases) -> None:
+def _logs(context: Context, databases: Databases, logs: Mapping[str, pulumi.Input[str]]) -> None:
     config = context.config
     groups: dict[str, pulumi.Input[str]] = {
+        **logs,
         "network": context.network.log_group,
         **{f"cluster-{number}": cluster.log_group for number, cluster in context.clusters.items()},
     }

@@ -6,7 +6,7 @@ import pulumi
 
 from components.load_balancer import LoadBalancer
 from recovery import timeline as rules
-from stacks import alarms, backups, copies, data, edge, monitoring, platform
+from stacks import alarms, backups, copies, data, edge, logs, monitoring, platform
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases, site_of
 
@@ -28,7 +28,7 @@ def build(config: SiteConfig) -> None:
     edge.routes(context, front, targets, workloads)
     platform.fence(context, databases, workloads)
     backups.backups(context, workloads, databases)
-    copies.copies(context, workloads, databases)
+    copies.copies(context, workloads, databases, logs.logs(context, front))
     edge.switch(context, workloads, databases)
     traffic = edge.traffic(context, zone_id, front)
     monitoring.monitoring(context, workloads)

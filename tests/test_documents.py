@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from components import controllers, monitoring, node_autoscaler, prometheus_chart
 from components.controllers import LOAD_BALANCER_CONTROLLER
-from components.kube import configuration_export, ledger_export, probes
+from components.kube import configuration_export, ledger_export, log_collector, probes
 from components.kube.backup_jobs import BACKUP_SCHEDULE, RESTORE_CHECK_SCHEDULE
 from components.kube.pods import METRICS_PORT
 from lifeline import copies
@@ -95,9 +95,10 @@ def copied_images() -> list[str]:
 
 def test_the_first_deployment_copies_the_images_that_the_charts_and_the_probes_name() -> None:
     controller = f"public.ecr.aws/{controllers.IMAGE}:v{controllers.CHART_VERSION}"
+    collector = f"docker.io/{log_collector.IMAGE}:{log_collector.VERSION}"
     autoscaler = f"registry.k8s.io/{node_autoscaler.IMAGE}:v"
     autoscalers = [f"{autoscaler}{version}" for version in node_autoscaler.VERSIONS.values()]
-    expected = [*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}", controller, *autoscalers]
+    expected = [*prometheus_chart.IMAGES.values(), f"quay.io/{probes.IMAGE}", controller, *autoscalers, collector]
     assert sorted(copied_images()) == sorted(expected)
 
 

@@ -46,6 +46,7 @@ CASES: dict[str, list[Case]] = {
     "docs/runbooks/first-deployment.md": [
         Case("primary"),
         Case("primary", {"cluster": {"publicAccessCidrs": ["203.0.113.7/32"]}}),
+        Case("secondary"),
     ],
     "docs/runbooks/reconcile.md": [
         Case("primary", {"timeline": LED, "database": {"seeded": 2}}),

@@ -15,6 +15,7 @@ _CLASSES: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = {
     ("v1", "Namespace"): kubernetes.core.v1.Namespace,
     ("v1", "Service"): kubernetes.core.v1.Service,
     ("v1", "ServiceAccount"): kubernetes.core.v1.ServiceAccount,
+    ("apps/v1", "DaemonSet"): kubernetes.apps.v1.DaemonSet,
     ("apps/v1", "Deployment"): kubernetes.apps.v1.Deployment,
     ("batch/v1", "CronJob"): kubernetes.batch.v1.CronJob,
     ("batch/v1", "Job"): kubernetes.batch.v1.Job,

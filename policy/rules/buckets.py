@@ -16,6 +16,7 @@ POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 EXPIRY = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 _GUIDE = "Amazon S3 User Guide"
 _DATA = ("credentials", "phi", "operational")
 """The classes of data that a loss of a bucket would lose."""
@@ -24,6 +25,15 @@ _DATA = ("credentials", "phi", "operational")
 def holds_data(bucket: Resource) -> bool:
     """Whether its tags say that it holds data."""
     return bucket.get("tags", "lifeline:data") in _DATA
+
+
+def access_logs(site: Site) -> set[str]:
+    """The buckets that load balancers write to.
+
+    Elastic Load Balancing writes with S3's own keys only (Application Load Balancers, "Enable access logs"). The pods
+    log the same requests, and their logs are copied.
+    """
+    return {urn for entry in site.of(BALANCER) for urn in entry.links.get("accessLogs", ())}
 
 
 def settings(site: Site, bucket: Resource, type_: str) -> list[Resource]:
@@ -72,13 +82,16 @@ def versioned(site: Site) -> Iterator[tuple[Resource, str]]:
     ),
 )
 def encrypted(site: Site) -> Iterator[tuple[Resource, str]]:
-    """A bucket of data is encrypted with a key of ours, in its own region."""
+    """A bucket of data is encrypted with a key of ours, in its own region. Access logs can have S3's own key only."""
     for bucket in site.of(BUCKET):
         matches = settings(site, bucket, ENCRYPTION)
         if not matches:
             yield bucket, "it has no encryption"
         for entry in matches if holds_data(bucket) else ():
             default = entry.items("rules")[0]["applyServerSideEncryptionByDefault"]
+            if bucket.urn in access_logs(site):
+                yield from ((bucket, message) for message in must_be(default, "AES256", "sseAlgorithm"))
+                continue
             yield from ((bucket, message) for message in must_be(default, "aws:kms", "sseAlgorithm"))
             key, region = default.get("kmsMasterKeyId"), bucket.get("region") or site.region
             if key is not UNKNOWN and f":{region}:" not in str(key):
@@ -167,7 +180,7 @@ def _denies_plain_text(document: dict[str, list[dict[str, object]]]) -> bool:
 def copied_elsewhere(site: Site) -> Iterator[tuple[Resource, str]]:
     """Each bucket of data in the site's own region has a copy in the other one."""
     for bucket in site.of(BUCKET):
-        if not holds_data(bucket) or is_in_another_region(site, bucket):
+        if not holds_data(bucket) or is_in_another_region(site, bucket) or bucket.urn in access_logs(site):
             continue
         matches = settings(site, bucket, REPLICATION)
         if not matches:

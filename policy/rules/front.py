@@ -13,6 +13,8 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
+WEB_ACL = "aws:wafv2/webAcl:WebAcl"
+ASSOCIATION = "aws:wafv2/webAclAssociation:WebAclAssociation"
 BINDING = "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 MODERN_TLS = ("ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
@@ -80,6 +82,54 @@ def listener_tls(listener: Resource) -> Iterator[str]:
         yield from must_be(action, "HTTPS", "redirect", "protocol")
 
 
+@resource_rule(
+    "elb-loadbalancer-logged",
+    BALANCER,
+    about=About(
+        severity=Severity.MEDIUM,
+        clauses=("164.312(b)",),
+        remediation="Set `accessLogs` with a bucket of the same region.",
+        reference=f"{_ELB}, 'Access logs for your Application Load Balancer'",
+        also=("CKV_AWS_91", "HIPAA.Security-ELBLoggingEnabled", "elb-logging-enabled"),
+    ),
+)
+def balancer_logged(balancer: Resource) -> Iterator[str]:
+    """Every request leaves a trace, also one that no pod received."""
+    yield from must_be_set(balancer, "accessLogs", "bucket")
+    yield from must_be(balancer, True, "accessLogs", "enabled")
+
+
+@site_rule(
+    "elb-loadbalancer-filtered",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(C)", "164.312(c)(1)"),
+        remediation="Associate a web ACL whose blocking rules leave out requests with a label of crisis paths.",
+        reference="AWS WAF Developer Guide, 'Associating or disassociating protection with an AWS resource'",
+        also=("CKV2_AWS_28", "alb-waf-enabled"),
+    ),
+)
+def balancer_filtered(site: Site) -> Iterator[tuple[Resource, str]]:
+    """A flood of requests meets a limit, and no rule of AWS decides alone that a person is an attacker."""
+    for balancer in site.of(BALANCER):
+        acls = [acl for entry in site.users(balancer, ASSOCIATION, "resourceArn") for acl in _acls(site, entry)]
+        if not acls:
+            yield balancer, "no web ACL is associated with it"
+        for acl in acls:
+            rules = acl.items("rules")
+            if not any(
+                "rateBasedStatement" in rule["statement"] and "block" in rule.get("action", {}) for rule in rules
+            ):
+                yield acl, "no rule limits the requests of one address"
+            for rule in rules:
+                if "managedRuleGroupStatement" in rule["statement"] and "none" in rule.get("overrideAction", {}):
+                    yield acl, f"the group {rule['name']} blocks by itself, expected that it counts"
+
+
+def _acls(site: Site, association: Resource) -> Iterator[Resource]:
+    return site.linked(association, "webAclArn", WEB_ACL)
+
+
 @site_rule(
     "elb-targetgroup-path-open",
     about=About(
@@ -144,5 +194,7 @@ RULES = (
     balancer_not_deletable,
     drops_bad_headers,
     listener_tls,
+    balancer_logged,
+    balancer_filtered,
     path_open,
 )

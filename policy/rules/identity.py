@@ -19,7 +19,7 @@ from policy.rules.callers import (
     requests,
 )
 from policy.rules.clusters import ASSOCIATION
-from policy.rules.workloads import PODS, pod
+from policy.rules.workloads import EVERY_POD, pod
 
 _WIDE = re.compile(r"/(AdministratorAccess|PowerUserAccess|AmazonDynamoDBFullAccess\w*)$")
 """Policies of AWS that allow to write any table: AWS Managed Policy Reference."""
@@ -149,7 +149,7 @@ def own_pods(site: Site) -> Iterator[tuple[Resource, str]]:
 def for_each_caller(site: Site) -> Iterator[tuple[Resource, str]]:
     """Pods that call AWS have a role, and the calls of each role are known."""
     accounts = {association.get("serviceAccount") for association in site.of(ASSOCIATION)}
-    for resource in site.of(*PODS):
+    for resource in site.of(*EVERY_POD):
         account = (pod(resource) or {}).get("serviceAccountName")
         if account in calls.CALLS and account not in accounts:
             yield resource, f"its service account {account} has no role"

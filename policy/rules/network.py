@@ -10,6 +10,7 @@ from policy.rule import About, Severity, must_be, resource_rule, site_rule
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 SUBNET = "aws:ec2/subnet:Subnet"
 NAT = "aws:ec2/natGateway:NatGateway"
+ENCRYPTION_CONTROL = "aws:ec2/vpcEncryptionControl:VpcEncryptionControl"
 FLOW_LOG = "aws:ec2/flowLog:FlowLog"
 DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
@@ -130,10 +131,27 @@ def endpoints(site: Site) -> Iterator[tuple[Resource, str]]:
             yield from ((entry, text) for text in must_be(entry, True, "privateDnsEnabled"))
 
 
+@site_rule(
+    "vpc-traffic-encrypted",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.312(e)(1)",),
+        remediation="Declare an encryption control for the VPC.",
+        reference=f"{_VPC}, 'Enforce VPC encryption in transit'",
+    ),
+)
+def traffic_encrypted(site: Site) -> Iterator[tuple[Resource, str]]:
+    """Plain traffic inside the VPC, such as from the load balancer to pods, is encrypted by the network, or is seen."""
+    for vpc in site.of(VPC):
+        if not site.users(vpc, ENCRYPTION_CONTROL, "vpcId"):
+            yield vpc, "no encryption control belongs to it"
+
+
 RULES = (
     subnets_in_every_zone,
     ingress_closed,
     default_group_closed,
     flow_logs,
     endpoints,
+    traffic_encrypted,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from components.kube.jobs import FENCE
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, site_rule
-from policy.rules.buckets import BUCKET, EXPIRY, LOCK, is_in_another_region, settings
+from policy.rules.buckets import BUCKET, EXPIRY, LOCK, REPLICATION, access_logs, is_in_another_region, settings
 from policy.rules.callers import environment
 from policy.rules.databases import INSTANCE
 from policy.rules.independence import RULES_OBJECT, alerting_rules
@@ -21,6 +21,7 @@ PROVED_BY = {INSTANCE: RESTORE_CHECK_CRON_JOB, TABLE: LEDGER_CRON_JOB}
 """The job that restores or reads the copies of each kind of data."""
 REPLICA_ALERTS = ("DatabaseReplicationBehind", "UserDataObjectiveAtRisk")
 BACKUP_ALERTS = ("BackupMissing", "BackupNotProved", "BackupsUnknown")
+STREAM = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 _BACKUPS = "docs/backups.md"
 _REGION = re.compile(r"[?&]region=([a-z0-9-]+)")
 
@@ -63,6 +64,14 @@ def _locked_copy(site: Site, job: Resource) -> Iterator[tuple[Resource, str]]:
         yield job, f"COPY_BUCKET is {name}, expected a bucket of this site in the other region"
 
 
+def _logs(site: Site) -> set[str]:
+    """The buckets of logs, and their copies."""
+    streams = {urn for entry in site.of(STREAM) for urn in entry.links.get("extendedS3Configuration", ())}
+    written = streams | access_logs(site)
+    copied = [entry for entry in site.of(REPLICATION) if written & set(entry.links.get("bucket", ()))]
+    return written | {urn for entry in copied for urn in entry.links.get("rules", ())}
+
+
 @site_rule(
     "site-retention-by-class",
     about=About(
@@ -78,8 +87,9 @@ def retention_by_class(
 ) -> Iterator[tuple[Resource, str]]:
     """Data is kept as long as its class needs: backups until the last proof is old, logs for a year."""
     shortest = {"phi": phi_days, "credentials": credentials_days, "operational": operational_days}
+    traces = _logs(site)
     for bucket in site.of(BUCKET):
-        floor = shortest.get(str(bucket.get("tags", "lifeline:data")))
+        floor = operational_days if bucket.urn in traces else shortest.get(str(bucket.get("tags", "lifeline:data")))
         for entry in settings(site, bucket, EXPIRY) if floor else ():
             for rule in entry.items("rules"):
                 days: Any = (rule.get("expiration") or {}).get("days")

@@ -15,10 +15,15 @@ JOB = "kubernetes:batch/v1:Job"
 SERVICE = "kubernetes:core/v1:Service"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
 PODS = (DEPLOYMENT, CRON_JOB, JOB)
+EVERY_POD = (*PODS, DAEMON_SET)
+"""Also the pods of agents, of which each node has one."""
 AWS_IMAGES = "602401143452.dkr.ecr."
 """The registries of Amazon EKS, which exist in each region: Amazon EKS User Guide, 'View Amazon container image
 registries'."""
+AGENT_FOLDERS = "/var/lib/lifeline-"
+"""Folders of a node that belong to agents of ours."""
 PLACEHOLDER = "placeholder"
 _FIXED = re.compile(r"(@sha256:[0-9a-f]{64}|:v?\d+\.\d+\.\d+)$")
 """A digest, or a version: a tag in a registry of ours never changes (`ecr-repository-immutable`)."""
@@ -65,7 +70,7 @@ def of_account(site: Site, account: str) -> list[Resource]:
 
 def _by_account(site: Site) -> dict[str, list[Resource]]:
     groups: dict[str, list[Resource]] = {}
-    for entry in site.of(*PODS):
+    for entry in site.of(*EVERY_POD):
         groups.setdefault(str((pod(entry) or {}).get("serviceAccountName")), []).append(entry)
     return groups
 
@@ -90,7 +95,7 @@ def is_placeholder(resource: Resource) -> bool:
 
 @resource_rule(
     "k8s-pod-restricted",
-    *PODS,
+    *EVERY_POD,
     about=About(
         severity=Severity.HIGH,
         clauses=("164.312(a)(1)",),
@@ -100,8 +105,11 @@ def is_placeholder(resource: Resource) -> bool:
     ),
 )
 def restricted(resource: Resource) -> Iterator[str]:
-    """A process that is taken over gains no more than its own pod."""
-    yield from must_be(pod(resource), True, "securityContext", "runAsNonRoot")
+    """A process that is taken over gains no more than its own pod. An agent of the nodes reads files of root."""
+    if resource.type == DAEMON_SET:
+        yield from _changes_its_own_folder(resource)
+    else:
+        yield from must_be(pod(resource), True, "securityContext", "runAsNonRoot")
     yield from must_be(pod(resource), "RuntimeDefault", "securityContext", "seccompProfile", "type")
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if (pod(resource) or {}).get(key):
@@ -112,9 +120,20 @@ def restricted(resource: Resource) -> Iterator[str]:
         yield from must_be(container, ["ALL"], "securityContext", "capabilities", "drop")
 
 
+def _changes_its_own_folder(agent: Resource) -> Iterator[str]:
+    paths = {
+        entry["name"]: entry["hostPath"]["path"] for entry in pod(agent).get("volumes") or () if "hostPath" in entry
+    }
+    for container in containers(agent):
+        for mount in container.get("volumeMounts") or ():
+            path = paths.get(mount["name"])
+            if path is not None and not mount.get("readOnly") and not path.startswith(AGENT_FOLDERS):
+                yield f"it may change {path} of the node, expected readOnly or a folder {AGENT_FOLDERS}*"
+
+
 @resource_rule(
     "k8s-pod-own-identity",
-    *PODS,
+    *EVERY_POD,
     about=About(
         severity=Severity.HIGH,
         clauses=("164.312(a)(1)",),
@@ -144,7 +163,7 @@ def own_identity(resource: Resource) -> Iterator[str]:
 )
 def image_in_region(site: Site) -> Iterator[tuple[Resource, str]]:
     """A pod starts while every other region is lost, and is the one that was tested."""
-    for resource in site.of(*PODS):
+    for resource in site.of(*EVERY_POD):
         for container in containers(resource):
             image = container.get("image")
             if not isinstance(image, str):
@@ -157,7 +176,7 @@ def image_in_region(site: Site) -> Iterator[tuple[Resource, str]]:
 
 @resource_rule(
     "k8s-pod-no-secrets-in-clear",
-    *PODS,
+    *EVERY_POD,
     about=About(
         severity=Severity.CRITICAL,
         clauses=("164.312(a)(1)", "164.312(a)(2)(iv)"),
@@ -175,9 +194,8 @@ def no_secrets_in_clear(resource: Resource) -> Iterator[str]:
                 yield f"the variable {name} looks like a secret, expected a file"
 
 
-@resource_rule(
+@site_rule(
     "k8s-namespace-restricted",
-    NAMESPACE,
     about=About(
         severity=Severity.MEDIUM,
         clauses=("164.312(a)(1)",),
@@ -185,9 +203,14 @@ def no_secrets_in_clear(resource: Resource) -> Iterator[str]:
         reference=f"{_DOCS}, 'Pod Security Admission'",
     ),
 )
-def namespace_restricted(namespace: Resource) -> Iterator[str]:
-    """The cluster itself refuses pods with privileges."""
-    yield from must_be(namespace, "restricted", "metadata", "labels", "pod-security.kubernetes.io/enforce")
+def namespace_restricted(site: Site) -> Iterator[tuple[Resource, str]]:
+    """The cluster itself refuses pods with privileges. Agents of the nodes have a namespace to themselves."""
+    agents = {entry.get("metadata", "namespace") for entry in site.of(DAEMON_SET)}
+    others = {entry.get("metadata", "namespace") for entry in site.of(*PODS)}
+    for namespace in site.of(NAMESPACE):
+        if namespace.get("metadata", "name") not in agents - others:
+            label = ("metadata", "labels", "pod-security.kubernetes.io/enforce")
+            yield from ((namespace, message) for message in must_be(namespace, "restricted", *label))
 
 
 @site_rule(

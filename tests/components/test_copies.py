@@ -161,7 +161,7 @@ def test_the_site_that_uses_the_global_resources_declares_no_registry_and_no_mod
 def test_a_bootstrap_declares_the_registries_and_the_zone_and_nothing_else() -> None:
     names = [entry.name for entry in deploy("primary", bootstrap=True) if entry.custom]
     assert [name for name in names if not name.startswith("registries")] == ["zone-issuers", "zone-zone"]
-    assert len(names) == 40 + 2
+    assert len(names) == 42 + 2
     full = {entry.urn: entry.inputs for entry in deploy("primary")}
     assert all(full[entry.urn] == entry.inputs for entry in deploy("primary", bootstrap=True))
 

@@ -55,6 +55,7 @@ DOCUMENTS: dict[str, Document] = {
     "log forwarding": log_permissions.log_forwarding(
         "arn:aws:firehose:us-west-2:123456789012:deliverystream/lifeline-secondary-logs"
     ),
+    "log collector": log_permissions.log_collector([FLOW_LOGS]),
     "exporter": backup_permissions.exporter(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),

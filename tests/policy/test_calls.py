@@ -24,7 +24,14 @@ MODULES = {
     "ledger-export": "ledger_export",
 }
 """The job of each service account."""
-NOT_OURS = (*APPLICATION, "alertmanager", "prometheus", "aws-load-balancer-controller", "cluster-autoscaler")
+NOT_OURS = (
+    *APPLICATION,
+    "alertmanager",
+    "prometheus",
+    "aws-load-balancer-controller",
+    "cluster-autoscaler",
+    "fluent-bit",
+)
 ACTIONS = {"s3:HeadObject": {"s3:GetObject"}, "s3:ListObjectsV2": {"s3:ListBucket"}}
 """Operations whose permission has another name: Amazon S3 User Guide, "Required permissions for Amazon S3 API
 operations"."""

@@ -51,6 +51,7 @@ LINKS: tuple[Link, ...] = (
     _key(r"database-1-instance", "performanceInsightsKmsKeyId", "database"),
     _key(r"password-secret", "kmsKeyId", "secrets"),
     _key(r"(cluster-1-logs|network-flow-logs-group|database-1-logs-(postgresql|upgrade))", "kmsKeyId", "logs"),
+    _key(r"(front-firewall-log|pod-logs-(platform|system))", "kmsKeyId", "logs"),
     # network
     Link(r"cluster-1-eks", "vpcId", ("network-vpc",), r'"vpc-\w+"'),
     Link(r"cluster-1-eks", "publicSubnetIds", _zones("public"), r'\["subnet-.*\]'),
@@ -118,6 +119,7 @@ LINKS: tuple[Link, ...] = (
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),
     _policy(r"(backend|fence|handover|restore)", "keys-secrets"),
+    _policy(r"log-collector", "pod-logs-platform", "pod-logs-system"),
     _policy(r"ledger-export", "ledger-exports-copy-key", "ledger-exports-own-key"),
     Link(r"prometheus-identity-policy", "policy", ("metrics-workspace",), r'.*"arn:aws:aps:us-west-2:.*'),
     _policy(
@@ -132,6 +134,8 @@ LINKS: tuple[Link, ...] = (
     ),
     Link(r"logs-cluster-1-subscription", "logGroup", ("cluster-1-logs",)),
     Link(r"logs-database-1-(?P<log>\w+)-subscription", "logGroup", (r"database-1-logs-\g<log>",)),
+    Link(r"logs-pods-(?P<pods>\w+)-subscription", "logGroup", (r"pod-logs-\g<pods>",)),
+    Link(r"logs-firewall-subscription", "logGroup", ("front-firewall-log",), r'"aws-waf-logs-lifeline-primary"'),
     Link(r"logs-network-subscription", "logGroup", ("network-flow-logs-group",)),
     Link(
         r"monitoring-prometheus", "values", ("metrics-workspace",), r'.*"url": "https://aps-workspaces\.us-west-2\..*'

@@ -121,6 +121,11 @@ PODS = (
         "the cluster admits privileges",
         put("platform-namespace", "baseline", "metadata", "labels", "pod-security.kubernetes.io/enforce"),
     ),
+    Mutation(
+        "k8s-pod-restricted",
+        "the collector rewrites the logs of a node",
+        put("log-collector-daemonset", False, *BOX, "volumeMounts", 1, "readOnly"),
+    ),
     Mutation("k8s-namespace-closed", "an intruder reaches all pods", drop("platform-policy-default-deny")),
     Mutation(
         "k8s-namespace-closed",

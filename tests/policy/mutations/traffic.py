@@ -6,6 +6,25 @@ from tests.policy.draft import GONE, drop, put, relink, unprotect
 from tests.policy.mutation import BACKEND, BOX, Mutation
 
 TRAFFIC = (
+    Mutation("elb-loadbalancer-logged", "no one knows who asked for what", put("front-alb", GONE, "accessLogs")),
+    Mutation("elb-loadbalancer-logged", "the logs stop", put("front-alb", False, "accessLogs", "enabled")),
+    Mutation("elb-loadbalancer-filtered", "a flood reaches the pods", drop("front-firewall-association")),
+    Mutation(
+        "elb-loadbalancer-filtered",
+        "one address takes all the room",
+        put("front-firewall-acl", {"count": {}}, "rules", 2, "action"),
+    ),
+    Mutation(
+        "elb-loadbalancer-filtered",
+        "AWS's rules block a call for help",
+        put("front-firewall-acl", {"none": {}}, "rules", 5, "overrideAction"),
+    ),
+    Mutation("vpc-traffic-encrypted", "a tap inside the VPC reads health information", drop("network-encryption")),
+    Mutation(
+        "s3-bucket-encrypted",
+        "Elastic Load Balancing cannot write its logs",
+        put("front-logs-encryption", "aws:kms", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"),
+    ),
     Mutation("route53-healthcheck-feeds-a-record", "people reach a dead site", relink("traffic-api", "healthCheckId")),
     Mutation(
         "route53-healthcheck-feeds-a-record",
