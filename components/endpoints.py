@@ -13,6 +13,7 @@ GATEWAYS = ("dynamodb", "s3")
 """Services reached through route tables, free of charge. S3 also serves the layers of container images."""
 
 INTERFACES = (
+    "autoscaling",
     "ec2",
     "ecr.api",
     "ecr.dkr",
@@ -21,6 +22,7 @@ INTERFACES = (
     "elasticloadbalancing",
     "kms",
     "logs",
+    "rds",
     "secretsmanager",
     "sts",
 )

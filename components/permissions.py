@@ -30,6 +30,9 @@ WILDCARD_REASONS: dict[str, str] = {
     "FollowExport": "DynamoDB gives each export an id of its own; the table in front of it is exact",
     "WriteLogs": "Firehose names its objects itself; the bucket holds logs only",
     "WriteExports": "every export has a key of its own; the prefix in front of it is exact",
+    "ReadInstances": "every database of the site has its epoch in its name; the site in front of it is exact",
+    "FindSnapshot": "every snapshot has the name of its database in front; the site is exact",
+    "TakeSnapshot": "every database of the site has its epoch in its name; the site in front of it is exact",
     "ReadToken": "Secrets Manager ends an ARN in six characters of its own; the name in front of them is exact",
     "WriteResults": "every result has a key of its own; the prefix in front of it is exact",
     "ReadObjects": "S3 copies every object of the bucket",
@@ -117,29 +120,6 @@ def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Docume
     table = naming.ledger_arn(account=account, region=region)
     ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (table,), condition=ledger_keys(*APPLICATION_KEYS))
     return document(ledger, *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
-
-
-def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
-    """The fence's pods: read claims, write handover records, delete the takeover object, read the password."""
-    table = naming.ledger_arn(account=account, region=region)
-    takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
-    return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
-        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=ledger_keys("handover#*")),
-        # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
-        statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
-        statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
-        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
-    )
-
-
-def handover(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
-    """The gate of a switchover: read the handover record and the password."""
-    table = naming.ledger_arn(account=account, region=region)
-    return document(
-        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("handover#*")),
-        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
-    )
 
 
 def ledger_keys(*patterns: str) -> dict[str, Any]:

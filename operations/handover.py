@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
+from operations.instance import AVAILABLE, InstanceUnknownError, OwnInstance
 from operations.ledger import HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
 
@@ -23,6 +24,7 @@ class Gate:
     """The epoch that ends."""
     patience: float
     """The time limit, in seconds."""
+    instance: OwnInstance
     accept_loss: bool = False
     """Whether a replica that is behind may be promoted."""
 
@@ -46,9 +48,12 @@ class Gate:
             with self.database.session() as session:
                 if not session.follows():
                     return SUCCESS, {"reason": "promoted already"}
-                return self._compare(record, replayed=record is not None and session.replayed(record.position))
-        except (LedgerUnreadableError, DatabaseUnreachableError) as error:
+                code, why = self._compare(record, replayed=record is not None and session.replayed(record.position))
+            status = self.instance.status()
+        except (LedgerUnreadableError, DatabaseUnreachableError, InstanceUnknownError) as error:
             return FAILURE, {"reason": str(error)}
+        # RDS refuses to promote any other, and the claim is made before the promotion.
+        return (code, why) if status == AVAILABLE else (FAILURE, {"reason": f"RDS says that the replica is {status}"})
 
     def _compare(self, record: HandoverRecord | None, *, replayed: bool) -> tuple[int, dict[str, object]]:
         if record is None:
@@ -67,4 +72,4 @@ def main(environment: Mapping[str, str]) -> int:
     accept_loss = reader.flag("ACCEPT_LOSS")
     reader.done()
     ledger = JobLedger.connect(place.region, place.ledger_table)
-    return Gate(ledger, OwnDatabase(address), epoch, patience, accept_loss).wait()
+    return Gate(ledger, OwnDatabase(address), epoch, patience, OwnInstance.connect(place), accept_loss).wait()

@@ -6,7 +6,7 @@ import json
 
 import pulumi
 
-from components import permissions
+from components import job_permissions, permissions
 from components.cluster import Cluster, ClusterArgs
 from components.controllers import CONTROLLER_NAMESPACE, LOAD_BALANCER_CONTROLLER, Controllers, ControllersArgs
 from components.database import PORT
@@ -214,8 +214,12 @@ def _job_identities(context: Context) -> list[pulumi.Resource]:
     bucket = naming.switch_bucket(context.site.name, account=context.site.account)
     key = context.secrets_key_arn
     policies: dict[str, pulumi.Input[str]] = {
-        FENCE: key.apply(lambda arn: json.dumps(permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))),
-        HANDOVER: key.apply(lambda arn: json.dumps(permissions.handover(**own, secrets_key_arn=arn))),
+        FENCE: key.apply(
+            lambda arn: json.dumps(job_permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))
+        ),
+        HANDOVER: key.apply(
+            lambda arn: json.dumps(job_permissions.handover(**own, site=context.site.name, secrets_key_arn=arn))
+        ),
     }
     return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]
 

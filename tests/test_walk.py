@@ -22,6 +22,7 @@ from operations.environment import Place
 from operations.exit_codes import SUCCESS
 from operations.fence import Fence, Standing
 from operations.handover import Gate
+from operations.instance import AVAILABLE, OwnInstance
 from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.switch import OwnSwitch
 from recovery import timeline as rules
@@ -93,6 +94,10 @@ class View:
             del self.cloud.handovers[handover.epoch]
         else:
             self.cloud.handovers[handover.epoch] = handover
+
+    def status(self) -> str:
+        self._reach()
+        return AVAILABLE
 
     def release(self) -> bool:
         found = self.own.site in self.cloud.takeover
@@ -184,7 +189,7 @@ class Site:
         if take is None or take in self.known_claims:
             return True
         view = View(self.cloud, config.own_database)
-        gate = Gate(cast("JobLedger", view), cast("OwnDatabase", view), take - 1, 0.0)
+        gate = Gate(cast("JobLedger", view), cast("OwnDatabase", view), take - 1, 0.0, cast("OwnInstance", view))
         return gate.wait() == SUCCESS
 
     def _claim(self, config: SiteConfig) -> bool:

@@ -20,6 +20,11 @@ from rehearsal.world.permissions import Received, UnknownCallError
 
 _SCOPE = re.compile(r"Credential=(?P<caller>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _REFUSALS = {
+    "rds": (
+        http.HTTPStatus.FORBIDDEN,
+        "text/xml",
+        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{}</Message></Error></ErrorResponse>",
+    ),
     "s3": (
         http.HTTPStatus.FORBIDDEN,
         "application/xml",
@@ -31,7 +36,7 @@ _REFUSAL = (
     "application/x-amz-json-1.0",
     '{{"__type": "AccessDeniedException", "message": "{}"}}',
 )
-"""How a service refuses: S3 in XML, the others in JSON."""
+"""How a service refuses: RDS and S3 in XML, the others in JSON."""
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 

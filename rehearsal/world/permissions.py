@@ -30,6 +30,7 @@ _OBJECTS = {
     "DELETE": "s3:DeleteObject",
 }
 """Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
+_NAMED_BY_RDS = {"db": "DBInstanceIdentifier", "snapshot": "DBSnapshotIdentifier"}
 _LIST = {"list-type", "prefix", "encoding-type", "continuation-token", "max-keys"}
 """The parameters of ListObjectsV2. Other ones make other calls, such as `?policy`."""
 
@@ -111,6 +112,9 @@ def wanted(received: Received, account: str) -> Iterator[iam.Request]:
     if received.service == "s3":
         yield _of_bucket(received)
         return
+    if received.service == "rds":
+        yield from _of_instances(received, account)
+        return
     body = json.loads(received.body or b"{}")
     here = f"arn:aws:{received.service}:{received.region}:{account}"
     action = f"{received.service}:{received.operation}"
@@ -138,6 +142,24 @@ def wanted(received: Received, account: str) -> Iterator[iam.Request]:
 def _of_item(action: str, table: str, items: list[Mapping[str, Any]]) -> iam.Request:
     keys = tuple(str(item[LEDGER_KEY]["S"]) for item in items)
     return iam.Request(action=action, resource=table, context={LEADING_KEYS: keys})
+
+
+def _of_instances(received: Received, account: str) -> Iterator[iam.Request]:
+    """RDS takes its calls as forms, and names an instance and a snapshot by their identifiers."""
+    form = {key: values[0] for key, values in parse_qs(received.body.decode()).items()}
+    here, action = f"arn:aws:rds:{received.region}:{account}", f"rds:{form['Action']}"
+    instance, snapshot = (f"{here}:{kind}:{form.get(key)}" for kind, key in _NAMED_BY_RDS.items())
+    match form["Action"]:
+        case "DescribeDBInstances":
+            yield iam.Request(action=action, resource=instance)
+        case "DescribeDBSnapshots":
+            yield iam.Request(action=action, resource=snapshot)
+        case "CreateDBSnapshot":
+            yield iam.Request(action=action, resource=instance)
+            yield iam.Request(action=action, resource=snapshot)
+            yield iam.Request(action="rds:AddTagsToResource", resource=snapshot)
+        case _:
+            raise UnknownCallError(f"the permission of {action} is not known")
 
 
 def _of_bucket(received: Received) -> iam.Request:

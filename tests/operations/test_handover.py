@@ -13,7 +13,7 @@ from operations.ledger import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.operations import world
-from tests.operations.world import SILENT, Table, database, ledger, said
+from tests.operations.world import SILENT, Instances, Table, database, instance, ledger, said
 
 FAR_AHEAD = "FFFF/0"
 SHORT, LONG = 0.1, 60.0
@@ -24,8 +24,16 @@ GateOf = Callable[..., Gate]
 
 @pytest.fixture
 def gate_of(tmp_path: Path, replica: Server) -> GateOf:
-    def make(table: Table, *, at: Server = replica, patience: float = SHORT, accept_loss: bool = False) -> Gate:
-        return Gate(ledger(table), database(at, tmp_path), 1, patience, accept_loss)
+    def make(
+        table: Table,
+        *,
+        at: Server = replica,
+        patience: float = SHORT,
+        accept_loss: bool = False,
+        instances: Instances | None = None,
+    ) -> Gate:
+        own = instance(instances or Instances())
+        return Gate(ledger(table), database(at, tmp_path), 1, patience, own, accept_loss)
 
     return make
 
@@ -53,6 +61,22 @@ def reason(capsys: pytest.CaptureFixture[str], step: str) -> str:
     (line,) = said(capsys)
     assert (line["step"], line["epoch"]) == (step, 1)
     return str(line["reason"])
+
+
+@pytest.mark.parametrize(
+    ("instances", "expected"),
+    [
+        (Instances("backing-up"), "RDS says that the replica is backing-up"),
+        (Instances(failure=SILENT), "Could not connect to the endpoint"),
+    ],
+)
+def test_a_replica_that_rds_would_not_promote_is_not_claimed_for(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str], instances: Instances, expected: str
+) -> None:
+    table = drained(written(leader))
+    gate = gate_of(table, patience=1.0, accept_loss=True, instances=instances)
+    assert gate.wait() == FAILURE
+    assert expected in reason(capsys, "must not promote")
 
 
 def test_a_replica_that_has_all_of_it_may_be_promoted(

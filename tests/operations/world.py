@@ -14,6 +14,7 @@ from psycopg import sql
 from components.ledger import claim_item
 from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress
+from operations.instance import OwnInstance
 from operations.ledger import JobLedger
 from operations.switch import OwnSwitch
 from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
@@ -60,6 +61,41 @@ class Table:
             raise self.failure
 
 
+class Instances:
+    """RDS, with one instance. `snapshots` are the identifiers of its snapshots."""
+
+    def __init__(self, status: str = "available", *, failure: Exception | None = None) -> None:
+        self.status = status
+        self.snapshots: dict[str, dict[str, str]] = {}
+        self.failure = failure
+
+    def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, Any]:  # noqa: N803
+        self._fail()
+        return {"DBInstances": [{"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": self.status}]}
+
+    def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
+        self._fail()
+        if DBSnapshotIdentifier not in self.snapshots:
+            raise ClientError({"Error": {"Code": "DBSnapshotNotFound", "Message": "none"}}, "DescribeDBSnapshots")
+        return {"DBSnapshots": [{"DBSnapshotIdentifier": DBSnapshotIdentifier}]}
+
+    def create_db_snapshot(
+        self,
+        *,
+        DBInstanceIdentifier: str,  # noqa: N803
+        DBSnapshotIdentifier: str,  # noqa: N803
+        Tags: list[dict[str, str]],  # noqa: N803
+    ) -> dict[str, Any]:
+        self._fail()
+        assert self.status == "available", "RDS refuses a snapshot of any other"
+        self.snapshots[DBSnapshotIdentifier] = {tag["Key"]: tag["Value"] for tag in Tags}
+        return {"DBSnapshot": {"DBInstanceIdentifier": DBInstanceIdentifier}}
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
 class Bucket:
     """The switch's bucket. `calls` are the operations that it received."""
 
@@ -88,6 +124,10 @@ class Bucket:
 
 def ledger(table: Table) -> JobLedger:
     return JobLedger(cast("Any", table), LEDGER_TABLE)
+
+
+def instance(instances: Instances, identifier: str = "lifeline-secondary-1") -> OwnInstance:
+    return OwnInstance(cast("Any", instances), identifier)
 
 
 def switch(bucket: Bucket) -> OwnSwitch:

@@ -1,0 +1,52 @@
+"""IAM policy documents of the jobs that fence, hand over and keep a database, as plain data."""
+
+from __future__ import annotations
+
+from components.permissions import Document, Statement, document, ledger_keys, read_password, statement
+from recovery import naming
+
+
+def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
+    """The fence's pods: read claims, write handover records, delete the takeover object, read the password."""
+    table = naming.ledger_arn(account=account, region=region)
+    takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
+    return document(
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=ledger_keys("handover#*")),
+        # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
+        statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
+        statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def handover(*, account: str, region: str, site: str, secrets_key_arn: str | None) -> Document:
+    """The gate of a switchover: read the handover record, the status of the replica, and the password."""
+    table = naming.ledger_arn(account=account, region=region)
+    return document(
+        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("handover#*")),
+        _read_instances(account=account, region=region, site=site),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def promotion_snapshot(*, account: str, region: str, site: str, secrets_key_arn: str | None) -> Document:
+    """The job that takes a snapshot after a promotion: read claims, the status and the password, and add snapshots.
+
+    It can neither delete nor share a snapshot. Source: Service Authorization Reference, "Amazon RDS".
+    """
+    table = naming.ledger_arn(account=account, region=region)
+    databases = naming.databases_arn(site, account=account, region=region)
+    snapshots = databases.replace(":db:", ":snapshot:")
+    return document(
+        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*")),
+        _read_instances(account=account, region=region, site=site),
+        statement("FindSnapshot", ("rds:DescribeDBSnapshots",), (snapshots,)),
+        statement("TakeSnapshot", ("rds:CreateDBSnapshot", "rds:AddTagsToResource"), (databases, snapshots)),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def _read_instances(*, account: str, region: str, site: str) -> Statement:
+    databases = naming.databases_arn(site, account=account, region=region)
+    return statement("ReadInstances", ("rds:DescribeDBInstances",), (databases,))
