@@ -16,6 +16,7 @@ from recovery.naming import (
     LEDGER_CRON_JOB,
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
+    SNAPSHOT_CRON_JOB,
 )
 
 LEDGER = "arn:aws:dynamodb:{AWS_REGION}:{account}:table/{LEDGER_TABLE}"
@@ -46,6 +47,16 @@ def _objects(bucket: str, verbs: tuple[str, ...], *keys: str) -> tuple[Call, ...
     return tuple(Call(action=f"s3:{verb}", resource=f"arn:aws:s3:::{bucket}/{key}") for verb in verbs for key in keys)
 
 
+def _instances(*verbs: str) -> tuple[Call, ...]:
+    arn = "arn:aws:rds:{AWS_REGION}:{account}:db:lifeline-{DATABASE}"
+    return tuple(Call(action=f"rds:{verb}", resource=arn) for verb in verbs)
+
+
+def _snapshots(*verbs: str) -> tuple[Call, ...]:
+    arn = "arn:aws:rds:{AWS_REGION}:{account}:snapshot:lifeline-{DATABASE}-epoch-2"
+    return tuple(Call(action=f"rds:{verb}", resource=arn) for verb in verbs)
+
+
 def _list(bucket: str) -> Call:
     return Call(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}")
 
@@ -73,7 +84,13 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_objects("{SWITCH_BUCKET}", ("GetObject", "DeleteObject"), naming.TAKEOVER_KEY),
         *PASSWORD,
     ),
-    "handover": (*_items(("GetItem",), "handover#1"), *PASSWORD),
+    "handover": (*_items(("GetItem",), "handover#1"), *_instances("DescribeDBInstances"), *PASSWORD),
+    SNAPSHOT_CRON_JOB: (
+        *_items(("GetItem",), "epoch#1"),
+        *_instances("DescribeDBInstances", "CreateDBSnapshot"),
+        *_snapshots("DescribeDBSnapshots", "CreateDBSnapshot", "AddTagsToResource"),
+        *PASSWORD,
+    ),
     BACKUP_CRON_JOB: (
         *_items(("GetItem",), "epoch#1"),
         _list(_OWN),

@@ -35,6 +35,7 @@ BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
 CONFIGURATION_CRON_JOB = "configuration-export"
+SNAPSHOT_CRON_JOB = "promotion-snapshot"
 EXPORTER = "recovery-exporter"
 CANARY = "canary"
 DATABASE_JOB = "postgresql"
@@ -109,6 +110,11 @@ def handover_key(epoch: int) -> str:
 def database_identifier(database: DatabaseId) -> str:
     """The RDS instance identifier."""
     return f"{PROJECT}-{database}"
+
+
+def promotion_snapshot(database: DatabaseId, epoch: int) -> str:
+    """The identifier of the snapshot that is taken after a database was promoted to lead an epoch."""
+    return f"{database_identifier(database)}-epoch-{epoch}"
 
 
 def database_arn(database: DatabaseId, *, account: str, region: str) -> str:

@@ -182,6 +182,13 @@ class Environment:
             logGroupName=group, logStreamName="rehearsal", logEvents=[{"timestamp": now, "message": line}]
         )
 
+    def snapshots(self, site: SiteWorld) -> list[str]:
+        """The names of the snapshots in a site's region."""
+        rds = boto3.session.Session("rehearsal", "rehearsal").client(
+            "rds", region_name=site.region, endpoint_url=self.account.endpoint_url
+        )
+        return [entry.get("DBSnapshotIdentifier", "") for entry in rds.describe_db_snapshots()["DBSnapshots"]]
+
     def text(self, bucket: str, key: str) -> str:
         """An object in a bucket, as text."""
         return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()

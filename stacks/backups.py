@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pulumi
 
-from components import backup_permissions
+from components import backup_permissions, job_permissions
 from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
 from components.configuration_export import ConfigurationExport, ConfigurationExportArgs
@@ -16,11 +16,19 @@ from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.kube.configuration_export import ExportPlace
 from components.permissions import Document
+from components.promotion_snapshot import PromotionSnapshot, PromotionSnapshotArgs
 from components.vault_plan import VaultPlan, VaultPlanArgs
 from components.workloads import Workloads
 from recovery import naming
 from recovery import timeline as rules
-from recovery.naming import BACKUP_CRON_JOB, CONFIGURATION_CRON_JOB, EXPORTER, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
+from recovery.naming import (
+    BACKUP_CRON_JOB,
+    CONFIGURATION_CRON_JOB,
+    EXPORTER,
+    RESTORE_CHECK_CRON_JOB,
+    RESTORE_JOB,
+    SNAPSHOT_CRON_JOB,
+)
 from recovery.timeline import DatabaseId
 from stacks.context import Context, Databases
 from stacks.copies import LOCK_MODES
@@ -55,6 +63,8 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
     after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs(context.of_cluster("backup-jobs"), args, context.in_cluster)
+    snapshot = PromotionSnapshotArgs(image=context.operations_image, site=context.site, after=after)
+    PromotionSnapshot(context.of_cluster(SNAPSHOT_CRON_JOB), snapshot, context.in_cluster)
     _export_configuration(context, after)
     Exporter(
         context.of_cluster("exporter"),
@@ -193,11 +203,16 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
             )
         )
 
+    def snapshot(secrets_key_arn: str | None) -> str:
+        own = {"account": site.account, "region": site.region, "site": site.name}
+        return json.dumps(job_permissions.promotion_snapshot(**own, secrets_key_arn=secrets_key_arn))
+
     policies = {
         BACKUP_CRON_JOB: in_own_bucket(backup_permissions.backup),
         CONFIGURATION_CRON_JOB: pulumi.Output.all(own, copy).apply(export),
         EXPORTER: in_own_bucket(backup_permissions.exporter),
         RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
         RESTORE_JOB: context.secrets_key_arn.apply(restore),
+        SNAPSHOT_CRON_JOB: context.secrets_key_arn.apply(snapshot),
     }
     return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]

@@ -13,9 +13,16 @@ from recovery.naming import (
     LEDGER_CRON_JOB,
     NAMESPACE,
     RESTORE_CHECK_CRON_JOB,
+    SNAPSHOT_CRON_JOB,
 )
 
-CRON_JOBS = (BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB, CONFIGURATION_CRON_JOB, LEDGER_CRON_JOB)
+CRON_JOBS = (
+    BACKUP_CRON_JOB,
+    RESTORE_CHECK_CRON_JOB,
+    CONFIGURATION_CRON_JOB,
+    LEDGER_CRON_JOB,
+    SNAPSHOT_CRON_JOB,
+)
 _SOURCE = "kube-state-metrics"
 """The exporter, and the job under which Prometheus scrapes it."""
 _MISSING_IMAGE = "ErrImagePull|ImagePullBackOff|InvalidImageName"
@@ -52,7 +59,7 @@ def _overdue(job: str) -> Alert:
         wait_seconds=2 * objectives.HOUR,
         severity=Severity.WARNING,
         team=Team.PLATFORM,
-        summary=f"The daily job {job} has not succeeded in the last day",
+        summary=f"The job {job} has not succeeded in the last day",
         action="Read the log of the job's last pod",
         source=_SOURCE,
         labels={"cronjob": job},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recovery.naming import database_identifier
+from recovery.naming import SNAPSHOT_CRON_JOB, database_identifier, promotion_snapshot
 from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
@@ -23,6 +23,9 @@ def switchover(environment: Environment, reporter: Reporter) -> Outcome:
         steps = actions.switchover(environment, reporter, leader, taker)
     with phases("until every tier answers"):
         actions.wait_until_back(environment, client, began)
+    with phases("snapshot the promoted database"):
+        said = environment.pods_of(taker).run_cron_job(SNAPSHOT_CRON_JOB)[-1]["step"]
+        snapshots = environment.snapshots(taker)
     with phases("the first site follows"):
         steps += actions.apply(environment, reporter, leader, database=actions.seeded_at(leader, 2))
         follower = database_identifier(leader.config.own_database)
@@ -48,6 +51,11 @@ def switchover(environment: Environment, reporter: Reporter) -> Outcome:
                 "the first site follows the new leader",
                 passed=not environment.postgres.is_writable(follower) and environment.postgres.is_running(follower),
                 detail=follower,
+            ),
+            Check(
+                "the promoted database has a snapshot",
+                passed=snapshots == [promotion_snapshot(taker.config.own_database, 2)],
+                detail=f"{said}: {', '.join(snapshots)}",
             ),
             *checks,
         ),

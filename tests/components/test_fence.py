@@ -279,9 +279,10 @@ def test_the_fence_reads_claims_notes_handovers_and_releases_its_own_traffic():
     }
 
 
-def test_the_gate_reads_handovers_and_the_password():
+def test_the_gate_reads_handovers_the_status_of_the_replica_and_the_password():
     assert policy("secondary", "handover") == {
         "ReadHandover": allow("dynamodb:GetItem", LEDGER, keys("handover#*")),
+        "ReadInstances": allow("rds:DescribeDBInstances", "arn:aws:rds:us-west-2:123456789012:db:lifeline-secondary-*"),
         "ReadPassword": READ_PASSWORD,
     }
 

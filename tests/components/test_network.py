@@ -107,7 +107,7 @@ def test_the_network_consists_of_exactly_these_resources(registrations):
             "RouteTable": 5,
             "Route": 4,
             "RouteTableAssociation": 9,
-            "VpcEndpoint": 12,
+            "VpcEndpoint": 14,
             "SecurityGroup": 1,
             "SecurityGroupIngressRule": 1,
             "LogGroup": 1,

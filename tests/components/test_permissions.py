@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from components import backup_permissions, log_permissions, permissions
+from components import backup_permissions, job_permissions, log_permissions, permissions
 from components.permissions import WILDCARD_REASONS, Document
 from policy import iam
 
@@ -72,8 +72,9 @@ DOCUMENTS: dict[str, Document] = {
     "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
     "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
     "crisis detector": permissions.crisis_detector(**OWN),
-    "fence": permissions.fence(**OWN, switch_bucket="lifeline-123456789012-secondary-switch", secrets_key_arn=KEY),
-    "handover": permissions.handover(**OWN, secrets_key_arn=KEY),
+    "fence": job_permissions.fence(**OWN, switch_bucket="lifeline-123456789012-secondary-switch", secrets_key_arn=KEY),
+    "handover": job_permissions.handover(**OWN, site="secondary", secrets_key_arn=KEY),
+    "promotion snapshot": job_permissions.promotion_snapshot(**OWN, site="secondary", secrets_key_arn=KEY),
     "hotline gateway": permissions.hotline_gateway(**OWN),
     "load balancer controller": permissions.load_balancer_controller(TARGETS),
     "cluster autoscaler": permissions.cluster_autoscaler("lifeline-secondary-1", **OWN),

@@ -144,6 +144,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "fence",
             "handover",
             "ledger-export",
+            "promotion-snapshot",
             "restore",
             "restore-check",
             "self-check",

@@ -22,6 +22,7 @@ MODULES = {
     "restore": "restore",
     "configuration-export": "configuration_export",
     "ledger-export": "ledger_export",
+    "promotion-snapshot": "promotion_snapshot",
 }
 """The job of each service account."""
 NOT_OURS = (
@@ -39,6 +40,7 @@ UPLOAD = {"s3:PutObject", "s3:AbortMultipartUpload"}
 FOLLOWS = {
     "s3:ListBucket": "without it, S3 answers 403 instead of 404 for a missing object",
     "s3:GetObjectRetention": "a HEAD answers the lock of an object to those only who may read it",
+    "rds:AddTagsToResource": "RDS demands it for the tags of a new snapshot",
     "s3:PutObjectAcl": "DynamoDB writes an export with it",
     "secretsmanager:DescribeSecret": "the driver of the mounted secrets reads the version first",
     "secretsmanager:GetSecretValue": "the driver of the mounted secrets reads it",
@@ -49,7 +51,9 @@ FOLLOWS = {
 @cache
 def operations() -> dict[str, str]:
     """The operations of AWS by the names of their methods."""
-    clients = {name: boto3.client(name, region_name="us-east-2") for name in ("dynamodb", "s3", "secretsmanager")}
+    clients = {
+        name: boto3.client(name, region_name="us-east-2") for name in ("dynamodb", "rds", "s3", "secretsmanager")
+    }
     return {
         method: f"{name}:{operation}"
         for name, client in clients.items()

@@ -118,7 +118,7 @@ LINKS: tuple[Link, ...] = (
     # the rights of pods
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),
-    _policy(r"(backend|fence|handover|restore)", "keys-secrets"),
+    _policy(r"(backend|fence|handover|promotion-snapshot|restore)", "keys-secrets"),
     _policy(r"log-collector", "pod-logs-platform", "pod-logs-system"),
     _policy(r"ledger-export", "ledger-exports-copy-key", "ledger-exports-own-key"),
     Link(r"prometheus-identity-policy", "policy", ("metrics-workspace",), r'.*"arn:aws:aps:us-west-2:.*'),
