@@ -86,6 +86,12 @@ def test_a_long_entry_of_a_diary_is_no_attack() -> None:
     assert status("/api/users", managed=frozenset({firewall.LONG_BODY})) is None
 
 
+def test_a_long_body_does_not_end_the_search_for_an_attack() -> None:
+    (common,) = (rule["statement"] for rule in ACL["rules"] if rule["name"] == "AWSManagedRulesCommonRuleSet")
+    overrides = common["managedRuleGroupStatement"]["ruleActionOverrides"]
+    assert overrides == [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}]
+
+
 def test_requests_to_the_crisis_services_are_counted() -> None:
     request = WebRequest(path="/api/crisis/detect", often=True, managed=LABELS)
     assert decide(ACL, request).counted == ("crisis", "limit-crisis")

@@ -35,6 +35,7 @@ def release(args: NodeAutoscalerArgs = ARGS) -> Registration:
 def test_the_autoscaler_finds_the_groups_of_its_own_cluster_and_comes_from_its_own_region() -> None:
     inputs = release().inputs
     assert schemas.problems({**inputs, "apiVersion": "helm.sh/v3", "kind": "Release"}, version="1.34") == []
+    assert inputs["name"] == inputs["values"]["fullnameOverride"] == "cluster-autoscaler"
     assert inputs["chart"] == "oci://123456789012.dkr.ecr.us-west-2.amazonaws.com/charts/cluster-autoscaler"
     assert inputs["values"]["autoDiscovery"] == {"clusterName": "lifeline-secondary-2"}
     assert inputs["values"]["awsRegion"] == "us-west-2"

@@ -119,7 +119,12 @@ LINKS: tuple[Link, ...] = (
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),
     _policy(r"(backend|fence|handover|promotion-snapshot|restore)", "keys-secrets"),
-    _policy(r"log-collector", "pod-logs-platform", "pod-logs-system"),
+    Link(
+        r"log-collector-identity-policy",
+        "policy",
+        ("pod-logs-platform", "pod-logs-system"),
+        r".*arn:aws:logs:us-east-2:.*/pods/platform.*arn:aws:logs:us-east-2:.*/pods/system.*",
+    ),
     _policy(r"ledger-export", "ledger-exports-copy-key", "ledger-exports-own-key"),
     Link(r"prometheus-identity-policy", "policy", ("metrics-workspace",), r'.*"arn:aws:aps:us-west-2:.*'),
     _policy(
@@ -134,7 +139,7 @@ LINKS: tuple[Link, ...] = (
     ),
     Link(r"logs-cluster-1-subscription", "logGroup", ("cluster-1-logs",)),
     Link(r"logs-database-1-(?P<log>\w+)-subscription", "logGroup", (r"database-1-logs-\g<log>",)),
-    Link(r"logs-pods-(?P<pods>\w+)-subscription", "logGroup", (r"pod-logs-\g<pods>",)),
+    Link(r"logs-pods-(?P<pods>\w+)-subscription", "logGroup", (r"pod-logs-\g<pods>",), r'"/lifeline/primary/pods/\w+"'),
     Link(r"logs-firewall-subscription", "logGroup", ("front-firewall-log",), r'"aws-waf-logs-lifeline-primary"'),
     Link(r"logs-network-subscription", "logGroup", ("network-flow-logs-group",)),
     Link(

@@ -19,10 +19,10 @@ from typing import Any
 
 import pulumi
 
-from stacks import alarms, backups, copies, data, edge, monitoring, platform
+from stacks import alarms, backups, copies, data, edge, logs, monitoring, platform
 from stacks.sections import Images
 
-MODULES: tuple[ModuleType, ...] = (alarms, backups, copies, data, edge, monitoring, platform)
+MODULES: tuple[ModuleType, ...] = (alarms, backups, copies, data, edge, logs, monitoring, platform)
 
 
 @dataclass(frozen=True)
