@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.chart_release import chart_release, over_zones
 from components.site import Site
-from recovery.naming import chart, registry
+from recovery.naming import registry
 
 LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 """The chart, its release and its service account."""
@@ -39,17 +40,15 @@ class Controllers(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ControllersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Controllers", name, {}, opts)
-        self.release = kubernetes.helm.v3.Release(
+        self.release = chart_release(
             f"{name}-load-balancer",
-            name=LOAD_BALANCER_CONTROLLER,
-            chart=chart(LOAD_BALANCER_CONTROLLER, account=args.site.account, region=args.site.region),
+            LOAD_BALANCER_CONTROLLER,
             version=CHART_VERSION,
             namespace=CONTROLLER_NAMESPACE,
-            # A release that does not become ready is rolled back, so the next run starts from a known state.
-            atomic=True,
-            timeout=600,
             values=_values(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+            site=args.site,
+            parent=self,
+            after=args.after,
         )
         self.register_outputs({})
 
@@ -82,14 +81,4 @@ def _values(args: ControllersArgs) -> dict[str, Any]:
         "controllerConfig": {"featureGates": {"ALBGatewayAPI": False, "NLBGatewayAPI": False}},
         # Otherwise each upgrade renews the certificate, and bindings have no admission check until it is in place.
         "keepTLSSecret": True,
-    }
-
-
-def over_zones(chart_name: str) -> dict[str, Any]:
-    """The pods of a chart are in different zones if there is room."""
-    return {
-        "topologyKey": "topology.kubernetes.io/zone",
-        "maxSkew": 1,
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": chart_name}},
     }

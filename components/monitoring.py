@@ -13,6 +13,7 @@ import pulumi_kubernetes as kubernetes
 from components import prometheus_chart
 from components.alerts import routing, rules
 from components.alerts.routing import Contacts
+from components.chart_release import chart_release
 from components.kube import monitoring, probes
 from components.kube.objects import declare
 from components.prometheus_chart import CHART, CHART_VERSION, ChartSettings
@@ -93,24 +94,23 @@ class Monitoring(pulumi.ComponentResource):
         return [self._declare(role, manifest, (self._namespace,)) for role, manifest in manifests.items()]
 
     def _release(self, after: Iterable[pulumi.Resource]) -> kubernetes.helm.v3.Release:
-        args, place = self._args, {"account": self._args.site.account, "region": self._args.site.region}
+        args = self._args
         settings = ChartSettings(
             site=args.site.name,
-            registry=naming.registry(**place),
+            registry=naming.registry(account=args.site.account, region=args.site.region),
             alertmanager=routing.alertmanager(args.contacts, region=args.site.region),
             remote_write_url=pulumi.Output.concat(args.store_endpoint, "api/v1/remote_write"),
             remote_write_region=args.store_region,
         )
-        return kubernetes.helm.v3.Release(
+        return chart_release(
             f"{self._name}-prometheus",
-            name=CHART,
-            chart=naming.chart(CHART, **place),
+            CHART,
             version=CHART_VERSION,
             namespace=MONITORING_NAMESPACE,
-            atomic=True,
-            timeout=600,
             values=prometheus_chart.values(settings),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after]),
+            site=args.site,
+            parent=self,
+            after=[*after],
         )
 
     def _read_by_the_operator(self) -> Iterable[tuple[str, Mapping[str, Any]]]:

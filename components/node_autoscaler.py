@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from components.controllers import CONTROLLER_NAMESPACE, over_zones
+from components.chart_release import chart_release, over_zones
+from components.controllers import CONTROLLER_NAMESPACE
 from components.site import Site
-from recovery.naming import chart, registry
+from recovery.naming import registry
 
 CLUSTER_AUTOSCALER = "cluster-autoscaler"
 """The chart, its release and its service account."""
@@ -53,17 +53,15 @@ class NodeAutoscaler(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NodeAutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:NodeAutoscaler", name, {}, opts)
-        kubernetes.helm.v3.Release(
+        chart_release(
             f"{name}-release",
-            name=CLUSTER_AUTOSCALER,
-            chart=chart(CLUSTER_AUTOSCALER, account=args.site.account, region=args.site.region),
+            CLUSTER_AUTOSCALER,
             version=CHART_VERSION,
             namespace=CONTROLLER_NAMESPACE,
-            # A release that does not become ready is rolled back, so the next run starts from a known state.
-            atomic=True,
-            timeout=600,
             values=_values(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+            site=args.site,
+            parent=self,
+            after=args.after,
         )
         self.register_outputs({})
 
