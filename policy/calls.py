@@ -143,24 +143,22 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     "prometheus": (Call(action="aps:RemoteWrite"),),
     # kubernetes/autoscaler, `cluster-autoscaler/cloudprovider/aws/README.md`. EKS puts the tags on its groups.
-    "cluster-autoscaler": (
-        *(
-            Call(action=action)
-            for action in (
-                "autoscaling:DescribeAutoScalingGroups",
-                "autoscaling:DescribeAutoScalingInstances",
-                "autoscaling:DescribeLaunchConfigurations",
-                "autoscaling:DescribeScalingActivities",
-                "autoscaling:DescribeTags",
-                "ec2:DescribeImages",
-                "ec2:DescribeInstanceTypes",
-                "ec2:DescribeLaunchTemplateVersions",
-                "ec2:GetInstanceTypesFromInstanceRequirements",
-                "eks:DescribeNodegroup",
-                "autoscaling:SetDesiredCapacity",
-                "autoscaling:TerminateInstanceInAutoScalingGroup",
-            )
-        ),
+    "cluster-autoscaler": tuple(
+        Call(action=action)
+        for action in (
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeAutoScalingInstances",
+            "autoscaling:DescribeLaunchConfigurations",
+            "autoscaling:DescribeScalingActivities",
+            "autoscaling:DescribeTags",
+            "ec2:DescribeImages",
+            "ec2:DescribeInstanceTypes",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:GetInstanceTypesFromInstanceRequirements",
+            "eks:DescribeNodegroup",
+            "autoscaling:SetDesiredCapacity",
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+        )
     ),
     # The controller's installation guide, "IAM permission subset for those who use TargetGroupBinding only".
     "aws-load-balancer-controller": tuple(

@@ -83,13 +83,14 @@ def versioned(site: Site) -> Iterator[tuple[Resource, str]]:
 )
 def encrypted(site: Site) -> Iterator[tuple[Resource, str]]:
     """A bucket of data is encrypted with a key of ours, in its own region. Access logs can have S3's own key only."""
+    access = access_logs(site)
     for bucket in site.of(BUCKET):
         matches = settings(site, bucket, ENCRYPTION)
         if not matches:
             yield bucket, "it has no encryption"
         for entry in matches if holds_data(bucket) else ():
             default = entry.items("rules")[0]["applyServerSideEncryptionByDefault"]
-            if bucket.urn in access_logs(site):
+            if bucket.urn in access:
                 yield from ((bucket, message) for message in must_be(default, "AES256", "sseAlgorithm"))
                 continue
             yield from ((bucket, message) for message in must_be(default, "aws:kms", "sseAlgorithm"))
@@ -179,8 +180,9 @@ def _denies_plain_text(document: dict[str, list[dict[str, object]]]) -> bool:
 )
 def copied_elsewhere(site: Site) -> Iterator[tuple[Resource, str]]:
     """Each bucket of data in the site's own region has a copy in the other one."""
+    access = access_logs(site)
     for bucket in site.of(BUCKET):
-        if not holds_data(bucket) or is_in_another_region(site, bucket) or bucket.urn in access_logs(site):
+        if not holds_data(bucket) or is_in_another_region(site, bucket) or bucket.urn in access:
             continue
         matches = settings(site, bucket, REPLICATION)
         if not matches:
