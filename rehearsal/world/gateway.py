@@ -37,6 +37,8 @@ _REFUSAL = (
     '{{"__type": "AccessDeniedException", "message": "{}"}}',
 )
 """How a service refuses: RDS and S3 in XML, the others in JSON."""
+_WRITES = {"PutItem": "Item", "UpdateItem": "Key"}
+"""The part of a write that has the item's key."""
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -113,25 +115,31 @@ class _Handler(BaseHTTPRequestHandler):
         scope = _SCOPE.search(self.headers.get("Authorization", ""))
         region, service, caller = scope.group("region", "service", "caller") if scope else ("", "", "")
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        received = Received(
+            service=service, region=region, method=self.command, path=self.path, operation=operation, body=body
+        )
         try:
-            if service == "dynamodb":
-                server.ledger.enter(region, operation)
-            else:
-                server.faults.check(service, region, operation)
-            received = Received(
-                service=service, region=region, method=self.command, path=self.path, operation=operation, body=body
-            )
-            refusal = _refused(server, caller, received)
-            if refusal is not None:
-                self._answer(*refusal)
-                return
-            status, headers, answer = self._ask(server, body)
-            if operation == "PutItem" and status == http.HTTPStatus.OK:
-                server.ledger.mirror(region, json.loads(body)["Item"][LEDGER_KEY]["S"])
+            # A condition holds in all regions at once, so no other write comes between it and its effect.
+            with server.ledger.exclusive() if operation in _WRITES else contextlib.nullcontext():
+                answer = self._result(server, caller, received)
         except RegionUnavailableError:
             self.close_connection = True
             return  # nothing answers, not even with a refusal
-        self._answer(status, headers, answer)
+        self._answer(*answer)
+
+    def _result(self, server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes]:
+        region, operation = received.region, received.operation
+        if received.service == "dynamodb":
+            server.ledger.enter(region, operation)
+        else:
+            server.faults.check(received.service, region, operation)
+        refusal = _refused(server, caller, received)
+        if refusal is not None:
+            return refusal
+        status, headers, answer = self._ask(server, received.body)
+        if operation in _WRITES and status == http.HTTPStatus.OK:
+            server.ledger.mirror(region, json.loads(received.body)[_WRITES[operation]][LEDGER_KEY]["S"])
+        return status, headers, answer
 
     def _ask(self, server: _Server, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(str(server.upstream.hostname), server.upstream.port, timeout=10)

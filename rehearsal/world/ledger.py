@@ -8,7 +8,8 @@ Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", mult
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -58,7 +59,7 @@ class GlobalTable:
             region: session.client(_SERVICE, region, endpoint_url=endpoint_url, config=_CONFIG) for region in replicas
         }
         self._missed: dict[str, dict[str, Item]] = {region: {} for region in replicas}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def put_if_absent(self, region: str, item: Item) -> bool:
         """Write an item if its key does not exist. Returns whether it was written.
@@ -127,6 +128,12 @@ class GlobalTable:
             if item is None:
                 raise KeyError(key)
             self._spread(region, item)
+
+    @contextmanager
+    def exclusive(self) -> Generator[None]:
+        """Let no other caller read or write during a block, such as a conditional write to one region's table."""
+        with self._lock:
+            yield
 
     def enter(self, region: str, operation: str) -> None:
         """Permit a call that goes directly to a region's table, which is up to date when this returns.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -108,6 +109,40 @@ def test_what_is_put_in_one_region_is_read_in_the_other(east: Any, west: Any) ->
     assert got(west, "handover#1") == "0/1"
     put(west, "handover#1", "0/2")
     assert got(east, "handover#1") == "0/2"
+
+
+def test_what_is_updated_in_one_region_is_read_in_the_other(east: Any, west: Any) -> None:
+    put(east, "handover#1", "drained")
+    update(west, "handover#1", "taken", unless="taken")
+    assert got(east, "handover#1") == "taken"
+
+
+def update(ledger: Any, key: str, value: str, *, unless: str) -> None:
+    ledger.update_item(
+        TableName=LEDGER_TABLE,
+        Key={LEDGER_KEY: {"S": key}},
+        UpdateExpression="SET #value = :value",
+        ConditionExpression="#value <> :unless",
+        ExpressionAttributeNames={"#value": "value"},
+        ExpressionAttributeValues={":value": {"S": value}, ":unless": {"S": unless}},
+    )
+
+
+def test_of_two_updates_that_exclude_each_other_in_two_regions_one_succeeds(east: Any, west: Any) -> None:
+    def change(region: Any, value: str, unless: str) -> bool:
+        try:
+            update(region, "handover#2", value, unless=unless)
+        except ClientError:
+            return False
+        return True
+
+    for _ in range(20):
+        put(east, "handover#2", "drained")
+        with ThreadPoolExecutor(2) as pool:
+            taken = pool.submit(change, west, "taken", "withdrawn")
+            withdrawn = pool.submit(change, east, "withdrawn", "taken")
+        assert [taken.result(), withdrawn.result()].count(True) == 1
+        assert got(east, "handover#2") == got(west, "handover#2") == ("taken" if taken.result() else "withdrawn")
 
 
 def test_a_put_that_is_refused_is_carried_nowhere(east: Any, west: Any) -> None:
