@@ -10,6 +10,7 @@ import pulumi
 from components.kube import jobs
 from components.kube.objects import checksum, declare
 from components.site import Site
+from recovery.timeline import DatabaseId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class HandoverArgs:
 
     ending_epoch: int
     """The epoch whose leader is drained."""
+    leader: DatabaseId
+    """The database that leads it."""
     accept_loss: bool
     """Whether the replica may be promoted although it is behind, or although the leader was not drained."""
     image: str
@@ -74,8 +77,11 @@ class Handover(pulumi.ComponentResource):
         manifest = jobs.handover(
             image=args.image,
             ending_epoch=args.ending_epoch,
+            leader=args.leader,
             accept_loss=args.accept_loss,
             labels=args.site.tags.labels(tier="data", data="phi"),
         )
-        self.job = declare(f"{name}-job", manifest, pulumi.ResourceOptions(parent=self))
+        # It runs once: a new image does not ask for a handover that is over.
+        once = pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
+        self.job = declare(f"{name}-job", manifest, once)
         self.register_outputs({})

@@ -12,7 +12,9 @@ def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str
     takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
     return document(
         statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
-        statement("NoteHandover", ("dynamodb:PutItem",), (table,), condition=ledger_keys("handover#*")),
+        statement(
+            "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (table,), condition=ledger_keys("handover#*")
+        ),
         # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
         statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
         statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
@@ -21,10 +23,11 @@ def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str
 
 
 def handover(*, account: str, region: str, site: str, secrets_key_arn: str | None) -> Document:
-    """The gate of a switchover: read the handover record, the status of the replica, and the password."""
+    """The gate of a switchover: read and take the handover record, read claims, the replica's status, the password."""
     table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("handover#*")),
+        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement("TakeHandover", ("dynamodb:UpdateItem",), (table,), condition=ledger_keys("handover#*")),
         _read_instances(account=account, region=region, site=site),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )

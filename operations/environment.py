@@ -84,14 +84,17 @@ class Reader:
             self._problems.append(f"{key} is '{value}', expected true or false")
         return value == "true"
 
+    def database(self, key: str) -> DatabaseId:
+        """The name of a database, such as `primary-1`."""
+        try:
+            return DatabaseId.parse(self.text(key) or "unknown-1")
+        except ValueError as error:
+            self._problems.append(f"{key}: {error}")
+            return DatabaseId("unknown", 1)
+
     def place(self) -> Place:
         """The job's site."""
-        try:
-            database = DatabaseId.parse(self.text("DATABASE") or "unknown-1")
-        except ValueError as error:
-            self._problems.append(f"DATABASE: {error}")
-            database = DatabaseId("unknown", 1)
-        return Place(database, self.text("AWS_REGION"), self.text("LEDGER_TABLE"))
+        return Place(self.database("DATABASE"), self.text("AWS_REGION"), self.text("LEDGER_TABLE"))
 
     def address(self) -> DatabaseAddress:
         """The database's address."""

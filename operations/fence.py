@@ -112,8 +112,8 @@ class Fence:
         if self.drain:
             self._drain(claim, session)
             return Standing.DRAINED
-        if read_only:
-            self._resume(claim, session)
+        if read_only and not self._resume(claim, session):
+            return Standing.DRAINED
         return Standing.LEADS
 
     def _drain(self, claim: Claim, session: Session) -> None:
@@ -123,21 +123,26 @@ class Fence:
         self._close(session)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), now)
-        self.ledger.write(handover)
-        say("drained", epoch=claim.epoch, position=handover.position)
+        if self.ledger.note(handover):
+            say("drained", epoch=claim.epoch, position=handover.position)
 
     def _close(self, session: Session) -> None:
         self._closing = True
         session.close_writes()
         self._closing = False
 
-    def _resume(self, claim: Claim, session: Session) -> None:
-        """Withdraw the handover record before writes start: its position would no longer be the last one."""
+    def _resume(self, claim: Claim, session: Session) -> bool:
+        """Open the database, unless the other site has taken the handover record. Returns whether it is open.
+
+        The record is withdrawn before writes start: its position would no longer be the last one.
+        """
         recorded = self.ledger.handover_record(claim.epoch)
-        if recorded is not None:
-            self.ledger.write(recorded, withdrawn=True)
+        if recorded is not None and not self.ledger.withdraw(recorded):
+            say("handover is taken", epoch=claim.epoch, taker=recorded.taker)
+            return False
         session.open_writes()
         say("writes resumed", epoch=claim.epoch, leader=claim.database)
+        return True
 
 
 def main(environment: Mapping[str, str]) -> int:

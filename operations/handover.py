@@ -1,4 +1,8 @@
-"""The gate of a planned switchover: it lets a replica be promoted when it has all that the drained leader committed."""
+"""The gate of a planned switchover: it lets a replica be promoted when it has all that the drained leader committed.
+
+It takes the handover record by one conditional write. From then on the old leader cannot resume, whatever happens to
+this run.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.instance import AVAILABLE, InstanceUnknownError, OwnInstance
 from operations.ledger import HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
+from recovery.timeline import DatabaseId
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,10 @@ class Gate:
     database: OwnDatabase
     epoch: int
     """The epoch that ends."""
+    leader: DatabaseId
+    """The database that leads it."""
+    own: DatabaseId
+    """The replica."""
     patience: float
     """The time limit, in seconds."""
     instance: OwnInstance
@@ -36,40 +45,57 @@ class Gate:
             if code == SUCCESS or time.monotonic() > deadline:
                 break
             time.sleep(min(1.0, self.patience / 20))
-        if code == REFUSED and self.accept_loss:
-            say("loss accepted", epoch=self.epoch, **why)
-            return SUCCESS
         say("may promote" if code == SUCCESS else "must not promote", epoch=self.epoch, **why)
         return code
 
     def _look(self) -> tuple[int, dict[str, object]]:
         try:
+            if self.ledger.claim(self.epoch + 1) is not None:
+                return SUCCESS, {"reason": "the next epoch is claimed already"}
             record = self.ledger.handover_record(self.epoch)
             with self.database.session() as session:
                 if not session.follows():
                     return SUCCESS, {"reason": "promoted already"}
-                code, why = self._compare(record, replayed=record is not None and session.replayed(record.position))
+                refusal = self._refusal(record, replayed=record is not None and session.replayed(record.position))
             status = self.instance.status()
+            # RDS refuses to promote any other, and the claim is made before the promotion.
+            if status != AVAILABLE:
+                return FAILURE, {"reason": f"RDS says that the replica is {status}"}
+            return self._decide(record, refusal)
         except (LedgerUnreadableError, DatabaseUnreachableError, InstanceUnknownError) as error:
             return FAILURE, {"reason": str(error)}
-        # RDS refuses to promote any other, and the claim is made before the promotion.
-        return (code, why) if status == AVAILABLE else (FAILURE, {"reason": f"RDS says that the replica is {status}"})
 
-    def _compare(self, record: HandoverRecord | None, *, replayed: bool) -> tuple[int, dict[str, object]]:
+    def _refusal(self, record: HandoverRecord | None, *, replayed: bool) -> str | None:
         if record is None:
-            return REFUSED, {"reason": "the leader is not drained: set lifeline:switchover.drain in its stack first"}
-        facts: dict[str, object] = {"leader": record.database, "position": record.position, "drained_at": record.at}
-        if not replayed:
-            return REFUSED, {"reason": "the replica is behind the position where the leader stopped", **facts}
-        return SUCCESS, {"reason": "the replica has everything", **facts}
+            return "the leader is not drained: set lifeline:switchover.drain in its stack first"
+        if record.database != self.leader:
+            return f"the record is of {record.database}, and {self.leader} leads"
+        if record.taker not in (None, self.own):
+            return f"{record.taker} has taken the record"
+        return None if replayed else "the replica is behind the position where the leader stopped"
+
+    def _decide(self, record: HandoverRecord | None, refusal: str | None) -> tuple[int, dict[str, object]]:
+        facts = {} if record is None else _facts(record)
+        if refusal is not None and not self.accept_loss:
+            return REFUSED, {"reason": refusal, **facts}
+        # Also with an accepted loss: the leader must not resume.
+        if record is not None and not self.ledger.take(record, self.own) and not self.accept_loss:
+            return REFUSED, {"reason": "the handover record has changed", **facts}
+        return SUCCESS, {"reason": f"loss accepted: {refusal}" if refusal else "the replica has everything", **facts}
+
+
+def _facts(record: HandoverRecord) -> dict[str, object]:
+    return {"leader": record.database, "position": record.position, "drained_at": record.at}
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Wait at the gate. Reads ENDING_EPOCH, ACCEPT_LOSS and PATIENCE_SECONDS besides the common settings."""
+    """Wait at the gate. Reads ENDING_EPOCH, LEADER, ACCEPT_LOSS and PATIENCE_SECONDS besides the common settings."""
     reader = Reader(environment)
     place, address = reader.place(), reader.address()
-    epoch, patience = int(reader.number("ENDING_EPOCH")), reader.number("PATIENCE_SECONDS")
+    epoch, leader = int(reader.number("ENDING_EPOCH")), reader.database("LEADER")
+    patience = reader.number("PATIENCE_SECONDS")
     accept_loss = reader.flag("ACCEPT_LOSS")
     reader.done()
     ledger = JobLedger.connect(place.region, place.ledger_table)
-    return Gate(ledger, OwnDatabase(address), epoch, patience, OwnInstance.connect(place), accept_loss).wait()
+    instance = OwnInstance.connect(place)
+    return Gate(ledger, OwnDatabase(address), epoch, leader, place.database, patience, instance, accept_loss).wait()

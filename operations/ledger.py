@@ -5,7 +5,8 @@ Every read is strongly consistent: with multi-Region strong consistency it sees 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import enum
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -45,6 +46,17 @@ class Claim:
     database: DatabaseId
 
 
+class HandoverState(enum.StrEnum):
+    """The state of a handover record. It changes by conditional writes only."""
+
+    DRAINED = "drained"
+    """The leader is closed, and another database may take the record."""
+    TAKEN = "taken"
+    """A database of the other site is about to claim the next epoch. The leader can no longer resume."""
+    WITHDRAWN = "withdrawn"
+    """The leader has resumed."""
+
+
 @dataclass(frozen=True)
 class HandoverRecord:
     """The position at which a drained leader stopped. It commits nothing after this position."""
@@ -55,6 +67,8 @@ class HandoverRecord:
     """A position in the write-ahead log, such as `0/3000148`."""
     at: str
     """The time in UTC, ISO 8601."""
+    taker: DatabaseId | None = None
+    """The database that has taken the record; None while it is open to any."""
 
 
 class JobLedger:
@@ -105,13 +119,19 @@ class JobLedger:
             LedgerUnreadableError: if the ledger does not answer.
         """
         item = self._get(handover_key(epoch))
-        if item is None or item["withdrawn"]["BOOL"]:
+        if item is None or item["state"]["S"] == HandoverState.WITHDRAWN:
             return None
-        database = DatabaseId.parse(item["database"]["S"])
-        return HandoverRecord(epoch, database, item["position"]["S"], item["drainedAt"]["S"])
+        taker = item.get("taker", {}).get("S")
+        return HandoverRecord(
+            epoch,
+            DatabaseId.parse(item["database"]["S"]),
+            item["position"]["S"],
+            item["drainedAt"]["S"],
+            DatabaseId.parse(taker) if taker else None,
+        )
 
-    def write(self, handover: HandoverRecord, *, withdrawn: bool = False) -> None:
-        """Write a handover record, or mark it withdrawn because the leader resumes.
+    def note(self, handover: HandoverRecord) -> bool:
+        """Write a handover record. Returns False if an earlier one is taken, which then stays as it is.
 
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
@@ -121,12 +141,65 @@ class JobLedger:
             "database": {"S": str(handover.database)},
             "position": {"S": handover.position},
             "drainedAt": {"S": handover.at},
-            "withdrawn": {"BOOL": withdrawn},
+            "state": {"S": HandoverState.DRAINED},
         }
-        try:
-            self._client.put_item(TableName=self._table, Item=cast("Any", item))
-        except (BotoCoreError, ClientError) as error:
-            raise LedgerUnreadableError(str(error)) from error
+        return _held(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item=cast("Any", item),
+                ConditionExpression="attribute_not_exists(#key) OR #state <> :taken",
+                ExpressionAttributeNames={"#key": LEDGER_KEY, "#state": "state"},
+                ExpressionAttributeValues={":taken": {"S": HandoverState.TAKEN}},
+            )
+        )
+
+    def take(self, handover: HandoverRecord, taker: DatabaseId) -> bool:
+        """Take a handover record for a database. Returns False if it has changed or another database has taken it.
+
+        From then on the leader cannot resume. Taking it again has no effect.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        return _held(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key={LEDGER_KEY: {"S": handover_key(handover.epoch)}},
+                UpdateExpression="SET #state = :taken, taker = :taker",
+                ConditionExpression=(
+                    "#database = :leader AND #position = :position"
+                    " AND (#state = :drained OR (#state = :taken AND taker = :taker))"
+                ),
+                ExpressionAttributeNames={"#state": "state", "#database": "database", "#position": "position"},
+                ExpressionAttributeValues={
+                    ":drained": {"S": HandoverState.DRAINED},
+                    ":taken": {"S": HandoverState.TAKEN},
+                    ":taker": {"S": str(taker)},
+                    ":leader": {"S": str(handover.database)},
+                    ":position": {"S": handover.position},
+                },
+            )
+        )
+
+    def withdraw(self, handover: HandoverRecord) -> bool:
+        """Withdraw a handover record because the leader resumes. Returns False if it is taken.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        return _held(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key={LEDGER_KEY: {"S": handover_key(handover.epoch)}},
+                UpdateExpression="SET #state = :withdrawn",
+                ConditionExpression="#state <> :taken",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":withdrawn": {"S": HandoverState.WITHDRAWN},
+                    ":taken": {"S": HandoverState.TAKEN},
+                },
+            )
+        )
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """The keys that have no item.
@@ -167,3 +240,20 @@ class JobLedger:
         except (BotoCoreError, ClientError) as error:
             raise LedgerUnreadableError(str(error)) from error
         return cast("dict[str, Any] | None", answer.get("Item"))
+
+
+def _held(write: Callable[[], object]) -> bool:
+    """Make a conditional write. Returns whether its condition held.
+
+    Raises:
+        LedgerUnreadableError: if the ledger does not answer.
+    """
+    try:
+        write()
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            return False
+        raise LedgerUnreadableError(str(error)) from error
+    except BotoCoreError as error:
+        raise LedgerUnreadableError(str(error)) from error
+    return True

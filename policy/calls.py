@@ -79,12 +79,17 @@ CALLS: dict[str, tuple[Call, ...]] = {
     # The jobs.
     "fence": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
-        *_items(("PutItem",), "handover#1"),
+        *_items(("PutItem", "UpdateItem"), "handover#1"),
         _list("{SWITCH_BUCKET}"),
         *_objects("{SWITCH_BUCKET}", ("GetObject", "DeleteObject"), naming.TAKEOVER_KEY),
         *PASSWORD,
     ),
-    "handover": (*_items(("GetItem",), "handover#1"), *_instances("DescribeDBInstances"), *PASSWORD),
+    "handover": (
+        *_items(("GetItem",), "epoch#1", "handover#1"),
+        *_items(("UpdateItem",), "handover#1"),
+        *_instances("DescribeDBInstances"),
+        *PASSWORD,
+    ),
     SNAPSHOT_CRON_JOB: (
         *_items(("GetItem",), "epoch#1"),
         *_instances("DescribeDBInstances", "CreateDBSnapshot"),

@@ -27,10 +27,12 @@ def ledger(context: Context) -> Ledger | None:
 def handover(context: Context) -> Handover | None:
     """The gate of a planned switchover. It runs before the claim, so a refusal changes nothing."""
     plan = context.config.switchover
-    if plan.take is None or not context.config.cluster.has_job_of(plan.take):
+    # It goes when the site no longer leads, so that no flip removes it.
+    if plan.take is None or not context.config.is_active or not context.config.cluster.has_job_of(plan.take):
         return None
     args = HandoverArgs(
         ending_epoch=plan.take - 1,
+        leader=context.config.history[plan.take - 2],
         accept_loss=plan.accept_loss,
         image=context.operations_image,
         site=context.site,

@@ -8,133 +8,31 @@ a set of writes, and a ledger that accepts an item once. A run of `up` may die a
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import Place
 from operations.exit_codes import SUCCESS
 from operations.fence import Fence, Standing
 from operations.handover import Gate
-from operations.instance import AVAILABLE, OwnInstance
-from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
+from operations.instance import OwnInstance
+from operations.ledger import JobLedger
 from operations.switch import OwnSwitch
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.config import SiteConfig, parse
 from stacks.problems import ConfigError
 from tests.harness import stack_config
+from tests.walk_model import Cloud, Database, View
 
 SITES = ("primary", "secondary")
 FILES = {name: stack_config(name) for name in SITES}
 PEER = {"primary": "secondary", "secondary": "primary"}
-
-
-@dataclass
-class Database:
-    """The writes in one database, its source, and whether its default makes sessions read-only."""
-
-    writes: set[int] = field(default_factory=set[int])
-    source: DatabaseId | None = None
-    read_only: bool = False
-
-    @property
-    def takes_writes(self) -> bool:
-        return self.source is None and not self.read_only
-
-
-@dataclass
-class Cloud:
-    """The shared state. A lost region answers nothing and changes nothing."""
-
-    lost: set[str] = field(default_factory=set[str])
-    databases: dict[DatabaseId, Database] = field(default_factory=dict[DatabaseId, Database])
-    claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
-    handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
-    files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
-    """The stack file with which an epoch was claimed, which version control still has."""
-    events: set[int] = field(default_factory=set[int])
-    takeover: set[str] = field(default_factory=set[str])
-
-    def copy(self) -> Cloud:
-        databases = {id_: replace(found, writes=set(found.writes)) for id_, found in self.databases.items()}
-        return replace(self, databases=databases, handovers=dict(self.handovers), takeover=set(self.takeover))
-
-    def replicate(self) -> None:
-        for id_, database in self.databases.items():
-            if database.source in self.databases and not {id_.site, database.source.site} & self.lost:
-                database.writes |= self.databases[database.source].writes
-                database.read_only = self.databases[database.source].read_only
-
-
-@dataclass
-class View:
-    """The cloud as the jobs of one site see it: the ledger, the own database, the own switch."""
-
-    cloud: Cloud
-    own: DatabaseId
-
-    def newest_claim(self) -> Claim | None:
-        self._reach()
-        return Claim(max(self.cloud.claims), self.cloud.claims[max(self.cloud.claims)]) if self.cloud.claims else None
-
-    def handover_record(self, epoch: int) -> HandoverRecord | None:
-        self._reach()
-        return self.cloud.handovers.get(epoch)
-
-    def write(self, handover: HandoverRecord, *, withdrawn: bool = False) -> None:
-        self._reach()
-        if withdrawn:
-            del self.cloud.handovers[handover.epoch]
-        else:
-            self.cloud.handovers[handover.epoch] = handover
-
-    def status(self) -> str:
-        self._reach()
-        return AVAILABLE
-
-    def release(self) -> bool:
-        found = self.own.site in self.cloud.takeover
-        self.cloud.takeover.discard(self.own.site)
-        return found
-
-    @contextmanager
-    def session(self) -> Generator[View]:
-        if self.own.site in self.cloud.lost or self.own not in self.cloud.databases:
-            raise DatabaseUnreachableError(str(self.own))
-        yield self
-
-    def follows(self) -> bool:
-        return self._database.source is not None
-
-    def is_read_only(self) -> bool:
-        return self._database.read_only
-
-    def close_writes(self) -> None:
-        self._database.read_only = True
-
-    def open_writes(self) -> None:
-        self._database.read_only = False
-
-    def written_to(self) -> str:
-        return str(len(self._database.writes))
-
-    def replayed(self, position: str) -> bool:
-        return len(self._database.writes) >= int(position)
-
-    @property
-    def _database(self) -> Database:
-        return self.cloud.databases[self.own]
-
-    def _reach(self) -> None:
-        if self.own.site in self.cloud.lost:
-            raise LedgerUnreadableError("the region is lost")
 
 
 class KilledError(Exception):
@@ -189,7 +87,15 @@ class Site:
         if take is None or take in self.known_claims:
             return True
         view = View(self.cloud, config.own_database)
-        gate = Gate(cast("JobLedger", view), cast("OwnDatabase", view), take - 1, 0.0, cast("OwnInstance", view))
+        gate = Gate(
+            cast("JobLedger", view),
+            cast("OwnDatabase", view),
+            take - 1,
+            config.history[take - 2],
+            config.own_database,
+            0.0,
+            cast("OwnInstance", view),
+        )
         return gate.wait() == SUCCESS
 
     def _claim(self, config: SiteConfig) -> bool:

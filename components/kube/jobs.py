@@ -13,6 +13,7 @@ from components.kube.scaling import disruption_budget
 from components.kube.services import APP, priority_class
 from recovery import objectives
 from recovery.naming import NAMESPACE
+from recovery.timeline import DatabaseId
 
 Manifest = dict[str, Any]
 
@@ -118,12 +119,15 @@ def budget(job: str, *, labels: Mapping[str, str]) -> Manifest:
     return disruption_budget(job, selector(job), labels=labels)
 
 
-def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mapping[str, str]) -> Manifest:
+def handover(
+    *, image: str, ending_epoch: int, leader: DatabaseId, accept_loss: bool, labels: Mapping[str, str]
+) -> Manifest:
     """The Job that a promotion waits for in a planned switchover. It runs once, because a refusal is a final answer.
 
     Args:
         image: the operations image, by digest.
         ending_epoch: the epoch whose leader hands over.
+        leader: the database that leads it.
         accept_loss: whether a replica that is behind may be promoted.
         labels: the labels of the object.
     """
@@ -132,6 +136,7 @@ def handover(*, image: str, ending_epoch: int, accept_loss: bool, labels: Mappin
         image,
         PLACE_SETTINGS,
         ENDING_EPOCH=str(ending_epoch),
+        LEADER=str(leader),
         ACCEPT_LOSS="true" if accept_loss else "false",
         PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
     )

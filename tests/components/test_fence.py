@@ -13,6 +13,7 @@ from components.kube import jobs, pods
 from engine.recorder import record
 from engine.registration import Registration
 from recovery.naming import CONFIG_MAP, NAMESPACE
+from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.admission import _unmet
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only, site
@@ -38,7 +39,8 @@ def fence_objects(**config: str) -> dict[str, Registration]:
 
 
 def gate(*, accept_loss: bool = False) -> dict[str, Any]:
-    args = HandoverArgs(ending_epoch=1, accept_loss=accept_loss, image=IMAGE, site=site("secondary"))
+    leader = DatabaseId("primary", 1)
+    args = HandoverArgs(ending_epoch=1, leader=leader, accept_loss=accept_loss, image=IMAGE, site=site("secondary"))
 
     def program() -> None:
         Handover("handover-2", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
@@ -258,7 +260,18 @@ def test_the_gate_of_the_way_home_asks_about_the_second_epoch():
     resources = deploy("primary", FAILED_BACK, switchover={"take": 3}, database={"seeded": 2})
     job = only(resources, JOB)
     assert job.inputs["metadata"]["name"] == "handover-2"
+    assert variables(job.inputs["spec"]["template"])["LEADER"] == "secondary-1"
     assert job.urn in only(resources, ITEM, "claims-epoch-3").dependencies
+
+
+def test_a_new_image_does_not_run_a_gate_again():
+    resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
+    assert only(resources, JOB).ignore_changes == ("spec",)
+
+
+def test_a_take_that_stays_in_the_file_is_gone_when_the_site_no_longer_leads():
+    resources = deploy("secondary", FAILED_BACK, switchover={"take": 2}, database={"seeded": 3})
+    assert [entry.name for entry in resources if entry.type == JOB] == []
 
 
 def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
@@ -272,16 +285,17 @@ def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
 def test_the_fence_reads_claims_notes_handovers_and_releases_its_own_traffic():
     assert policy("secondary", "fence") == {
         "ReadClaims": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
-        "NoteHandover": allow("dynamodb:PutItem", LEDGER, keys("handover#*")),
+        "NoteHandover": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], LEDGER, keys("handover#*")),
         "FindTakeover": allow("s3:ListBucket", BUCKET),
         "ReleaseTraffic": allow(["s3:DeleteObject", "s3:GetObject"], f"{BUCKET}/takeover"),
         "ReadPassword": READ_PASSWORD,
     }
 
 
-def test_the_gate_reads_handovers_the_status_of_the_replica_and_the_password():
+def test_the_gate_takes_handovers_and_reads_claims_the_status_of_the_replica_and_the_password():
     assert policy("secondary", "handover") == {
-        "ReadHandover": allow("dynamodb:GetItem", LEDGER, keys("handover#*")),
+        "ReadHandover": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
+        "TakeHandover": allow("dynamodb:UpdateItem", LEDGER, keys("handover#*")),
         "ReadInstances": allow("rds:DescribeDBInstances", "arn:aws:rds:us-west-2:123456789012:db:lifeline-secondary-*"),
         "ReadPassword": READ_PASSWORD,
     }

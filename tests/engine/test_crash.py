@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +29,8 @@ from rehearsal.providers.backend import Backend, Plain
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend, Settings
 from rehearsal.providers.server import ProviderServer, StandInProvider
-from tests.harness import FAILED_OVER, ROOT, deploy, only, stack_config
+from tests.documented import aws_call
+from tests.harness import FAILED_OVER, deploy, only, stack_config
 from tests.rehearsal.providers.aws.test_crash import Killed, Mortal
 
 CLAIM = "aws:dynamodb/tableItem:TableItem"
@@ -113,21 +111,9 @@ def test_an_update_in_the_cluster_is_made_again_to_no_effect(
         assert stack.up(after) == []
 
 
-def documented_delete() -> dict[str, Any]:
-    """The options of the command in the failover runbook, as boto3's parameters."""
-    text = (ROOT / "docs/runbooks/failover.md").read_text().replace("\\\n", " ")
-    command = re.search(r"^ *aws dynamodb delete-item (.+)$", text, re.MULTILINE)
-    assert command is not None
-    words = shlex.split(command[1])
-    return {
-        name.removeprefix("--").title().replace("-", ""): json.loads(value) if value.startswith("{") else value
-        for name, value in zip(words[::2], words[1::2], strict=True)
-    }
-
-
 def test_the_command_of_the_runbook_frees_the_claim_that_the_program_makes(tmp_path: Path) -> None:
     claim = only(deploy("secondary", FAILED_OVER), CLAIM)
-    options = documented_delete()
+    options = aws_call("failover", "dynamodb delete-item")
     region = options.pop("Region")
     with mock_aws(), serving(tmp_path, AwsBackend(f"https://dynamodb.{region}.amazonaws.com", region, "1")) as stack:
         dynamodb = boto3.client("dynamodb", region)

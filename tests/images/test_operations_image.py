@@ -19,6 +19,7 @@ import pytest
 
 from components.kube import jobs
 from operations.__main__ import JOBS
+from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
 from stacks.sections import DatabaseConfig
 from tests.harness import ROOT, stack_config
@@ -110,7 +111,8 @@ def test_the_programs_have_the_major_version_of_the_server(stack: str) -> None:
 
 def test_a_pod_finds_the_certificate_authorities_where_the_image_has_them() -> None:
     (path,) = re.findall(r"^COPY images/operations/rds-global-bundle\.pem (\S+)$", DOCKERFILE, re.MULTILINE)
-    manifest = jobs.handover(image="operations@sha256:1", ending_epoch=1, accept_loss=False, labels={})
+    leader = DatabaseId("primary", 1)
+    manifest = jobs.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     assert {"name": "PGSSLROOTCERT", "value": path} in container["env"]
     assert f"PGSSLROOTCERT={path}" in DOCKERFILE

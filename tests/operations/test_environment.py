@@ -44,7 +44,7 @@ FENCE = {
     "ALIVE_FILE": "/dev/null",
     "METRICS_PORT": "0",
 }
-HANDOVER = {**SETTINGS, "ENDING_EPOCH": "1", "ACCEPT_LOSS": "false", "PATIENCE_SECONDS": "0"}
+HANDOVER = {**SETTINGS, "ENDING_EPOCH": "1", "LEADER": "primary-1", "ACCEPT_LOSS": "false", "PATIENCE_SECONDS": "0"}
 NOWHERE = "http://127.0.0.1:1"
 PLACE = ["DATABASE is missing", "AWS_REGION is missing", "LEDGER_TABLE is missing"]
 ADDRESS = ["DB_HOST is missing", "DB_NAME is missing", "DB_USER is missing", "DB_PASSWORD_FILE is missing"]
@@ -87,8 +87,8 @@ def test_everything_that_the_fence_lacks_is_told_at_once() -> None:
 
 
 def test_everything_that_the_gate_lacks_is_told_at_once() -> None:
-    numbers = ["ENDING_EPOCH", "PATIENCE_SECONDS"]
-    assert problems(handover.main, {}) == [*PLACE, *ADDRESS, *(f"{key} is '', expected a number" for key in numbers)]
+    own = ["ENDING_EPOCH is '', expected a number", "LEADER is missing", "PATIENCE_SECONDS is '', expected a number"]
+    assert problems(handover.main, {}) == [*PLACE, *ADDRESS, *own]
 
 
 @pytest.mark.parametrize("key", sorted(FENCE.keys() - {"DRAIN", "DB_PORT"}))

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from botocore.exceptions import ClientError
 
 from operations.database import OwnDatabase, Session
 from operations.environment import Place
 from operations.fence import Fence, Standing
-from operations.ledger import HandoverRecord
-from operations.switch import SwitchUnreachableError
 from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
@@ -249,18 +246,6 @@ def test_the_site_of_the_newest_claim_keeps_its_traffic(fence_of: FenceOf, leade
     assert bucket.calls == []
 
 
-@pytest.mark.parametrize("code", ["404", "NoSuchKey", "NotFound"])
-def test_a_takeover_object_that_is_not_there_is_no_mistake(code: str) -> None:
-    failure = ClientError({"Error": {"Code": code, "Message": "no"}}, "HeadObject")
-    assert switch(Bucket(failure=failure)).release() is False
-
-
-@pytest.mark.parametrize("failure", [ClientError({"Error": {"Code": "403"}}, "HeadObject"), SILENT])
-def test_any_other_answer_of_the_switch_is_told(failure: Exception) -> None:
-    with pytest.raises(SwitchUnreachableError):
-        switch(Bucket(failure=failure)).release()
-
-
 def test_a_drained_leader_is_read_only_and_its_position_is_in_the_ledger(fence_of: FenceOf, leader: Server) -> None:
     table = Table("primary-1")
     with leader.connect() as session:
@@ -391,13 +376,33 @@ def test_a_record_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of
     assert not is_writable(leader)
 
 
-def test_a_handover_record_is_read_as_it_was_written() -> None:
-    written = ledger(Table("primary-1"))
-    record = HandoverRecord(1, DatabaseId("primary", 1), "0/3000148", "2026-01-01T00:00:00+00:00")
-    written.write(record)
-    assert written.handover_record(1) == record
-    written.write(record, withdrawn=True)
-    assert written.handover_record(1) is None
+def test_a_record_that_is_taken_is_not_withdrawn_and_the_leader_stays_closed(
+    fence_of: FenceOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    record = ledger(table).handover_record(1)
+    assert record is not None
+    assert ledger(table).take(record, DatabaseId("secondary", 1))
+    assert fence_of(table).look() is Standing.DRAINED
+    assert not is_writable(leader)
+    assert said(capsys)[-1] == {"step": "handover is taken", "epoch": 1, "taker": "secondary-1"}
+
+
+def test_a_leader_that_was_opened_by_hand_after_the_take_does_not_change_the_record(
+    fence_of: FenceOf, leader: Server
+) -> None:
+    table = Table("primary-1")
+    fence_of(table, drain=True).look()
+    record = ledger(table).handover_record(1)
+    assert record is not None
+    assert ledger(table).take(record, DatabaseId("secondary", 1))
+    set_by_hand(leader, read_only=False)
+    fence_of(table, drain=True).look()
+    assert not is_writable(leader)
+    taken = ledger(table).handover_record(1)
+    assert taken is not None
+    assert (taken.position, taken.taker) == (record.position, DatabaseId("secondary", 1))
 
 
 @pytest.mark.parametrize("drain", [True, False])

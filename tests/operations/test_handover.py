@@ -33,7 +33,8 @@ def gate_of(tmp_path: Path, replica: Server) -> GateOf:
         instances: Instances | None = None,
     ) -> Gate:
         own = instance(instances or Instances())
-        return Gate(ledger(table), database(at, tmp_path), 1, patience, own, accept_loss)
+        leader, taker = DatabaseId("primary", 1), DatabaseId("secondary", 1)
+        return Gate(ledger(table), database(at, tmp_path), 1, leader, taker, patience, own, accept_loss)
 
     return make
 
@@ -46,7 +47,9 @@ def drained(position: str, *, withdrawn: bool = False) -> Table:
 
 def drain(table: Table, position: str, *, withdrawn: bool = False) -> None:
     record = HandoverRecord(1, DatabaseId("primary", 1), position, "2026-01-01T00:00:00+00:00")
-    ledger(table).write(record, withdrawn=withdrawn)
+    assert ledger(table).note(record)
+    if withdrawn:
+        assert ledger(table).withdraw(record)
 
 
 def written(leader: Server) -> str:
@@ -93,7 +96,7 @@ def test_nobody_is_promoted_before_the_leader_is_drained(gate_of: GateOf, capsys
 
 def test_a_record_of_another_epoch_opens_nothing(gate_of: GateOf) -> None:
     table = Table("primary-1")
-    ledger(table).write(HandoverRecord(2, DatabaseId("primary", 1), "0/0", "2026-01-01T00:00:00+00:00"))
+    ledger(table).note(HandoverRecord(2, DatabaseId("primary", 1), "0/0", "2026-01-01T00:00:00+00:00"))
     assert gate_of(table).wait() == REFUSED
 
 
@@ -119,14 +122,14 @@ def test_an_accepted_loss_is_promoted_and_said(
     gate_of: GateOf, table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert gate_of(table, accept_loss=True).wait() == SUCCESS
-    assert reason(capsys, "loss accepted")
+    assert reason(capsys, "may promote").startswith("loss accepted: the ")
 
 
 def test_no_loss_is_said_to_be_accepted_where_there_is_none(
     gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert gate_of(drained(written(leader)), patience=LONG, accept_loss=True).wait() == SUCCESS
-    assert reason(capsys, "may promote")
+    assert reason(capsys, "may promote") == "the replica has everything"
 
 
 def test_what_is_promoted_already_is_not_held_up(
@@ -135,6 +138,63 @@ def test_what_is_promoted_already_is_not_held_up(
     """The same as after an interrupted update that is run again."""
     assert gate_of(Table("primary-1"), at=leader).wait() == SUCCESS
     assert reason(capsys, "may promote") == "promoted already"
+
+
+def test_it_takes_the_record_so_that_the_leader_cannot_resume(gate_of: GateOf, leader: Server) -> None:
+    table = drained(written(leader))
+    assert gate_of(table, patience=LONG).wait() == SUCCESS
+    record = ledger(table).handover_record(1)
+    assert record is not None
+    assert record.taker == DatabaseId("secondary", 1)
+    assert not ledger(table).withdraw(record)
+    assert gate_of(table, patience=LONG).wait() == SUCCESS  # the same run again
+
+
+def test_a_record_that_is_withdrawn_while_the_gate_looks_opens_nothing(gate_of: GateOf, leader: Server) -> None:
+    table = drained(written(leader))
+    record = ledger(table).handover_record(1)
+    assert record is not None
+
+    def withdraw_first() -> None:
+        table.before_write = world.nothing
+        assert ledger(table).withdraw(record)
+
+    table.before_write = withdraw_first
+    assert gate_of(table).wait() == REFUSED
+    assert ledger(table).handover_record(1) is None
+
+
+def test_a_take_whose_answer_is_lost_is_made_again(gate_of: GateOf, leader: Server) -> None:
+    table = drained(written(leader))
+    table.lost_answers = 1
+    assert gate_of(table, patience=LONG / 30).wait() == SUCCESS
+
+
+def test_a_record_that_another_database_has_taken_opens_nothing(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = drained(written(leader))
+    record = ledger(table).handover_record(1)
+    assert record is not None
+    assert ledger(table).take(record, DatabaseId("third", 1))
+    assert gate_of(table).wait() == REFUSED
+    assert reason(capsys, "must not promote") == "third-1 has taken the record"
+
+
+def test_a_record_of_a_database_that_does_not_lead_opens_nothing(
+    gate_of: GateOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table("primary-1")
+    ledger(table).note(HandoverRecord(1, DatabaseId("primary", 2), written(leader), "2026-01-01T00:00:00+00:00"))
+    assert gate_of(table).wait() == REFUSED
+    assert reason(capsys, "must not promote") == "the record is of primary-2, and primary-1 leads"
+
+
+def test_a_take_that_stays_in_the_file_does_nothing_once_its_epoch_is_claimed(
+    gate_of: GateOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate_of(Table("primary-1", "secondary-1", "primary-3")).wait() == SUCCESS
+    assert reason(capsys, "may promote") == "the next epoch is claimed already"
 
 
 @pytest.mark.parametrize("accept_loss", [True, False])

@@ -9,6 +9,9 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import Item as Stored
 from psycopg import sql
 
 from components.ledger import claim_item
@@ -38,6 +41,7 @@ class Table:
         self.failure: Exception | None = None
         self.before_read: Callable[[], None] = nothing
         self.before_write: Callable[[], None] = nothing
+        self.lost_answers = 0
         for epoch, database in enumerate(claims, start=1):
             item = json.loads(claim_item(epoch, DatabaseId.parse(database)))
             self.items[item[LEDGER_KEY]["S"]] = item
@@ -49,11 +53,45 @@ class Table:
         found = self.items.get(Key[LEDGER_KEY]["S"])
         return {} if found is None else {"Item": found}
 
-    def put_item(self, *, TableName: str, Item: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
-        assert TableName == LEDGER_TABLE
+    def put_item(self, *, TableName: str, Item: dict[str, Any], **condition: Any) -> dict[str, Any]:  # noqa: N803
+        key = self._write(TableName, Item, condition)
+        self.items[key] = Item
+        return self._answer()
+
+    def update_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: dict[str, Any],  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        **condition: Any,
+    ) -> dict[str, Any]:
+        key = self._write(TableName, Key, condition)
+        for assignment in UpdateExpression.removeprefix("SET ").split(", "):
+            name, _, value = assignment.partition(" = ")
+            names, values = condition["ExpressionAttributeNames"], condition["ExpressionAttributeValues"]
+            self.items.setdefault(key, dict(Key))[names.get(name, name)] = values[value]
+        return self._answer()
+
+    def _write(self, table: str, item: dict[str, Any], condition: dict[str, Any]) -> str:
+        assert table == LEDGER_TABLE
         self.before_write()
         self._fail()
-        self.items[Item[LEDGER_KEY]["S"]] = Item
+        key = item[LEDGER_KEY]["S"]
+        expression = get_filter_expression(
+            condition["ConditionExpression"],
+            condition["ExpressionAttributeNames"],
+            condition["ExpressionAttributeValues"],
+        )
+        if not expression.expr(cast("Any", Stored(DynamoType(item[LEDGER_KEY]), None, self.items.get(key, {})))):
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": key}}, "Write")
+        return key
+
+    def _answer(self) -> dict[str, Any]:
+        """Answer a write that is done. The answer may be lost."""
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise SILENT
         return {}
 
     def _fail(self) -> None:

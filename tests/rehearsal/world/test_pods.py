@@ -15,6 +15,7 @@ import pytest
 
 from components.kube import jobs
 from recovery.naming import CONFIG_MAP, NAMESPACE
+from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.world.api_server import ApiServer
@@ -122,7 +123,8 @@ def fence(told: Told, checksum: str = "one") -> Manifest:
 
 
 def job(script: str, *words: str) -> Manifest:
-    made = jobs.handover(image="operations@sha256:1", ending_epoch=1, accept_loss=False, labels={})
+    leader = DatabaseId("primary", 1)
+    made = jobs.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
     return without_image(made, ["python", "-c", script, *words])
 
 

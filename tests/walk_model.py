@@ -1,0 +1,136 @@
+"""A model of the cloud for the random walk: failing regions, databases as sets of writes, a ledger of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from operations.database import DatabaseUnreachableError
+from operations.instance import AVAILABLE
+from operations.ledger import Claim, HandoverRecord, LedgerUnreadableError
+from recovery.timeline import DatabaseId
+
+
+@dataclass
+class Database:
+    """The writes in one database, its source, and whether its default makes sessions read-only."""
+
+    writes: set[int] = field(default_factory=set[int])
+    source: DatabaseId | None = None
+    read_only: bool = False
+
+    @property
+    def takes_writes(self) -> bool:
+        return self.source is None and not self.read_only
+
+
+@dataclass
+class Cloud:
+    """The shared state. A lost region answers nothing and changes nothing."""
+
+    lost: set[str] = field(default_factory=set[str])
+    databases: dict[DatabaseId, Database] = field(default_factory=dict[DatabaseId, Database])
+    claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
+    handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
+    files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    """The stack file with which an epoch was claimed, which version control still has."""
+    events: set[int] = field(default_factory=set[int])
+    takeover: set[str] = field(default_factory=set[str])
+
+    def copy(self) -> Cloud:
+        databases = {id_: replace(found, writes=set(found.writes)) for id_, found in self.databases.items()}
+        return replace(self, databases=databases, handovers=dict(self.handovers), takeover=set(self.takeover))
+
+    def replicate(self) -> None:
+        for id_, database in self.databases.items():
+            if database.source in self.databases and not {id_.site, database.source.site} & self.lost:
+                database.writes |= self.databases[database.source].writes
+                database.read_only = self.databases[database.source].read_only
+
+
+@dataclass
+class View:
+    """The cloud as the jobs of one site see it: the ledger, the own database, the own switch."""
+
+    cloud: Cloud
+    own: DatabaseId
+
+    def newest_claim(self) -> Claim | None:
+        self._reach()
+        return Claim(max(self.cloud.claims), self.cloud.claims[max(self.cloud.claims)]) if self.cloud.claims else None
+
+    def handover_record(self, epoch: int) -> HandoverRecord | None:
+        self._reach()
+        return self.cloud.handovers.get(epoch)
+
+    def claim(self, epoch: int) -> Claim | None:
+        self._reach()
+        return Claim(epoch, self.cloud.claims[epoch]) if epoch in self.cloud.claims else None
+
+    def note(self, handover: HandoverRecord) -> bool:
+        self._reach()
+        if self._is_taken(handover.epoch):
+            return False
+        self.cloud.handovers[handover.epoch] = handover
+        return True
+
+    def take(self, handover: HandoverRecord, taker: DatabaseId) -> bool:
+        self._reach()
+        if self.cloud.handovers.get(handover.epoch) not in (handover, replace(handover, taker=taker)):
+            return False
+        self.cloud.handovers[handover.epoch] = replace(handover, taker=taker)
+        return True
+
+    def withdraw(self, handover: HandoverRecord) -> bool:
+        self._reach()
+        if self._is_taken(handover.epoch):
+            return False
+        del self.cloud.handovers[handover.epoch]
+        return True
+
+    def _is_taken(self, epoch: int) -> bool:
+        recorded = self.cloud.handovers.get(epoch)
+        return recorded is not None and recorded.taker is not None
+
+    def status(self) -> str:
+        self._reach()
+        return AVAILABLE
+
+    def release(self) -> bool:
+        found = self.own.site in self.cloud.takeover
+        self.cloud.takeover.discard(self.own.site)
+        return found
+
+    @contextmanager
+    def session(self) -> Generator[View]:
+        if self.own.site in self.cloud.lost or self.own not in self.cloud.databases:
+            raise DatabaseUnreachableError(str(self.own))
+        yield self
+
+    def follows(self) -> bool:
+        return self._database.source is not None
+
+    def is_read_only(self) -> bool:
+        return self._database.read_only
+
+    def close_writes(self) -> None:
+        self._database.read_only = True
+
+    def open_writes(self) -> None:
+        self._database.read_only = False
+
+    def written_to(self) -> str:
+        return str(len(self._database.writes))
+
+    def replayed(self, position: str) -> bool:
+        return len(self._database.writes) >= int(position)
+
+    @property
+    def _database(self) -> Database:
+        return self.cloud.databases[self.own]
+
+    def _reach(self) -> None:
+        if self.own.site in self.cloud.lost:
+            raise LedgerUnreadableError("the region is lost")
