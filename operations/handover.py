@@ -35,20 +35,21 @@ class Gate:
     """The time limit, in seconds."""
     instance: OwnInstance
     accept_loss: bool = False
-    """Whether a replica that is behind may be promoted."""
+    """Whether a replica that is still behind when the time is over may be promoted."""
 
     def wait(self) -> int:
         """Wait, and return an exit code: 0 promote, 3 the leader is not drained or the replica is behind, 1 unknown."""
         deadline = time.monotonic() + self.patience
         while True:
-            code, why = self._look()
-            if code == SUCCESS or time.monotonic() > deadline:
+            last = time.monotonic() > deadline
+            code, why = self._look(accept_loss=self.accept_loss and last)
+            if code == SUCCESS or last:
                 break
             time.sleep(min(1.0, self.patience / 20))
         say("may promote" if code == SUCCESS else "must not promote", epoch=self.epoch, **why)
         return code
 
-    def _look(self) -> tuple[int, dict[str, object]]:
+    def _look(self, *, accept_loss: bool) -> tuple[int, dict[str, object]]:
         try:
             if self.ledger.claim(self.epoch + 1) is not None:
                 return SUCCESS, {"reason": "the next epoch is claimed already"}
@@ -61,7 +62,7 @@ class Gate:
             # RDS refuses to promote any other, and the claim is made before the promotion.
             if status != AVAILABLE:
                 return FAILURE, {"reason": f"RDS says that the replica is {status}"}
-            return self._decide(record, refusal)
+            return self._decide(record, refusal, accept_loss=accept_loss)
         except (LedgerUnreadableError, DatabaseUnreachableError, InstanceUnknownError) as error:
             return FAILURE, {"reason": str(error)}
 
@@ -74,12 +75,14 @@ class Gate:
             return f"{record.taker} has taken the record"
         return None if replayed else "the replica is behind the position where the leader stopped"
 
-    def _decide(self, record: HandoverRecord | None, refusal: str | None) -> tuple[int, dict[str, object]]:
+    def _decide(
+        self, record: HandoverRecord | None, refusal: str | None, *, accept_loss: bool
+    ) -> tuple[int, dict[str, object]]:
         facts = {} if record is None else _facts(record)
-        if refusal is not None and not self.accept_loss:
+        if refusal is not None and not accept_loss:
             return REFUSED, {"reason": refusal, **facts}
         # Also with an accepted loss: the leader must not resume.
-        if record is not None and not self.ledger.take(record, self.own) and not self.accept_loss:
+        if record is not None and not self.ledger.take(record, self.own) and not accept_loss:
             return REFUSED, {"reason": "the handover record has changed", **facts}
         return SUCCESS, {"reason": f"loss accepted: {refusal}" if refusal else "the replica has everything", **facts}
 

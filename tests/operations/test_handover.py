@@ -214,7 +214,9 @@ def test_a_position_that_is_none_is_no_evidence(gate_of: GateOf) -> None:
     assert gate_of(drained("nowhere")).wait() == FAILURE
 
 
-def test_it_waits_for_the_record(gate_of: GateOf) -> None:
+@pytest.mark.parametrize("accept_loss", [True, False])
+def test_it_waits_for_the_record(gate_of: GateOf, capsys: pytest.CaptureFixture[str], accept_loss: bool) -> None:
+    """Also where a loss would be accepted: it is accepted only when the time is over."""
     table, reads = Table("primary-1"), [1, 2, 3]
 
     def drain_late() -> None:
@@ -225,8 +227,9 @@ def test_it_waits_for_the_record(gate_of: GateOf) -> None:
             drain(table, "0/0")
 
     table.before_read = drain_late
-    assert gate_of(table, patience=LONG / 30).wait() == SUCCESS
+    assert gate_of(table, patience=LONG / 30, accept_loss=accept_loss).wait() == SUCCESS
     assert reads == []
+    assert reason(capsys, "may promote") == "the replica has everything"
 
 
 def test_it_waits_for_a_ledger_that_comes_back(gate_of: GateOf) -> None:
