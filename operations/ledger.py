@@ -161,24 +161,21 @@ class JobLedger:
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
         """
-        return _held(
-            lambda: self._client.update_item(
-                TableName=self._table,
-                Key={LEDGER_KEY: {"S": handover_key(handover.epoch)}},
-                UpdateExpression="SET #state = :taken, taker = :taker",
-                ConditionExpression=(
-                    "#database = :leader AND #position = :position"
-                    " AND (#state = :drained OR (#state = :taken AND taker = :taker))"
-                ),
-                ExpressionAttributeNames={"#state": "state", "#database": "database", "#position": "position"},
-                ExpressionAttributeValues={
-                    ":drained": {"S": HandoverState.DRAINED},
-                    ":taken": {"S": HandoverState.TAKEN},
-                    ":taker": {"S": str(taker)},
-                    ":leader": {"S": str(handover.database)},
-                    ":position": {"S": handover.position},
-                },
-            )
+        return self._change(
+            handover,
+            UpdateExpression="SET #state = :taken, taker = :taker",
+            ConditionExpression=(
+                "#database = :leader AND #position = :position"
+                " AND (#state = :drained OR (#state = :taken AND taker = :taker))"
+            ),
+            ExpressionAttributeNames={"#state": "state", "#database": "database", "#position": "position"},
+            ExpressionAttributeValues={
+                ":drained": {"S": HandoverState.DRAINED},
+                ":taken": {"S": HandoverState.TAKEN},
+                ":taker": {"S": str(taker)},
+                ":leader": {"S": str(handover.database)},
+                ":position": {"S": handover.position},
+            },
         )
 
     def withdraw(self, handover: HandoverRecord) -> bool:
@@ -187,18 +184,15 @@ class JobLedger:
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
         """
-        return _held(
-            lambda: self._client.update_item(
-                TableName=self._table,
-                Key={LEDGER_KEY: {"S": handover_key(handover.epoch)}},
-                UpdateExpression="SET #state = :withdrawn",
-                ConditionExpression="#state <> :taken",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={
-                    ":withdrawn": {"S": HandoverState.WITHDRAWN},
-                    ":taken": {"S": HandoverState.TAKEN},
-                },
-            )
+        return self._change(
+            handover,
+            UpdateExpression="SET #state = :withdrawn",
+            ConditionExpression="#state <> :taken",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={
+                ":withdrawn": {"S": HandoverState.WITHDRAWN},
+                ":taken": {"S": HandoverState.TAKEN},
+            },
         )
 
     def missing(self, keys: Iterable[str]) -> list[str]:
@@ -233,6 +227,11 @@ class JobLedger:
             if not request:
                 return present
         raise LedgerUnreadableError(f"{len(keys)} items were not read in {_ROUNDS} requests")
+
+    def _change(self, handover: HandoverRecord, **change: Any) -> bool:
+        """Update a handover record on a condition. Returns whether the condition held."""
+        key = {LEDGER_KEY: {"S": handover_key(handover.epoch)}}
+        return _held(lambda: self._client.update_item(TableName=self._table, Key=key, **change))
 
     def _get(self, key: str) -> dict[str, Any] | None:
         try:

@@ -15,6 +15,7 @@ import pytest
 from operations.database import OwnDatabase, Session
 from operations.environment import Place
 from operations.fence import Fence, Standing
+from operations.ledger import HandoverRecord
 from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
@@ -376,14 +377,20 @@ def test_a_record_that_cannot_be_withdrawn_keeps_the_database_read_only(fence_of
     assert not is_writable(leader)
 
 
-def test_a_record_that_is_taken_is_not_withdrawn_and_the_leader_stays_closed(
-    fence_of: FenceOf, leader: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
+def taken(fence_of: FenceOf) -> tuple[Table, HandoverRecord]:
+    """A drained leader whose handover record is taken."""
     table = Table("primary-1")
     fence_of(table, drain=True).look()
     record = ledger(table).handover_record(1)
     assert record is not None
     assert ledger(table).take(record, DatabaseId("secondary", 1))
+    return table, record
+
+
+def test_a_record_that_is_taken_is_not_withdrawn_and_the_leader_stays_closed(
+    fence_of: FenceOf, leader: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, _ = taken(fence_of)
     assert fence_of(table).look() is Standing.DRAINED
     assert not is_writable(leader)
     assert said(capsys)[-1] == {"step": "handover is taken", "epoch": 1, "taker": "secondary-1"}
@@ -392,17 +399,11 @@ def test_a_record_that_is_taken_is_not_withdrawn_and_the_leader_stays_closed(
 def test_a_leader_that_was_opened_by_hand_after_the_take_does_not_change_the_record(
     fence_of: FenceOf, leader: Server
 ) -> None:
-    table = Table("primary-1")
-    fence_of(table, drain=True).look()
-    record = ledger(table).handover_record(1)
-    assert record is not None
-    assert ledger(table).take(record, DatabaseId("secondary", 1))
+    table, record = taken(fence_of)
     set_by_hand(leader, read_only=False)
     fence_of(table, drain=True).look()
     assert not is_writable(leader)
-    taken = ledger(table).handover_record(1)
-    assert taken is not None
-    assert (taken.position, taken.taker) == (record.position, DatabaseId("secondary", 1))
+    assert ledger(table).handover_record(1) == replace(record, taker=DatabaseId("secondary", 1))
 
 
 @pytest.mark.parametrize("drain", [True, False])
