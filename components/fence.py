@@ -20,11 +20,9 @@ class FenceArgs:
     config: Mapping[str, pulumi.Input[str]]
     """The ConfigMap's data: a changed value of `jobs.FENCE_SETTINGS` restarts the pods."""
     image: str
-    switch_bucket: str
-    """The site's own bucket. The fence deletes its takeover object when a newer claim names the other site."""
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
-    """The namespace's ConfigMap, the pods' identities, and the object that mounts the password."""
+    """The settled workloads, the pods' identities, and the object that mounts the password."""
 
 
 class Fence(pulumi.ComponentResource):
@@ -41,7 +39,6 @@ class Fence(pulumi.ComponentResource):
         manifest = jobs.fence(
             image=args.image,
             checksum=checksum({key: args.config[key] for key in jobs.FENCE_SETTINGS}),
-            switch_bucket=args.switch_bucket,
             labels=labels,
         )
         declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *accounts]))

@@ -12,13 +12,13 @@ import pulumi_aws as aws
 
 from components.site import Site
 from recovery import objectives
-from recovery.naming import TAKEOVER_KEY, site_host, switch_bucket_host
+from recovery.naming import LEADS_PATH, YIELDS_PATH, leads_answer, site_host, yields_answer
 
 APP_PATH = "/health"
 CRISIS_PATH = "/api/crisis/health"
 PAGE_PATH = "/"
 """The page that users open, which the frontend serves. The backend answers `APP_PATH`."""
-CHECKED_PATHS = (APP_PATH, CRISIS_PATH, PAGE_PATH)
+CHECKED_PATHS = (APP_PATH, CRISIS_PATH, PAGE_PATH, LEADS_PATH, YIELDS_PATH)
 """All paths that health checkers read from the load balancer."""
 HTTPS_PORT = 443
 
@@ -29,21 +29,20 @@ class HealthChecksArgs:
 
     site: Site
     peer_site: str
-    peer_region: str
     domain: str
     is_first: bool
-    """Whether the site led first. Only the first site loses its traffic when the peer's switch is on."""
+    """Whether the site led first. Only the first site loses its traffic when the peer leads."""
 
 
 class HealthChecks(pulumi.ComponentResource):
-    """The health checks of one site. The first site also checks whether the peer has taken over."""
+    """The health checks of one site. For the first site, also those of both switches."""
 
     app_id: pulumi.Output[str]
     """Healthy while the backend answers."""
     crisis_id: pulumi.Output[str]
     """Healthy while crisis detection answers. Crisis detection works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
-    """Healthy while backend and frontend answer and, for the first site, the peer has not taken over."""
+    """Healthy while backend and frontend answer and, for the first site, no switch says that the peer leads."""
 
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
@@ -53,28 +52,39 @@ class HealthChecks(pulumi.ComponentResource):
         self.app_id = app.id
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
         page = self._https("page", host, PAGE_PATH, tier=objectives.CORE.name)
-        self.web_id = self._all_of(app, page, *([self._no_takeover()] if args.is_first else [])).id
+        self.web_id = self._all_of(app, page, *(self._switches() if args.is_first else [])).id
         self.register_outputs({})
 
-    def _https(self, role: str, host: str, path: str, *, tier: str, inverted: bool = False) -> aws.route53.HealthCheck:
+    def _https(
+        self, role: str, host: str, path: str, *, tier: str, never: str | None = None
+    ) -> aws.route53.HealthCheck:
+        """A check of a path; with `never`, it is healthy unless the path answers with these words."""
         return aws.route53.HealthCheck(
             f"{self._name}-{role}",
-            type="HTTPS",
+            type="HTTPS" if never is None else "HTTPS_STR_MATCH",
+            search_string=never,
             fqdn=host,
             port=HTTPS_PORT,
             resource_path=path,
             enable_sni=True,
-            invert_healthcheck=inverted,
+            invert_healthcheck=never is not None,
             request_interval=objectives.HEALTH_CHECK_INTERVAL_SECONDS,
             failure_threshold=objectives.HEALTH_CHECK_FAILURES,
             tags=self._tags(role, tier),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _no_takeover(self) -> aws.route53.HealthCheck:
-        """Healthy if the peer's switch does not answer. A lost peer does not answer, which is no takeover."""
-        peer = switch_bucket_host(self._args.peer_site, account=self._args.site.account, region=self._args.peer_region)
-        return self._https("no-takeover", peer, f"/{TAKEOVER_KEY}", tier="platform", inverted=True)
+    def _switches(self) -> list[aws.route53.HealthCheck]:
+        """Healthy unless a switch says that the peer leads: the peer's, or the site's own if the peer is lost.
+
+        Only the switch's words count, not a page that answers instead. A site that does not answer says nothing.
+        """
+        own, peer, domain = self._args.site.name, self._args.peer_site, self._args.domain
+        tier = objectives.CORE.name
+        return [
+            self._https("peer-leads", site_host(peer, domain), LEADS_PATH, tier=tier, never=leads_answer(peer)),
+            self._https("yields", site_host(own, domain), YIELDS_PATH, tier=tier, never=yields_answer(own)),
+        ]
 
     def _all_of(self, *checks: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
         return aws.route53.HealthCheck(

@@ -6,19 +6,24 @@ from components.permissions import Document, Statement, document, ledger_keys, r
 from recovery import naming
 
 
-def fence(*, account: str, region: str, switch_bucket: str, secrets_key_arn: str | None) -> Document:
-    """The fence's pods: read claims, write handover records, delete the takeover object, read the password."""
+def fence(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+    """The fence's pods: read claims, write handover records and ready marks, read the password."""
     table = naming.ledger_arn(account=account, region=region)
-    takeover = f"arn:aws:s3:::{switch_bucket}/{naming.TAKEOVER_KEY}"
     return document(
         statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
         statement(
             "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (table,), condition=ledger_keys("handover#*")
         ),
-        # Without it, S3 answers 403 instead of 404 for a missing object: Amazon S3 API Reference, "HeadObject".
-        statement("FindTakeover", ("s3:ListBucket",), (f"arn:aws:s3:::{switch_bucket}",)),
-        statement("ReleaseTraffic", ("s3:DeleteObject", "s3:GetObject"), (takeover,)),
+        statement("MarkReady", ("dynamodb:PutItem",), (table,), condition=ledger_keys("ready#*")),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def switch(*, account: str, region: str) -> Document:
+    """The switch's pods: read claims and ready marks."""
+    table = naming.ledger_arn(account=account, region=region)
+    return document(
+        statement("ReadMarks", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "ready#*"))
     )
 
 

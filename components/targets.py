@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVICES, Service
+from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVED, SWITCH, Service
 from components.site import Site
 from recovery import objectives
-from recovery.naming import PROJECT, of_generation
+from recovery.naming import LEADS_PATH, PROJECT, YIELDS_PATH, of_generation
 
 PATHS: tuple[tuple[Service, tuple[str, ...]], ...] = (
     (HOTLINE_GATEWAY, ("/api/crisis/hotline*",)),
     (CRISIS_DETECTOR, ("/api/crisis/*",)),
+    (SWITCH, (LEADS_PATH, YIELDS_PATH)),
     (BACKEND, ("/api/*", "/health*", "/ws*")),
     (FRONTEND, ("/*",)),
 )
@@ -58,8 +59,8 @@ class Targets(pulumi.ComponentResource):
         super().__init__("lifeline:index:Targets", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        groups = {service.short_name: self._group(service) for service in SERVICES}
-        ports = [rule for port in sorted({service.port for service in SERVICES}) for rule in self._open(port)]
+        groups = {service.short_name: self._group(service) for service in SERVED}
+        ports = [rule for port in sorted({service.port for service in SERVED}) for rule in self._open(port)]
         rules = [
             self._rule(service, paths, groups[service.short_name], priority=len(PATHS) * (args.generation - 1) + number)
             for number, (service, paths) in enumerate(PATHS, start=1)

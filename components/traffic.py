@@ -1,8 +1,8 @@
 """DNS: the records of one site, and the health checks that decide whether they are answered.
 
 The records of both sites exist from the start, and a flip changes none: health checks move the traffic. Web traffic
-goes to the first site, unless that site is unhealthy or the other site has taken over. Crisis traffic goes to the
-nearest healthy site.
+goes to the first site, unless that site is unhealthy or a switch says that the other site leads. Crisis traffic goes to
+the nearest healthy site.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ class TrafficArgs:
 
     site: Site
     peer_site: str
-    peer_region: str
     domain: str
     zone_id: pulumi.Input[str]
     is_first: bool
@@ -45,7 +44,6 @@ class Traffic(pulumi.ComponentResource):
             f"{name}-checks",
             HealthChecksArgs(
                 peer_site=args.peer_site,
-                peer_region=args.peer_region,
                 domain=args.domain,
                 is_first=args.is_first,
                 site=args.site,

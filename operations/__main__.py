@@ -21,6 +21,7 @@ from operations import (
     restore,
     restore_check,
     self_check,
+    switch,
 )
 from operations.environment import SettingError
 from operations.exit_codes import SUCCESS, USAGE
@@ -38,6 +39,7 @@ JOBS: dict[str, ModuleType] = {
     "restore": restore,
     "restore-check": restore_check,
     "self-check": self_check,
+    "switch": switch,
 }
 HELP = ("--help", "-h")
 

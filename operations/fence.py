@@ -1,9 +1,12 @@
-"""The fence: it stops writes and traffic of a site whose epoch has ended, without an operator.
+"""The fence: it stops the writes of a site whose epoch has ended, without an operator.
 
 Every few seconds it compares the newest claim in the ledger with the site's own database. It acts only on positive
 evidence: a claim that names another database. A ledger that cannot be read changes nothing, because a broken dependency
 must not stop a healthy region. The newest claim decides in both directions: a database that was drained for a handover,
 and a replica that copied its read-only setting, take writes again when the newest claim names them.
+
+When its site has been built for the epoch that it leads, and the database takes writes, the fence writes the epoch's
+ready mark. The switches of both sites read it, and the web traffic follows.
 """
 
 from __future__ import annotations
@@ -24,7 +27,6 @@ from operations.exit_codes import SUCCESS
 from operations.job import until_stopped
 from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
 from operations.log import say
-from operations.switch import OwnSwitch, SwitchUnreachableError
 
 
 class Standing(enum.StrEnum):
@@ -71,9 +73,12 @@ class Fence:
     place: Place
     ledger: JobLedger
     database: OwnDatabase
-    switch: OwnSwitch
+    epoch: int
+    """The epoch that the site's settings name. They change as the last step of a flip."""
     drain: bool = False
     """Whether the site was asked to drain."""
+    _marked: int = field(default=0, init=False)
+    """The epoch whose ready mark was written."""
     _closing: bool = field(default=False, init=False)
     """Whether closing was interrupted. New sessions are read-only then, but older ones may still write."""
 
@@ -83,22 +88,11 @@ class Fence:
             claim = self.ledger.newest_claim()
             if claim is None:
                 return Standing.UNKNOWN
-            self._release_traffic(claim)
             with self.database.session() as session:
                 return self._settle(claim, session)
         except (LedgerUnreadableError, DatabaseUnreachableError) as error:
             say("look failed", problem=str(error))
             return Standing.UNKNOWN
-
-    def _release_traffic(self, claim: Claim) -> None:
-        """Delete the takeover object. This comes first, so that a failing database does not keep the traffic here."""
-        if claim.database.site == self.place.site:
-            return
-        try:
-            if self.switch.release():
-                say("traffic released", epoch=claim.epoch, leader=claim.database)
-        except SwitchUnreachableError as error:
-            say("traffic not released", problem=str(error))
 
     def _settle(self, claim: Claim, session: Session) -> Standing:
         if session.follows():
@@ -114,15 +108,23 @@ class Fence:
             return Standing.DRAINED
         if read_only and not self._resume(claim, session):
             return Standing.DRAINED
+        self._mark_ready(claim)
         return Standing.LEADS
+
+    def _mark_ready(self, claim: Claim) -> None:
+        """Let the traffic follow, once. Not before the workloads have the new role: the settings name another epoch."""
+        if claim.epoch != self.epoch or claim.epoch == self._marked:
+            return
+        self.ledger.mark_ready(claim, _now())
+        self._marked = claim.epoch
+        say("ready", epoch=claim.epoch, leader=claim.database)
 
     def _drain(self, claim: Claim, session: Session) -> None:
         recorded = self.ledger.handover_record(claim.epoch)
         if recorded is not None and session.is_read_only():
             return
         self._close(session)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), now)
+        handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), _now())
         if self.ledger.note(handover):
             say("drained", epoch=claim.epoch, position=handover.position)
 
@@ -145,18 +147,22 @@ class Fence:
         return True
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def main(environment: Mapping[str, str]) -> int:
     """Check until a signal arrives. Touches ALIVE_FILE after each check, for the pod's probes."""
     reader = Reader(environment)
     place, address, drain = reader.place(), reader.address(), reader.flag("DRAIN")
-    bucket, seconds = reader.text("SWITCH_BUCKET"), reader.number("FENCE_SECONDS")
+    epoch, seconds = int(reader.number("EPOCH")), reader.number("FENCE_SECONDS")
     alive, port = Path(reader.text("ALIVE_FILE")), int(reader.number("METRICS_PORT"))
     reader.done()
     fence = Fence(
         place,
         JobLedger.connect(place.region, place.ledger_table),
         OwnDatabase(address),
-        OwnSwitch.connect(place.region, bucket),
+        epoch,
         drain,
     )
     registry = CollectorRegistry()

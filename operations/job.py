@@ -48,11 +48,17 @@ def exit_code(name: str, work: Callable[[], int], *, seconds: float) -> int:
         return FAILURE
 
 
-def until_stopped(look: Callable[[], None], *, seconds: float, alive: Path) -> None:
-    """Do a round of work again and again, until a signal arrives. Touches a file after each, for the pod's probes."""
+def stop_signal() -> threading.Event:
+    """An event that is set when the cluster asks the process to stop."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def until_stopped(look: Callable[[], None], *, seconds: float, alive: Path) -> None:
+    """Do a round of work again and again, until a signal arrives. Touches a file after each, for the pod's probes."""
+    stop = stop_signal()
     while not stop.is_set():
         look()
         alive.touch()

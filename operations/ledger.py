@@ -1,4 +1,4 @@
-"""The crisis ledger as the jobs use it: claims and handover records.
+"""The crisis ledger as the jobs use it: claims, ready marks and handover records.
 
 Every read is strongly consistent: with multi-Region strong consistency it sees each write acknowledged in any region.
 """
@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recovery.naming import LEDGER_KEY, claim_key, handover_key
+from recovery.naming import LEDGER_KEY, claim_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class JobLedger:
         self._client = client
         self._table = table
         self._newest: Claim | None = None
+        self._ready: Claim | None = None
 
     @classmethod
     def connect(cls, region: str, table: str) -> Self:
@@ -111,6 +112,45 @@ class JobLedger:
         """
         item = self._get(claim_key(epoch))
         return Claim(epoch, DatabaseId.parse(item["database"]["S"])) if item is not None else None
+
+    def newest_ready(self) -> Claim | None:
+        """The newest claim whose database has taken writes since its flip ended, or None if there is none.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        claim = self.newest_claim()
+        known = self._ready.epoch if self._ready else 0
+        for epoch in range(claim.epoch if claim else 0, known, -1):
+            item = self._get(ready_key(epoch))
+            if item is not None:
+                self._ready = Claim(epoch, DatabaseId.parse(item["database"]["S"]))
+                break
+        return self._ready
+
+    def mark_ready(self, claim: Claim, at: str) -> None:
+        """Note that the database of a claim takes writes and its site may take the traffic. A mark is never changed.
+
+        Args:
+            claim: the claim of the epoch.
+            at: the time in UTC, ISO 8601.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        item = {
+            LEDGER_KEY: {"S": ready_key(claim.epoch)},
+            "database": {"S": str(claim.database)},
+            "readyAt": {"S": at},
+        }
+        _held(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item=cast("Any", item),
+                ConditionExpression="attribute_not_exists(#key)",
+                ExpressionAttributeNames={"#key": LEDGER_KEY},
+            )
+        )
 
     def handover_record(self, epoch: int) -> HandoverRecord | None:
         """The handover record of an epoch, or None if the leader was not drained or has resumed.

@@ -80,10 +80,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "fence": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
         *_items(("PutItem", "UpdateItem"), "handover#1"),
-        _list("{SWITCH_BUCKET}"),
-        *_objects("{SWITCH_BUCKET}", ("GetObject", "DeleteObject"), naming.TAKEOVER_KEY),
+        *_items(("PutItem",), "ready#1"),
         *PASSWORD,
     ),
+    "switch": _items(("GetItem",), "epoch#1", "ready#1"),
     "handover": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
         *_items(("UpdateItem",), "handover#1"),

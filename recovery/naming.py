@@ -1,6 +1,6 @@
 """Names that both sites derive from configuration, so that neither site reads the other's stack.
 
-This module alone derives the names that the other site refers to: database ARNs, the switch bucket and the ledger.
+This module alone derives the names that the other site refers to: database ARNs, buckets, the switch and the ledger.
 See docs/adr/0004-names-instead-of-references.md.
 """
 
@@ -15,8 +15,11 @@ NAMESPACE = "mental-health-platform"
 CONFIG_MAP = "mental-health-app-config"
 DATABASE_NAME = "mental_health_platform"
 DATABASE_USER = "lifeline"
-TAKEOVER_KEY = "takeover"
-"""The key of the takeover object. Creating the object in the standby's own bucket moves traffic to the standby."""
+LEADS_PATH = "/lifeline/leads"
+YIELDS_PATH = "/lifeline/yields"
+"""The paths of a site's switch. Health checkers read them; see `leads_answer` and `yields_answer`."""
+SWITCH_HEALTH_PATH = "/lifeline/health"
+"""The path at which the switch's process answers. The load balancer routes no request there."""
 
 BACKUP_DUMPS = "dumps/"
 BACKUP_MANIFESTS = "manifests/"
@@ -107,6 +110,21 @@ def handover_key(epoch: int) -> str:
     return f"handover#{epoch}"
 
 
+def ready_key(epoch: int) -> str:
+    """The ledger's key for the ready mark of an epoch: its database takes writes, and its site takes the traffic."""
+    return f"ready#{epoch}"
+
+
+def leads_answer(site: str) -> str:
+    """The words of a site's switch at `LEADS_PATH` while the newest ready mark names the site."""
+    return f"lifeline-leads {site}"
+
+
+def yields_answer(site: str) -> str:
+    """The words of a site's switch at `YIELDS_PATH` while the newest ready mark names another site."""
+    return f"lifeline-yields {site}"
+
+
 def database_identifier(database: DatabaseId) -> str:
     """The RDS instance identifier."""
     return f"{PROJECT}-{database}"
@@ -125,16 +143,6 @@ def database_arn(database: DatabaseId, *, account: str, region: str) -> str:
 def databases_arn(site: str, *, account: str, region: str) -> str:
     """A pattern of the ARNs of all databases of a site."""
     return f"arn:aws:rds:{region}:{account}:db:{PROJECT}-{site}-*"
-
-
-def switch_bucket(site: str, *, account: str) -> str:
-    """The bucket, in the site's own region, that holds its takeover object."""
-    return f"{PROJECT}-{account}-{site}-switch"
-
-
-def switch_bucket_host(site: str, *, account: str, region: str) -> str:
-    """The regional name at which health checkers read the takeover object."""
-    return f"{switch_bucket(site, account=account)}.s3.{region}.amazonaws.com"
 
 
 def state_bucket(site: str, *, account: str) -> str:

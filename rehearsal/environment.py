@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self, cast
 
 import boto3
 import psycopg
-from botocore.exceptions import ClientError
 
 from operations.backup_store import BackupStore
 from recovery.naming import CONFIG_MAP, NAMESPACE, state_bucket, state_key
@@ -29,14 +28,14 @@ from rehearsal.world.front import Destination, Fronts
 from rehearsal.world.front import destination as destination_of
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import AGENT, HealthChecks
-from rehearsal.world.loopback import Request
+from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import Permissions
-from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
+from rehearsal.world.platform import DEPLOYMENTS, SWITCH, SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
-from rehearsal.world.zone import load_zone
+from rehearsal.world.zone import HealthCheck, load_zone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
@@ -239,15 +238,21 @@ class Environment:
             received = WebRequest(path=request.path, headers={"user-agent": request.agent})
             return self.fronts.refusal(balancer, received)
 
+        def switch(request: Request) -> Reply:
+            pods = destination(request.path)
+            running = (own for own in [*self._pods.values()] if pods and own.cluster is pods.cluster)
+            return next((own.ask(SWITCH, request) for own in running), Reply(503, {"error": "no pod runs yet"}))
+
         return SitePlatform(
             site.name,
             site.region,
             refusal=refusal,
             route=route,
             read_config=lambda: _config_map(cluster()),
-            replicas=lambda: {name: _ready(cluster(), name) for name in DEPLOYMENTS},
+            replicas=lambda: {name: _ready(cluster(), name) for name in (*DEPLOYMENTS, SWITCH)},
             ledger=self.account.ledger,
             conninfo=self._conninfo,
+            switch=switch,
         )
 
     def _server(self, host: str) -> Server | None:
@@ -258,24 +263,13 @@ class Environment:
         server = self._server(host)
         return server.conninfo() if server else None
 
-    def _probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
-        """The result of a health check: of an object in a bucket, or of a path at the site that the name leads to."""
-        if ".s3." in fqdn:
-            return self._object_exists(fqdn, path)
+    def _probe(self, check: HealthCheck) -> bool:
+        """The result of a health check, at the site that the name leads to."""
         try:
-            return _status(self.dial(self.resolver.answer(fqdn).target), path) < 400
+            status, body = _get(self.dial(self.resolver.answer(check.fqdn).target), check.path)
         except OSError:
             return False
-
-    def _object_exists(self, fqdn: str, path: str) -> bool:
-        bucket, host = fqdn.split(".s3.", 1)
-        if not self.faults.reachable(host.split(".", maxsplit=1)[0]):
-            return False
-        try:
-            self._s3.head_object(Bucket=bucket, Key=path.lstrip("/"))
-        except ClientError:
-            return False
-        return True
+        return status < 400 and check.search in body
 
 
 def _ready(cluster: KubernetesApi, deployment: str) -> int:
@@ -288,12 +282,13 @@ def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
     return config_map["data"] if config_map else {}
 
 
-def _status(address: tuple[str, int], path: str) -> int:
+def _get(address: tuple[str, int], path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
     try:
         connection.request("GET", path, headers={"User-Agent": AGENT})
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.read(5120).decode()  # Route 53 searches no further
     except http.client.HTTPException:
-        return 599
+        return 599, ""
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""The wiring of a site's edge: zone, certificate, load balancer, switch and DNS records."""
+"""The wiring of a site's edge: zone, certificate, load balancer and DNS records."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from components.certificate import Certificate, CertificateArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.routes import Routes, RoutesArgs
 from components.site import Site
-from components.switch import Switch, SwitchArgs
 from components.targets import Targets, TargetsArgs
 from components.traffic import Traffic, TrafficArgs
-from components.workloads import Workloads
 from components.zone import Zone, ZoneArgs
 from stacks.config import SiteConfig
-from stacks.context import Context, Databases
+from stacks.context import Context
 
 
 def zone(config: SiteConfig, site: Site) -> pulumi.Input[str]:
@@ -56,27 +54,15 @@ def targets(context: Context, front: LoadBalancer) -> Targets:
     )
 
 
-def routes(context: Context, front: LoadBalancer, targets: Targets, workloads: Workloads) -> None:
-    """The routes to the serving cluster, after its workloads."""
+def routes(context: Context, front: LoadBalancer, targets: Targets, after: tuple[pulumi.Resource, ...]) -> None:
+    """The routes to the serving cluster, after its workloads and its switch."""
     Routes(
         "routes",
         RoutesArgs(
             listener_arn=front.listener_arn,
             group_arns=targets.group_arns,
             site=context.site,
-            after=workloads.settled,
-        ),
-    )
-
-
-def switch(context: Context, workloads: Workloads, databases: Databases) -> None:
-    """The switch. The first site needs no takeover object: it gets the traffic unless the other site takes it over."""
-    Switch(
-        "switch",
-        SwitchArgs(
-            takeover=context.config.is_active and not context.is_first,
-            after=(*(database.instance for database in databases.values()), *workloads.settled),
-            site=context.site,
+            after=after,
         ),
     )
 
@@ -88,7 +74,6 @@ def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -
         "traffic",
         TrafficArgs(
             peer_site=config.peer.site,
-            peer_region=config.peer.region,
             domain=config.domain,
             zone_id=zone_id,
             is_first=context.is_first,

@@ -14,10 +14,11 @@ from components.fence import Fence, FenceArgs
 from components.identity import PodIdentity, PodIdentityArgs
 from components.keys import Keys, KeysArgs
 from components.kube.jobs import FENCE, HANDOVER
-from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, Service
+from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, SHORT_NAMES, SWITCH, Service
 from components.network import Network, NetworkArgs
 from components.node_autoscaler import CLUSTER_AUTOSCALER, NodeAutoscaler, NodeAutoscalerArgs
 from components.site import Site
+from components.switch import Switch, SwitchArgs
 from components.targets import Targets
 from components.workloads import Workloads, WorkloadsArgs, pause_image
 from recovery import naming
@@ -97,7 +98,7 @@ def workloads(
             active_replicas=by_service(config.capacity.active),
             images=_images(context),
             placeholder_image=pause_image(site.region),
-            target_group_arns=targets.group_arns,
+            target_group_arns={name: targets.group_arns[name] for name in sorted(SHORT_NAMES)},
             secret_name=naming.PASSWORD_SECRET,
             vpc_cidr=config.network.cidr,
             database_cidrs=context.network.database_cidrs,
@@ -139,9 +140,31 @@ def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
         FenceArgs(
             config=settings(config, databases[config.own_database].address),
             image=context.operations_image,
-            switch_bucket=naming.switch_bucket(config.site, account=config.account),
             site=context.site,
-            after=(workloads.config_map, workloads.password_class, *_job_identities(context)),
+            # The ready mark is the last step of a flip: traffic must not come before the pods have the new role.
+            after=(*workloads.settled, workloads.password_class, *_job_identities(context)),
+        ),
+        context.in_cluster,
+    )
+
+
+def switch(context: Context, targets: Targets, databases: Databases, workloads: Workloads) -> Switch:
+    """The answers that move the web traffic, and the identity of their pods."""
+    site = context.site
+    policy = json.dumps(job_permissions.switch(account=site.account, region=site.region))
+    return Switch(
+        context.of_cluster("switch"),
+        SwitchArgs(
+            config=settings(context.config, databases[context.config.own_database].address),
+            image=context.operations_image,
+            target_group_arn=targets.group_arns[SWITCH.short_name],
+            site=site,
+            after=(
+                workloads.config_map,
+                *workloads.priority_classes,
+                *targets.ways,
+                identity(context, "switch-identity", SWITCH.name, policy, tier=SWITCH.tier.name),
+            ),
         ),
         context.in_cluster,
     )
@@ -211,12 +234,9 @@ def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resou
 
 def _job_identities(context: Context) -> list[pulumi.Resource]:
     own = {"account": context.site.account, "region": context.site.region}
-    bucket = naming.switch_bucket(context.site.name, account=context.site.account)
     key = context.secrets_key_arn
     policies: dict[str, pulumi.Input[str]] = {
-        FENCE: key.apply(
-            lambda arn: json.dumps(job_permissions.fence(**own, switch_bucket=bucket, secrets_key_arn=arn))
-        ),
+        FENCE: key.apply(lambda arn: json.dumps(job_permissions.fence(**own, secrets_key_arn=arn))),
         HANDOVER: key.apply(
             lambda arn: json.dumps(job_permissions.handover(**own, site=context.site.name, secrets_key_arn=arn))
         ),

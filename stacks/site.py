@@ -12,7 +12,7 @@ from stacks.context import Context, Databases, site_of
 
 
 def build(config: SiteConfig) -> None:
-    """Build one site. A flip changes, in this order: claims, databases, workloads, fence, switch."""
+    """Build one site. A flip changes, in this order: claims, databases, workloads, fence."""
     if config.bootstrap:  # the parts that others wait for: images, and the delegation of the domain
         copies.registries(config)
         pulumi.export("zoneId", edge.zone(config, site_of(config)))
@@ -25,11 +25,11 @@ def build(config: SiteConfig) -> None:
     databases = data.databases(context, claims)
     targets = edge.targets(context, front)
     workloads = platform.workloads(context, targets, databases, backups.restores(context, databases))
-    edge.routes(context, front, targets, workloads)
+    switch = platform.switch(context, targets, databases, workloads)
+    edge.routes(context, front, targets, (*workloads.settled, switch.pods))
     platform.fence(context, databases, workloads)
     backups.backups(context, workloads, databases)
     copies.copies(context, workloads, databases, logs.logs(context, front))
-    edge.switch(context, workloads, databases)
     traffic = edge.traffic(context, zone_id, front)
     monitoring.monitoring(context, workloads)
     alarms.alarms(context, traffic.checks)

@@ -19,7 +19,7 @@ BESIDE: dict[str, Any] = {"generations": [1, 2], "serving": 1}
 MOVED: dict[str, Any] = {"generations": [1, 2], "serving": 2}
 DEAD: dict[str, Any] = {"generations": [1, 2], "serving": 2, "unreachable": [1]}
 ALONE: dict[str, Any] = {"generations": [2], "serving": 2}
-ROUTES = [f"routes-{service}" for service in ("backend", "crisis-detector", "frontend", "hotline-gateway")]
+ROUTES = [f"routes-{service}" for service in ("backend", "crisis-detector", "frontend", "hotline-gateway", "switch")]
 EKS = "eks:index:Cluster"
 
 

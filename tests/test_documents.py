@@ -38,7 +38,6 @@ COUNTED: dict[str, list[str]] = {
     "switchover": [
         "drain",
         "switchover",
-        "switchover back",
         "a drained leader learns that it is fenced",
         "drain taken back",
     ],

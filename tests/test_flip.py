@@ -29,8 +29,9 @@ STAGES = {
     "kubernetes:core/v1:ConfigMap": 2,
     "kubernetes:apps/v1:Deployment": 3,
     "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": 3,
-    "aws:s3/bucketObjectv2:BucketObjectv2": 4,
 }
+FENCE = "fence-pods"
+"""Its new settings let it write the ready mark, which moves the traffic."""
 DEPLOYMENTS = ("mental-health-backend", "mental-health-frontend", "crisis-detector", "hotline-gateway")
 
 
@@ -60,10 +61,9 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
             ("create", "aws:dynamodb/tableItem:TableItem", ()),
             ("update", "aws:rds/instance:Instance", ("replicateSourceDb",)),
             ("update", "kubernetes:core/v1:ConfigMap", ("data",)),
-            # backend, frontend and the placeholders: the crisis services read no key that a flip changes
-            *[("update", "kubernetes:apps/v1:Deployment", ("spec",))] * 3,
+            # backend, frontend, placeholders and fence: the crisis services and the switch read no key that changes
+            *[("update", "kubernetes:apps/v1:Deployment", ("spec",))] * 4,
             *[("update", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler", ("spec",))] * 2,
-            ("create", "aws:s3/bucketObjectv2:BucketObjectv2", ()),
         ]
     )
 
@@ -84,7 +84,11 @@ def test_a_flip_goes_claim_then_database_then_workloads_then_traffic(
 
 
 def _earlier(later: Registration, touched: list[Registration]) -> set[str]:
-    return {resource.urn for resource in touched if STAGES[resource.type] < STAGES[later.type]}
+    return {resource.urn for resource in touched if _stage(resource) < _stage(later)}
+
+
+def _stage(resource: Registration) -> int:
+    return 4 if resource.name == FENCE else STAGES[resource.type]
 
 
 @pytest.mark.parametrize(("stack", "before", "after"), DIRECTIONS.values(), ids=DIRECTIONS)
@@ -109,15 +113,15 @@ def test_traffic_waits_for_the_database_and_every_deployment(
     stack: str, before: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
     registrations = deploy(stack, after)
-    takeover = only(registrations, "aws:s3/bucketObjectv2:BucketObjectv2")
-    awaited = {
+    fence = only(registrations, "kubernetes:apps/v1:Deployment", FENCE)
+    needed = {
         resource.urn
         for resource in registrations
         if resource.type == "aws:rds/instance:Instance"
         or (resource.type == "kubernetes:apps/v1:Deployment" and resource.inputs["metadata"]["name"] in DEPLOYMENTS)
     }
-    assert len(awaited) == len(DEPLOYMENTS) + 1
-    assert awaited <= set(takeover.dependencies)
+    assert len(needed) == len(DEPLOYMENTS) + 1
+    assert needed <= awaited(registrations, fence.urn)
 
 
 def test_the_old_leader_is_fenced_and_stays_declared() -> None:

@@ -62,7 +62,6 @@ FIRST_SITE = EVERY_SITE | {
     ("aws:ecr/repository:Repository", "encryptionConfigurations"),
     ("aws:ecr/repository:Repository", "region"),
     ("aws:dynamodb/table:Table", "replicas"),
-    ("aws:route53/healthCheck:HealthCheck", "fqdn"),
     ("aws:secretsmanager/secret:Secret", "replicas"),
 }
 FOREIGN: dict[str, set[tuple[str, str]]] = {

@@ -14,6 +14,7 @@ TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
 RESTORED = ("primary-1", "primary-2")
 DISCARDED = ("primary-1", "secondary-1", "primary-1")
 STANDBY = [
+    "update apps/v1:Deployment fence-pods",
     "update core/v1:ConfigMap platform-config",
     "update apps/v1:Deployment platform-backend",
     "update apps/v1:Deployment platform-frontend",
@@ -78,7 +79,6 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "create dynamodb/tableItem:TableItem claims-epoch-2",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
-            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
         ],
     ),
     "the old leader learns that it is fenced": (
@@ -115,14 +115,13 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "create dynamodb/tableItem:TableItem claims-epoch-2",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
-            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
         ],
     ),
     "a drained leader learns that it is fenced": (
         "primary",
         {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
         {"timeline": FAILED_OVER, "switchover": {"drain": 1}},
-        ["update rds/instance:Instance database-1-instance", *STANDBY, "update apps/v1:Deployment fence-pods"],
+        ["update rds/instance:Instance database-1-instance", *STANDBY],
     ),
     "failback": (
         "primary",
@@ -153,7 +152,6 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         [
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
-            "delete s3/bucketObjectv2:BucketObjectv2 switch-takeover",
         ],
     ),
     "second failover": (
@@ -164,7 +162,6 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "create dynamodb/tableItem:TableItem claims-epoch-4",
             "update rds/instance:Instance database-3-instance",
             *STANDBY,
-            "create s3/bucketObjectv2:BucketObjectv2 switch-takeover",
         ],
     ),
     "restore in place": (
@@ -186,6 +183,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         [
             "update rds/instance:Instance database-1-instance",
             "update core/v1:ConfigMap platform-config",
+            "update apps/v1:Deployment fence-pods",
             "update apps/v1:Deployment platform-backend",
             "update apps/v1:Deployment platform-frontend",
         ],
@@ -247,7 +245,7 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    assert resources <= {"delete s3/bucketObjectv2:BucketObjectv2 switch-takeover", f"delete {RECONCILERS}"}
+    assert resources <= {f"delete {RECONCILERS}"}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:

@@ -22,7 +22,6 @@ from operations.fence import Fence, Standing
 from operations.handover import Gate
 from operations.instance import OwnInstance
 from operations.ledger import JobLedger
-from operations.switch import OwnSwitch
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.config import SiteConfig, parse
@@ -75,11 +74,6 @@ class Site:
         self.applied = config
         self.serves = config.role is DatabaseRole.LEADER and not config.drains
         self._effect()
-        takes_over = config.is_active and rules.first_site(config.history) != self.name
-        if takes_over:
-            self.cloud.takeover.add(self.name)
-        else:
-            self.cloud.takeover.discard(self.name)
         return True
 
     def _gate(self, config: SiteConfig) -> bool:
@@ -307,6 +301,7 @@ class Walk(RuleBasedStateMachine):
             self._look(name)
         assert self._look(history[-1].site) is Standing.LEADS
         assert [site.name for site in self.sites.values() if site.serves] == [history[-1].site]
+        assert self.cloud.ready[max(self.cloud.ready)] == history[-1], "the traffic is elsewhere"
         writable = [id_ for id_, database in self.cloud.databases.items() if database.takes_writes]
         assert history[-1] in writable
 
@@ -319,7 +314,7 @@ class Walk(RuleBasedStateMachine):
             Place(view.own, "region", "ledger"),
             cast("JobLedger", view),
             cast("OwnDatabase", view),
-            cast("OwnSwitch", view),
+            rules.epoch(site.applied.history),
             drain=site.applied.drains,
         )
         return fence.look()

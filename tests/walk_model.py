@@ -37,11 +37,12 @@ class Cloud:
     files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     """The stack file with which an epoch was claimed, which version control still has."""
     events: set[int] = field(default_factory=set[int])
-    takeover: set[str] = field(default_factory=set[str])
+    ready: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
+    """The databases that were marked as ready, by epoch."""
 
     def copy(self) -> Cloud:
         databases = {id_: replace(found, writes=set(found.writes)) for id_, found in self.databases.items()}
-        return replace(self, databases=databases, handovers=dict(self.handovers), takeover=set(self.takeover))
+        return replace(self, databases=databases, handovers=dict(self.handovers), ready=dict(self.ready))
 
     def replicate(self) -> None:
         for id_, database in self.databases.items():
@@ -52,7 +53,7 @@ class Cloud:
 
 @dataclass
 class View:
-    """The cloud as the jobs of one site see it: the ledger, the own database, the own switch."""
+    """The cloud as the jobs of one site see it: the ledger, the own database."""
 
     cloud: Cloud
     own: DatabaseId
@@ -98,10 +99,10 @@ class View:
         self._reach()
         return AVAILABLE
 
-    def release(self) -> bool:
-        found = self.own.site in self.cloud.takeover
-        self.cloud.takeover.discard(self.own.site)
-        return found
+    def mark_ready(self, claim: Claim, _: str) -> None:
+        self._reach()
+        assert self._database.takes_writes, f"{claim.database} takes no writes"
+        self.cloud.ready.setdefault(claim.epoch, claim.database)
 
     @contextmanager
     def session(self) -> Generator[View]:

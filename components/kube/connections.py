@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.kube.pods import METRICS_PORT, USES_AWS, USES_DATABASE
-from components.kube.services import SERVICES, Service
+from components.kube.services import SERVED, Service
 from recovery.naming import MONITORING_NAMESPACE, NAMESPACE
 
 Manifest = dict[str, Any]
@@ -90,15 +90,15 @@ def _policies(vpc_cidr: str, database_cidrs: Sequence[str]) -> Iterator[Manifest
     yield _policy(
         "allow-metrics", {}, ingress=[{"from": [_namespace(MONITORING_NAMESPACE)], "ports": [_tcp(METRICS_PORT)]}]
     )
-    for service in SERVICES:
+    for service in SERVED:
         yield from _service_policies(service, vpc_cidr)
 
 
 def _service_policies(of: Service, vpc_cidr: str) -> Iterator[Manifest]:
-    callers = [_pods(other.labels) for other in SERVICES if of.short_name in other.reaches]
+    callers = [_pods(other.labels) for other in SERVED if of.short_name in other.reaches]
     sources = [_block(vpc_cidr), *callers]
     yield _policy(f"allow-to-{of.short_name}", of.labels, ingress=[{"from": sources, "ports": [_tcp(of.port)]}])
-    called = [other for other in SERVICES if other.short_name in of.reaches]
+    called = [other for other in SERVED if other.short_name in of.reaches]
     if called:
         rules = [{"to": [_pods(other.labels)], "ports": [_tcp(other.port)]} for other in called]
         yield _policy(f"allow-from-{of.short_name}", of.labels, egress=rules)

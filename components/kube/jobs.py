@@ -21,7 +21,8 @@ FENCE = "fence"
 HANDOVER = "handover"
 PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "DB_USER", "LEDGER_TABLE")
 """The keys of the ConfigMap that tell a job its site, database and ledger. A flip changes none of them."""
-FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN")
+FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN", "EPOCH")
+"""A flip changes the epoch, as its last step: then the fence may write the ready mark."""
 FENCE_SECONDS = 5
 """The time between two checks of the fence. A superseded leader is read-only within twice this time."""
 ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
@@ -41,20 +42,18 @@ def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
     }
 
 
-def fence(*, image: str, checksum: Any, switch_bucket: str, labels: Mapping[str, str]) -> Manifest:
+def fence(*, image: str, checksum: Any, labels: Mapping[str, str]) -> Manifest:
     """The fence's Deployment. Two pods may run at once, because repeating an action has no effect.
 
     Args:
         image: the operations image, by digest.
         checksum: of the settings that the fence reads; a new checksum replaces the pods.
-        switch_bucket: the site's own bucket.
         labels: the labels of the object.
     """
     own = container(
         FENCE,
         image,
         FENCE_SETTINGS,
-        SWITCH_BUCKET=switch_bucket,
         FENCE_SECONDS=str(FENCE_SECONDS),
         METRICS_PORT=str(pods.METRICS_PORT),
         ALIVE_FILE=ALIVE_FILE,

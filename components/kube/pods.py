@@ -39,7 +39,15 @@ _DEREGISTRATION_SECONDS = 20
 
 
 def deployment(
-    service: Service, *, image: str, config_keys: tuple[str, ...], checksum: Any, labels: Mapping[str, str]
+    service: Service,
+    *,
+    image: str,
+    config_keys: tuple[str, ...],
+    checksum: Any,
+    labels: Mapping[str, str],
+    replicas: int | None = None,
+    command: tuple[str, ...] = (),
+    **plain: str,
 ) -> Manifest:
     """The Deployment of one service.
 
@@ -50,16 +58,21 @@ def deployment(
         checksum: of those keys' values. A new checksum replaces the pods, because a running container keeps its
             environment.
         labels: the labels of the object.
+        replicas: the number of pods; None if an autoscaler owns it.
+        command: the command of the container; empty for the image's own.
+        plain: more environment variables.
     """
+    container = _container(service, image, config_keys, **plain) | ({"command": [*command]} if command else {})
     template = {
         "metadata": {"labels": _pod_labels(service), "annotations": {CHECKSUM_ANNOTATION: checksum}},
-        "spec": _pod_spec(service, image, config_keys),
+        "spec": _pod_spec(service, container),
     }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": service.name, "namespace": NAMESPACE, "labels": {**service.labels, **labels}},
         "spec": {
+            **({} if replicas is None else {"replicas": replicas}),
             "selector": {"matchLabels": service.labels},
             # No serving pod stops before a new pod is ready; a rollout may add half as many pods.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}},
@@ -105,12 +118,12 @@ def _pod_labels(service: Service) -> dict[str, str]:
     return {**service.labels, **{label: "true" for label, applies in marks.items() if applies}}
 
 
-def _pod_spec(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
+def _pod_spec(service: Service, container: Manifest) -> Manifest:
     return {
         **pod_basics(service.priority_class, service.labels),
         "serviceAccountName": service.name,
         "terminationGracePeriodSeconds": _DEREGISTRATION_SECONDS + 40,
-        "containers": [_container(service, image, config_keys)],
+        "containers": [container],
         "volumes": list(volumes(password=service.uses_database)),
     }
 
@@ -147,7 +160,7 @@ def _spread(topology: str, when_unsatisfiable: str, selector: Mapping[str, str])
     }
 
 
-def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Manifest:
+def _container(service: Service, image: str, config_keys: tuple[str, ...], **plain: str) -> Manifest:
     return {
         "name": service.short_name,
         "image": image,
@@ -159,6 +172,7 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...]) -> Ma
                 password=service.uses_database,
                 PORT=str(service.port),
                 METRICS_PORT=str(METRICS_PORT),
+                **plain,
             )
         ),
         "resources": resources(

@@ -1,10 +1,11 @@
-"""The platform's four deployments, and everything in which they differ, in one table."""
+"""The platform's four deployments and the switch, and everything in which they differ, in one table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from recovery import objectives
+from recovery.naming import SWITCH_HEALTH_PATH
 from recovery.objectives import Tier
 
 APP = "mental-health-platform"
@@ -111,6 +112,23 @@ HOTLINE_GATEWAY = Service(
 SERVICES: tuple[Service, ...] = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 """In the plan's order of importance. The crisis services read no setting that a flip changes, so a flip restarts
 neither."""
+
+SWITCH = Service(
+    name="switch",
+    short_name="switch",
+    tier=objectives.CORE,
+    port=8080,
+    health_path=SWITCH_HEALTH_PATH,
+    settings=("SITE", "AWS_REGION", "LEDGER_TABLE"),
+    cpu_millis=100,
+    memory_mib=192,
+    startup_seconds=60,
+    cpu_target_percent=50,
+)
+"""The answers by which health checks move the web traffic. A flip restarts none of its pods."""
+
+SERVED: tuple[Service, ...] = (*SERVICES, SWITCH)
+"""Everything behind the load balancer."""
 
 SHORT_NAMES: frozenset[str] = frozenset(service.short_name for service in SERVICES)
 

@@ -76,7 +76,7 @@ def detection_in_time(site: Site, *, share_percent: int = 50) -> Iterator[tuple[
     about=About(
         severity=Severity.HIGH,
         clauses=("164.308(a)(7)(ii)(B)",),
-        remediation="Check over HTTPS with SNI, every 10 seconds, with 3 failures.",
+        remediation="Check over HTTPS with SNI, every 10 seconds, with 3 failures. Invert only a search for words.",
         reference=f"{_DNS}, 'Types of Amazon Route 53 health checks'",
     ),
 )
@@ -87,7 +87,11 @@ def check_fast(check: Resource, *, maximum_failures: int = 3) -> Iterator[str]:
         if isinstance(threshold, int) and threshold != len(children):
             yield f"childHealthThreshold is {threshold}, expected {len(children)}: all children"
         return
-    yield from must_be(check, "HTTPS", "type")
+    inverted = check.get("invertHealthcheck") is True
+    # A page that answers instead of the switch, such as one of a firewall, must not count as its words.
+    yield from must_be(check, "HTTPS_STR_MATCH" if inverted else "HTTPS", "type")
+    if inverted and not check.get("searchString"):
+        yield "searchString is not set, expected the words of the switch"
     yield from must_be(check, 443, "port")
     yield from must_be(check, True, "enableSni")
     yield from must_be(check, objectives.HEALTH_CHECK_INTERVAL_SECONDS, "requestInterval")

@@ -25,7 +25,6 @@ STATEFUL = (
 GLOBAL = ("aws:iam/", "aws:route53/")
 """Services whose control planes are in us-east-1: AWS Fault Isolation Boundaries, 'Global services'."""
 NETWORK = "aws:ec2/vpc:Vpc"
-TAKEOVER = "aws:s3/bucketObjectv2:BucketObjectv2"
 ROLE_KEYS = frozenset(
     {"finalSnapshotIdentifier", "replicateSourceDb", "skipFinalSnapshot", "vpcSecurityGroupIds"},
 )
@@ -126,7 +125,7 @@ def touches_roles_only(steps: Sequence[Step]) -> Iterator[Fault]:
 
 
 def _is_part_of_a_flip(step: Step) -> bool:
-    if step.type in (ITEM, TAKEOVER):
+    if step.type == ITEM:
         return True
     if step.op == "create":
         return step.name.startswith("handover-") or _is_new_database(step)

@@ -18,8 +18,8 @@ from typing import Self
 from rehearsal.world.clock import Clock
 from rehearsal.world.zone import CALCULATED, HealthCheck
 
-Probe = Callable[[str, int, str, str], bool]
-"""One check of an endpoint: name, port, path and type (HTTP, HTTPS, TCP). Returns whether it passed; never raises."""
+Probe = Callable[[HealthCheck], bool]
+"""One check of an endpoint. Returns whether it passed, without the inversion; never raises."""
 
 AGENT = "Amazon-Route53-Health-Check-Service (ref 00000000-0000-0000-0000-000000000000; report http://amzn.to/1vsZADi)"
 """The user agent of the checkers. Source: Route 53 Developer Guide, "Router and firewall rules for Route 53 health
@@ -110,7 +110,7 @@ class HealthChecks:
         """Send every check that is due, in order."""
         while not self._stopping.is_set() and (entry := self._take()) is not None:
             check, index = entry
-            passed = self._probe(check.fqdn, check.port, check.path, check.type)
+            passed = self._probe(check)
             with self._lock:
                 if self._checks.get(check.id) == check:
                     self._opinions[check.id][index].hear(passed=passed, threshold=check.threshold)

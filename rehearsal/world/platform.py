@@ -21,6 +21,7 @@ BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"
 CRISIS_DETECTOR = "crisis-detector"
 HOTLINE_GATEWAY = "hotline-gateway"
+SWITCH = "switch"
 DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 
 _SAMPLE = "I am thinking about hurting myself"
@@ -37,6 +38,7 @@ class SitePlatform:
         replicas: returns the number of ready pods by the deployment's name.
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
+        switch: asks the pods of the site's switch.
         refusal: returns the status with which the web ACL blocks a request; None if it does not.
     """
 
@@ -50,11 +52,13 @@ class SitePlatform:
         replicas: Callable[[], Mapping[str, int]],
         ledger: GlobalTable,
         conninfo: Callable[[str], str | None],
+        switch: Callable[[Request], Reply] = lambda _: Reply(503, {"error": "the switch has no pods"}),
         refusal: Callable[[Request], int | None] = lambda _: None,
     ) -> None:
         self._site = site
         self._region = region
         self._refusal = refusal
+        self._switch = switch
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
@@ -115,7 +119,8 @@ class SitePlatform:
             return Reply(503, {"error": "the load balancer has no pods for this path"})
         if self._replicas().get(deployment, 0) < 1:
             return Reply(503, {"error": f"{deployment} has no pod that is ready"})
-        handler = self._handlers.get((request.method, request.path))
+        known = self._handlers.get((request.method, request.path))
+        handler = self._switch if deployment == SWITCH else known
         if handler is None:
             return Reply(404, {"error": f"{request.method} {request.path} is not served"})
         try:

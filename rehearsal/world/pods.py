@@ -1,13 +1,15 @@
 """The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
-The command and the environment are the manifest's own. Seven things are replaced: the image's interpreter and its
+The command and the environment are the manifest's own. Eight things are replaced: the image's interpreter and its
 PostgreSQL by those of this machine, the database's host name by its server on loopback, the mounted password by a file,
-the mounted disk by a folder, the API server and its token by those of the cluster in memory, and AWS by a gateway.
+the mounted disk by a folder, the ports by free ones, the API server and its token by those of the cluster in memory,
+and AWS by a gateway.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -26,25 +28,34 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
+from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import identity
-from rehearsal.world.server import Server
+from rehearsal.world.server import Server, free_port
 
 Manifest = dict[str, Any]
 
-SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS")
+SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _GRACE_SECONDS = 10.0
+_ANSWER_SECONDS = 2.0
+_START_SECONDS = 1.0
+"""Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
+pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
 
 
 @dataclass
 class _Running:
-    pod: str
     process: subprocess.Popen[str]
+    deployment: str = ""
+    """Empty for a Job."""
+    template: str = ""
+    port: int | None = None
+    """The port at which the pod serves; None if it serves none."""
 
 
 @dataclass
 class Pods:
-    """The pods of one site that run as processes: its fence, and the Jobs that its stack waits for.
+    """The pods of one site that run as processes: its fence, its switch, and the Jobs that its stack waits for.
 
     Args:
         cluster: the cluster with the manifests.
@@ -63,9 +74,10 @@ class Pods:
     server: Callable[[str], Server | None]
     speed: float
     folder: Path
-    deployments: tuple[str, ...] = ("fence",)
+    deployments: tuple[str, ...] = ("fence", "switch")
     namespace: str = "mental-health-platform"
     _runs: int = 0
+    _asked: int = 0
     _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
     _lost: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -111,8 +123,8 @@ class Pods:
         pod = manifest["spec"]["template"]["spec"]
         name = str(manifest["metadata"]["name"])
         with self._lock:
-            process = self._start(name, pod)
-            self._running[name] = _Running("", process)
+            running = self._running[name] = self._start(name, name, pod)
+        process = running.process
         process.wait()
         with self._lock:
             self._running.pop(name, None)
@@ -138,25 +150,64 @@ class Pods:
         """The lines that a job has logged so far."""
         return [json.loads(line) for line in (self.folder / f"{job}.log").read_text().splitlines()]
 
+    def addresses(self, deployment: str) -> list[tuple[str, int]]:
+        """Host and port of every pod of a Deployment that serves."""
+        with self._lock:
+            running = [pod for pod in self._running.values() if pod.deployment == deployment]
+        return [("127.0.0.1", pod.port) for pod in running if pod.port is not None]
+
+    def ask(self, deployment: str, request: Request) -> Reply:
+        """The answer of a Deployment's pods, which a load balancer asks in turn. One that is silent is not left out."""
+        addresses = self.addresses(deployment)
+        if not addresses:
+            return Reply(503, {"error": f"{deployment} has no pod that serves"})
+        self._asked += 1
+        connection = http.client.HTTPConnection(*addresses[self._asked % len(addresses)], timeout=_ANSWER_SECONDS)
+        try:
+            connection.request(request.method, request.path)
+            response = connection.getresponse()
+            return Reply(response.status, {"answer": response.read().decode()})
+        except (OSError, http.client.HTTPException) as error:
+            return Reply(502, {"error": repr(error)})
+        finally:
+            connection.close()
+
+    def signal(self, pod: str, number: signal.Signals) -> None:
+        """Send a signal to a pod, such as `switch-0`.
+
+        Raises:
+            KeyError: if it does not run.
+        """
+        with self._lock:
+            self._running[pod].process.send_signal(number)
+
     def _keep(self) -> None:
-        """Run one process per Deployment, and replace it when its pods would be replaced."""
+        """Run a process per pod of each Deployment, and replace it when the pod would be replaced."""
         while not self._stop.wait(0.1):
             if not self._lost.is_set():
                 for name in self.deployments:
                     with contextlib.suppress(ApiError):  # something that its pods need is missing: try again later
-                        self._settle(name)
+                        if self._settle(name):
+                            self._stop.wait(_START_SECONDS)
 
-    def _settle(self, name: str) -> None:
+    def _settle(self, name: str) -> bool:
+        """Run the pods that a Deployment declares, and no other. Returns whether one was started."""
         deployment = self.cluster.get("apps/v1", "Deployment", name, self.namespace)
         template = json.dumps(deployment["spec"]["template"], sort_keys=True) if deployment else None
         with self._lock:
-            running = self._running.get(name)
-            if running is not None and (running.pod != template or running.process.poll() is not None):
-                _end(self._running.pop(name).process, signal.SIGTERM)
-                running = None
-            if running is None and deployment is not None and template is not None and not self._lost.is_set():
-                process = self._start(name, deployment["spec"]["template"]["spec"])
-                self._running[name] = _Running(template, process)
+            for pod, running in [*self._running.items()]:
+                stale = running.template != template or running.process.poll() is not None
+                if running.deployment == name and stale:
+                    _end(self._running.pop(pod).process, signal.SIGTERM)
+            if deployment is None or template is None or self._lost.is_set():
+                return False
+            pods = [f"{name}-{number}" for number in range(deployment["spec"]["replicas"])]
+            missing = [pod for pod in pods if pod not in self._running]
+            for pod in missing:
+                started = self._start(name, pod, deployment["spec"]["template"]["spec"])
+                started.deployment, started.template = name, template
+                self._running[pod] = started
+            return bool(missing)
 
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
@@ -164,19 +215,21 @@ class Pods:
                 _end(running.process, how)
             self._running.clear()
 
-    def _start(self, name: str, pod: Manifest) -> subprocess.Popen[str]:
-        container = pod["containers"][0]
+    def _start(self, name: str, pod: str, spec: Manifest) -> _Running:
+        container = spec["containers"][0]
+        variables = self._environment(pod, spec)
         command = [sys.executable if word == "python" else str(word) for word in container["command"]]
         with (self.folder / f"{name}.log").open("a") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=PROGRAM_ROOT,
-                env={**_machine(), **self._environment(name, pod)},
+                env={**_machine(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
+        return _Running(process, port=int(variables["PORT"]) if "PORT" in variables else None)
 
     def _environment(self, name: str, pod: Manifest) -> dict[str, str]:
         variables = dict(self._variable(entry) for entry in pod["containers"][0]["env"])
@@ -190,6 +243,8 @@ class Pods:
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
         if "METRICS_PORT" in variables:
             variables["METRICS_PORT"] = "0"  # any free port: the pods of both sites are on this machine
+        if "PORT" in variables:
+            variables["PORT"] = str(free_port())
         if "SCRATCH_FOLDER" in variables:
             variables["SCRATCH_FOLDER"] = self._scratch.name
         if pod.get("automountServiceAccountToken"):

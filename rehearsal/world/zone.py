@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import HealthCheckTypeDef, ResourceRecordSetOutputTypeDef
 
-ENDPOINT_TYPES = frozenset({"HTTP", "HTTPS", "TCP"})
+MATCH_TYPES = frozenset({"HTTP_STR_MATCH", "HTTPS_STR_MATCH"})
+ENDPOINT_TYPES = frozenset({"HTTP", "HTTPS", "TCP"}) | MATCH_TYPES
 CALCULATED = "CALCULATED"
 
-_DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
+_DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443, "HTTP_STR_MATCH": 80, "HTTPS_STR_MATCH": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class HealthCheck:
     fqdn: str = ""
     port: int = 443
     path: str = "/"
+    search: str = ""
+    """The words that the answer of a check in `MATCH_TYPES` must have."""
     interval: int = 30
     threshold: int = 3
     inverted: bool = False
@@ -127,6 +130,7 @@ def _check(entry: HealthCheckTypeDef) -> HealthCheck:
         fqdn=canonical(config.get("FullyQualifiedDomainName") or config.get("IPAddress") or ""),
         port=config.get("Port") or _DEFAULT_PORTS.get(config["Type"], 0),
         path=config.get("ResourcePath") or "/",
+        search=config.get("SearchString", ""),
         interval=config.get("RequestInterval") or 30,
         threshold=config.get("FailureThreshold") or 3,
         inverted=config.get("Inverted", False),

@@ -1,5 +1,6 @@
 """The fence and the gate: their pods, their permissions, and the resources that wait for them."""
 
+import copy
 import json
 import os
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from components.fence import Fence, FenceArgs, Handover, HandoverArgs
 from components.kube import jobs, pods
+from components.kube.services import SERVICES
 from engine.recorder import record
 from engine.registration import Registration
 from recovery.naming import CONFIG_MAP, NAMESPACE
@@ -19,10 +21,9 @@ from rehearsal.providers.kubernetes.admission import _unmet
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy, only, site
 
 IMAGE = f"operations@sha256:{'1' * 64}"
-CONFIG = {key: key.lower() for key in (*jobs.FENCE_SETTINGS, "SITE", "SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY")}
+CONFIG = {key: key.lower() for key in (*jobs.FENCE_SETTINGS, "SITE", "SITE_ROLE", "EMERGENCY_READ_ONLY")}
 LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
 PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
-BUCKET = "arn:aws:s3:::lifeline-123456789012-secondary-switch"
 ITEM = "aws:dynamodb/tableItem:TableItem"
 JOB = "kubernetes:batch/v1:Job"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -30,7 +31,7 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 def fence_objects(**config: str) -> dict[str, Registration]:
-    args = FenceArgs(config=CONFIG | config, image=IMAGE, switch_bucket="the-switch", site=site("secondary"))
+    args = FenceArgs(config=CONFIG | config, image=IMAGE, site=site("secondary"))
 
     def program() -> None:
         Fence("fence", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
@@ -192,9 +193,9 @@ def test_both_are_told_where_they_are_by_the_config_map(pod):
         assert entries[key]["valueFrom"]["configMapKeyRef"] == {"name": CONFIG_MAP, "key": key}
 
 
-def test_the_fence_is_told_whether_to_drain_and_which_switch_is_its_own(fence):
+def test_the_fence_is_told_whether_to_drain_and_for_which_epoch_the_site_is_built(fence):
     resource = variables(fence["fence-pods"].inputs["spec"]["template"])
-    assert (resource["DRAIN"], resource["SWITCH_BUCKET"], resource["FENCE_SECONDS"]) == ("DRAIN", "the-switch", "5")
+    assert (resource["DRAIN"], resource["EPOCH"], resource["FENCE_SECONDS"]) == ("DRAIN", "EPOCH", "5")
 
 
 @pytest.mark.parametrize("key", jobs.FENCE_SETTINGS)
@@ -202,14 +203,17 @@ def test_a_setting_that_the_fence_reads_rolls_its_pods(key):
     assert checksum_of(**{key: "other"}) != checksum_of()
 
 
-@pytest.mark.parametrize("key", ["SITE_ROLE", "EPOCH", "EMERGENCY_READ_ONLY"])
-def test_a_setting_that_a_flip_changes_rolls_no_fence(key):
+@pytest.mark.parametrize("key", ["SITE_ROLE", "EMERGENCY_READ_ONLY"])
+def test_a_setting_that_the_fence_does_not_read_rolls_no_fence(key):
     assert checksum_of(**{key: "other"}) == checksum_of()
 
 
-def test_a_flip_leaves_the_fence_of_the_new_leader_alone():
+def test_a_flip_tells_the_fence_of_the_new_leader_only_the_epoch():
     before, after = (only(deploy("secondary", line), DEPLOYMENT, "fence-pods") for line in (PRIMARY_LEADS, FAILED_OVER))
-    assert before.inputs == after.inputs
+    pods = [copy.deepcopy(entry.inputs["spec"]["template"]) for entry in (before, after)]
+    checksums = [pod["metadata"]["annotations"].pop("lifeline/config-checksum") for pod in pods]
+    assert checksums[0] != checksums[1]
+    assert pods[0] == pods[1]
 
 
 def test_a_drain_rolls_the_fence_of_the_leader():
@@ -282,12 +286,11 @@ def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
     assert kinds <= {"eks:index:Cluster", "pulumi:providers:kubernetes"}
 
 
-def test_the_fence_reads_claims_notes_handovers_and_releases_its_own_traffic():
+def test_the_fence_reads_claims_notes_handovers_and_marks_epochs_as_ready():
     assert policy("secondary", "fence") == {
         "ReadClaims": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
         "NoteHandover": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], LEDGER, keys("handover#*")),
-        "FindTakeover": allow("s3:ListBucket", BUCKET),
-        "ReleaseTraffic": allow(["s3:DeleteObject", "s3:GetObject"], f"{BUCKET}/takeover"),
+        "MarkReady": allow("dynamodb:PutItem", LEDGER, keys("ready#*")),
         "ReadPassword": READ_PASSWORD,
     }
 
@@ -318,11 +321,12 @@ def test_a_role_goes_to_the_service_account_that_the_pods_run_as(job):
     assert (association.inputs["namespace"], association.inputs["serviceAccount"]) == (NAMESPACE, job)
 
 
-def test_the_fence_starts_after_its_role_its_settings_and_the_password():
+def test_the_fence_starts_after_its_role_the_password_and_everything_that_traffic_needs():
     resources = deploy("secondary")
     expected = {
         only(resources, "aws:eks/podIdentityAssociation:PodIdentityAssociation", "fence-identity-association").urn,
-        only(resources, "kubernetes:core/v1:ConfigMap", "platform-config").urn,
+        *(only(resources, DEPLOYMENT, f"platform-{service.short_name}").urn for service in SERVICES),
+        *(entry.urn for entry in resources if entry.type.endswith(":HorizontalPodAutoscaler")),
         only(
             resources, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass", "platform-database-password"
         ).urn,

@@ -1,89 +1,119 @@
-"""The switch that moves traffic."""
+"""The pods whose answers move the traffic."""
 
-import json
+from typing import Any
 
-import pulumi_aws as aws
+import pulumi
+import pulumi_kubernetes as kubernetes
 import pytest
 
+from components.kube.services import SWITCH
 from components.switch import Switch, SwitchArgs
+from components.targets import PATHS
 from engine.recorder import record
 from engine.registration import Registration
-from tests.harness import site
+from recovery.naming import LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, only, route, site
 
-BUCKET = "lifeline-123456789012-secondary-switch"
-ARN = f"arn:aws:s3:::{BUCKET}"
+IMAGE = f"operations@sha256:{'1' * 64}"
+ARN = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/lifeline-switch-8080/1234567890123456"
+CONFIG = {"SITE": "secondary", "AWS_REGION": "us-west-2", "LEDGER_TABLE": "ledger", "EPOCH": "1", "DRAIN": "false"}
+RULE = "aws:lb/listenerRule:ListenerRule"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
-def registered(*, takeover: bool = False, protect: bool = True) -> dict[str, Registration]:
+def objects(**config: str) -> dict[str, Registration]:
     def program() -> None:
-        database = aws.rds.Instance("database", instance_class="db.r7g.large")
+        needed = kubernetes.core.v1.ConfigMap("settings", opts=options)
         args = SwitchArgs(
-            takeover=takeover,
-            after=(database,),
-            site=site("secondary", protect=protect),
+            config=CONFIG | config, image=IMAGE, target_group_arn=ARN, site=site("secondary"), after=(needed,)
         )
-        Switch("switch", args)
+        Switch("switch", args, options)
 
-    return {resource.name: resource for resource in record(program, stack="secondary") if resource.custom}
-
-
-def test_the_bucket_is_where_the_peers_health_check_looks():
-    assert registered()["switch-bucket"].inputs["bucket"] == BUCKET
+    options = pulumi.ResourceOptions()
+    return {resource.name: resource for resource in record(program) if resource.type.startswith("kubernetes:")}
 
 
-def test_taking_over_adds_the_object_and_changes_nothing_else():
-    before, after = registered(takeover=False), registered(takeover=True)
-    assert after.keys() - before.keys() == {"switch-takeover"}
-    assert {name: resource.inputs for name, resource in before.items()} == {
-        name: resource.inputs for name, resource in after.items() if name != "switch-takeover"
+@pytest.fixture(scope="module")
+def made() -> dict[str, Registration]:
+    return objects()
+
+
+@pytest.fixture(scope="module")
+def spec(made: dict[str, Registration]) -> dict[str, Any]:
+    return made["switch-pods"].inputs["spec"]
+
+
+def test_two_pods_run_and_none_stops_before_another_is_ready(spec, made):
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}}
+    assert made["switch-budget"].inputs["spec"]["selector"]["matchLabels"] == SWITCH.labels
+
+
+def test_the_pods_run_the_switch_of_the_operations_image(spec):
+    (container,) = spec["template"]["spec"]["containers"]
+    assert (container["image"], container["command"]) == (IMAGE, ["python", "-m", "operations", "switch"])
+    entries = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert entries == {
+        "AWS_REGION": None,
+        "LEDGER_TABLE": None,
+        "SITE": None,
+        "PORT": "8080",
+        "METRICS_PORT": "9464",
+        "SWITCH_SECONDS": "5",
     }
 
 
-def test_the_object_comes_after_all_that_traffic_needs():
-    resources = registered(takeover=True)
-    takeover = resources["switch-takeover"]
-    assert takeover.inputs["key"] == "takeover"
-    assert takeover.inputs["bucket"] == BUCKET
-    needed = {resources[name].urn for name in ("database", "switch-policy", "switch-versioning", "switch-bucket")}
-    assert set(takeover.dependencies) == needed
+def test_a_pod_uses_no_database_so_an_outage_of_it_changes_no_answer(spec):
+    template = spec["template"]
+    assert "lifeline/uses-database" not in template["metadata"]["labels"]
+    assert [volume["name"] for volume in template["spec"]["volumes"]] == ["scratch"]
 
 
-def test_the_object_is_always_read_fresh_and_always_the_same():
-    inputs = registered(takeover=True)["switch-takeover"].inputs
-    assert inputs["cacheControl"] == "no-store"
-    assert inputs == registered(takeover=True)["switch-takeover"].inputs
+def test_the_probes_and_the_load_balancer_ask_for_the_process_and_not_for_the_leader(spec):
+    (container,) = spec["template"]["spec"]["containers"]
+    assert {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")} == {
+        SWITCH_HEALTH_PATH
+    }
+    (group,) = [entry for entry in deploy("primary") if entry.name.startswith("targets-switch")]
+    assert group.inputs["healthCheck"]["path"] == SWITCH_HEALTH_PATH
 
 
-def test_anybody_may_read_the_one_key_and_do_nothing_without_tls():
-    policy = json.loads(registered()["switch-policy"].inputs["policy"])
-    read, refuse = policy["Statement"]
-    assert (read["Effect"], read["Principal"], read["Action"]) == ("Allow", "*", "s3:GetObject")
-    assert read["Resource"] == f"{ARN}/takeover"
-    assert (refuse["Effect"], refuse["Principal"], refuse["Action"]) == ("Deny", "*", "s3:*")
-    assert refuse["Resource"] == [ARN, f"{ARN}/*"]
-    assert refuse["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+def test_the_pods_come_after_their_binding_and_account_and_those_after_the_namespace(made):
+    pods, binding = made["switch-pods"], made["switch-binding"]
+    assert {made["switch-account"].urn, binding.urn} <= set(pods.dependencies)
+    assert binding.inputs["spec"]["targetGroupARN"] == ARN
+    for name in ("account", "service", "budget"):
+        assert made["settings"].urn in made[f"switch-{name}"].dependencies
 
 
-def test_the_policy_waits_until_public_policies_are_allowed_here():
-    resources = registered()
-    assert resources["switch-access"].urn in resources["switch-policy"].dependencies
-    access = resources["switch-access"].inputs
-    assert (access["blockPublicAcls"], access["ignorePublicAcls"]) == (True, True)
-    assert (access["blockPublicPolicy"], access["restrictPublicBuckets"]) == (False, False)
+@pytest.mark.parametrize("key", ["SITE", "AWS_REGION", "LEDGER_TABLE"])
+def test_a_setting_that_the_switch_reads_rolls_its_pods(made, key):
+    other = objects(**{key: "other"})
+    assert other["switch-pods"].inputs != made["switch-pods"].inputs
 
 
-def test_the_object_can_be_read_without_a_kms_key():
-    (rule,) = registered()["switch-encryption"].inputs["rules"]
-    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
+@pytest.mark.parametrize("key", ["EPOCH", "DRAIN"])
+def test_a_flip_and_a_drain_roll_no_switch(made, key):
+    assert objects(**{key: "2"})["switch-pods"].inputs == made["switch-pods"].inputs
 
 
-def test_nobody_elses_acl_counts_and_every_change_leaves_a_version():
-    resources = registered()
-    assert resources["switch-ownership"].inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
-    assert resources["switch-versioning"].inputs["versioningConfiguration"] == {"status": "Enabled"}
+def test_a_flip_changes_nothing_of_the_switch():
+    before, after = (
+        {entry.name: entry.inputs for entry in deploy("secondary", timeline) if entry.name.startswith("switch")}
+        for timeline in (PRIMARY_LEADS, FAILED_OVER)
+    )
+    assert before == after
+    assert "switch-pods" in before
 
 
-@pytest.mark.parametrize("protect", [True, False])
-def test_only_the_bucket_is_protected_so_that_traffic_can_go_back(protect):
-    resources = registered(takeover=True, protect=protect)
-    assert {name for name, entry in resources.items() if entry.protect} == ({"switch-bucket"} if protect else set())
+def test_its_paths_reach_it_and_its_health_is_not_public():
+    assert [route(path) for path in (LEADS_PATH, YIELDS_PATH)] == ["switch", "switch"]
+    assert route(SWITCH_HEALTH_PATH) == "mental-health-frontend"
+
+
+def test_routes_to_a_cluster_come_after_its_switch():
+    resources = deploy("primary")
+    pods = only(resources, DEPLOYMENT, "switch-pods")
+    rules = [entry for entry in resources if entry.type == RULE and entry.name.startswith("routes-")]
+    assert len(rules) == len(PATHS)
+    assert all(pods.urn in entry.dependencies for entry in rules)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.kube.services import SERVICES
+from components.kube.services import SERVED
 from components.routes import Routes, RoutesArgs
 from components.targets import Targets, TargetsArgs
 from engine.computed import computed_id
@@ -91,15 +91,15 @@ def test_a_rule_of_a_cluster_wants_the_header_that_names_its_generation():
         for condition in rule["conditions"]
         if "httpHeader" in condition
     ]
-    assert headers == [{"httpHeaderName": "X-Lifeline-Cluster", "values": ["7"]}] * 4
+    assert headers == [{"httpHeaderName": "X-Lifeline-Cluster", "values": ["7"]}] * 5
 
 
 def test_rules_of_all_generations_come_before_the_routes_and_have_priorities_of_their_own():
     own = [rule["priority"] for number in (1, 2, 98, 99) for rule in rules(registered(number), f"targets-{number}-")]
     routes = [rule["priority"] for rule in rules(registered(), "routes-")]
-    assert len(set(own)) == len(own) == 16
+    assert len(set(own)) == len(own) == 20
     assert max(own) < min(routes)
-    assert len(set(routes)) == 4
+    assert len(set(routes)) == 5
 
 
 def test_no_rule_has_more_than_the_five_values_that_elb_allows(resources):
@@ -123,7 +123,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(resources):
         if entry.type == "aws:lb/targetGroup:TargetGroup"
     }
     assert {name: (group["port"], group["healthCheck"]["path"]) for name, group in groups.items()} == {
-        service.short_name: (service.port, service.health_path) for service in SERVICES
+        service.short_name: (service.port, service.health_path) for service in SERVED
     }
     assert {(group["targetType"], group["protocol"], group["vpcId"]) for group in groups.values()} == {
         ("ip", "HTTP", "vpc-1")
@@ -136,7 +136,7 @@ def test_targets_are_pods_checked_at_their_own_health_path(resources):
 def test_elb_names_keep_within_32_characters_at_every_generation(generation):
     groups = [entry for entry in registered(generation).values() if entry.type == "aws:lb/targetGroup:TargetGroup"]
     names = [entry.inputs["name"] for entry in groups]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 5
     assert max(map(len, names)) <= 32
 
 
@@ -163,7 +163,7 @@ def test_a_pod_waits_for_the_rule_of_its_target_group_and_for_both_open_ports():
         )
     )
     assert sorted(resource._name for resource in made[0].ways) == sorted(
-        [f"targets-rule-{service.short_name}" for service in SERVICES]
+        [f"targets-rule-{service.short_name}" for service in SERVED]
         + [f"targets-{way}-{port}" for way in ("from", "to") for port in (3001, 8080)]
     )
 

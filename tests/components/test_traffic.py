@@ -8,20 +8,20 @@ from engine.computed import computed_id
 from engine.recorder import record
 from engine.registration import Registration
 from recovery import objectives
+from recovery.naming import LEADS_PATH, YIELDS_PATH
 from tests import harness
 from tests.harness import route
 
 DOMAIN = "mentalhealthplatform.com"
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"
+PEERS = {"primary": "secondary", "secondary": "primary"}
 REGIONS = {"primary": "us-east-2", "secondary": "us-west-2"}
 
 
 def registered(site: str, *, first: str = "primary") -> dict[str, Registration]:
-    peer = "secondary" if site == "primary" else "primary"
     args = TrafficArgs(
-        peer_site=peer,
-        peer_region=REGIONS[peer],
+        peer_site=PEERS[site],
         domain=DOMAIN,
         zone_id="Z0000000000EXAMPLE",
         is_first=site == first,
@@ -79,20 +79,37 @@ def test_an_unhealthy_target_group_alone_never_moves_traffic(site):
     assert [alias["evaluateTargetHealth"] for alias in aliases] == [False, False, False]
 
 
-def test_the_first_site_yields_when_it_is_ill_or_the_peer_took_over():
+def test_the_first_site_yields_when_it_is_ill_or_a_switch_says_that_the_peer_leads():
     resources = registered("primary")
     web = resources["checks-web"]
     assert web.inputs["type"] == "CALCULATED"
-    children = ["checks-app", "checks-page", "checks-no-takeover"]
+    children = ["checks-app", "checks-page", "checks-peer-leads", "checks-yields"]
     assert web.inputs["childHealthchecks"] == [id_of(resources[name]) for name in children]
-    assert web.inputs["childHealthThreshold"] == 3
+    assert web.inputs["childHealthThreshold"] == 4
     assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
 
 
-def test_the_takeover_is_read_in_the_peers_own_bucket_and_inverted():
-    inputs = registered("primary")["checks-no-takeover"].inputs
-    assert inputs["fqdn"] == "lifeline-123456789012-secondary-switch.s3.us-west-2.amazonaws.com"
-    assert (inputs["resourcePath"], inputs["invertHealthcheck"]) == ("/takeover", True)
+@pytest.mark.parametrize(("first", "peer"), [("primary", "secondary"), ("secondary", "primary")])
+def test_only_the_words_of_a_switch_move_the_traffic(first, peer):
+    resources = registered(first, first=first)
+    asked = {
+        role: {
+            key: resources[f"checks-{role}"].inputs[key]
+            for key in ("type", "fqdn", "resourcePath", "searchString", "invertHealthcheck")
+        }
+        for role in ("peer-leads", "yields")
+    }
+    words = {"type": "HTTPS_STR_MATCH", "invertHealthcheck": True}
+    assert asked == {
+        "peer-leads": words
+        | {"fqdn": f"{peer}.{DOMAIN}", "resourcePath": "/lifeline/leads", "searchString": f"lifeline-leads {peer}"},
+        "yields": words
+        | {"fqdn": f"{first}.{DOMAIN}", "resourcePath": "/lifeline/yields", "searchString": f"lifeline-yields {first}"},
+    }
+
+
+def test_the_paths_of_the_switch_lead_to_the_switch():
+    assert [route(path) for path in (LEADS_PATH, YIELDS_PATH)] == ["switch", "switch"]
 
 
 def test_the_second_site_answers_by_its_own_health_alone():
@@ -115,9 +132,12 @@ def test_checks_ask_the_site_itself_and_not_a_name_that_moves(site):
     resources = registered(site)
     asked = {
         (resources[name].inputs["fqdn"], resources[name].inputs["resourcePath"])
-        for name in ("checks-app", "checks-crisis", "checks-page")
+        for name in names(resources, CHECK)
+        if name != "checks-web"
     }
-    assert asked == {(f"{site}.{DOMAIN}", path) for path in CHECKED_PATHS}
+    hosts = {path: PEERS[site] if path == LEADS_PATH else site for path in CHECKED_PATHS}
+    switch = set() if site == "primary" else {LEADS_PATH, YIELDS_PATH}
+    assert asked == {(f"{host}.{DOMAIN}", path) for path, host in hosts.items() if path not in switch}
 
 
 def test_every_check_of_an_address_keeps_the_promised_pace_over_tls():
@@ -125,7 +145,8 @@ def test_every_check_of_an_address_keeps_the_promised_pace_over_tls():
         direct = [
             entry.inputs for entry in resources.values() if entry.type == CHECK and entry.inputs["type"] != "CALCULATED"
         ]
-        assert {(check["type"], check["port"], check["enableSni"]) for check in direct} == {("HTTPS", 443, True)}
+        assert {(check["port"], check["enableSni"]) for check in direct} == {(443, True)}
+        assert {check["type"] for check in direct} <= {"HTTPS", "HTTPS_STR_MATCH"}
         assert {(check["requestInterval"], check["failureThreshold"]) for check in direct} == {(10, 3)}
 
 

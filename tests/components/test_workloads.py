@@ -238,7 +238,7 @@ def test_network_policies_open_exactly_what_the_services_need() -> None:
         "allow-database",
         "allow-aws",
         "allow-metrics",
-        *(f"allow-to-{component}" for component in ACTIVE),
+        *(f"allow-to-{component}" for component in (*ACTIVE, "switch")),
         *(f"allow-from-{component}" for component in ("backend", "frontend", "crisis-detector")),
     }
     assert policies["allow-database"]["spec"] == {

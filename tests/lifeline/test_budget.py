@@ -37,7 +37,7 @@ def test_every_tier_is_within_its_promise(stack: str) -> None:
     [
         (put("traffic-checks-crisis", 6, "failureThreshold"), "crisis", 30),
         (put("traffic-checks-app", 30, "requestInterval"), "core", 60),
-        (put("traffic-checks-no-takeover", 30, "requestInterval"), "core", 60),
+        (put("traffic-checks-peer-leads", 30, "requestInterval"), "core", 60),
         (put("traffic-api", 60, "ttl"), "crisis", 45),
         (
             put(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from operations import retry
 from operations.backup_store import BackupStore
+from operations.environment import Place
+from operations.fence import Fence
+from recovery.naming import LEDGER_TABLE
+from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.postgres import PostgresServers, Server
 from tests.operations.backups import locked_bucket, s3
-from tests.operations.world import set_by_hand
+from tests.operations.world import FenceOf, Table, database, ledger, set_by_hand
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +70,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL's programs on the path, and short waits before a retry."""
     monkeypatch.setenv("PATH", str(binaries.programs()), prepend=":")
     monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.01)
+
+
+@pytest.fixture
+def fence_of(tmp_path: Path, leader: Server) -> FenceOf:
+    """The fence of one pod. A site's two pods, and those of its next rollout, are several objects."""
+
+    def make(table: Table, *, of: str = "primary-1", at: Server = leader, epoch: int = 0, drain: bool = False) -> Fence:
+        place = Place(DatabaseId.parse(of), "us-east-2", LEDGER_TABLE)
+        return Fence(place, ledger(table), database(at, tmp_path), epoch, drain)
+
+    return make

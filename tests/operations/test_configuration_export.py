@@ -64,7 +64,7 @@ def cluster() -> KubernetesApi:
     api.apply(foundation.password_class(secret_name="s", region=REGION, labels={}))
     for account in (CONFIGURATION_CRON_JOB, jobs.FENCE):
         api.apply(jobs.service_account(account, labels={}))
-    api.apply(jobs.fence(image="operations@sha256:1", checksum="one", switch_bucket="b", labels={}))
+    api.apply(jobs.fence(image="operations@sha256:1", checksum="one", labels={}))
     api.apply(declared.role(labels={}))
     api.apply(declared.role_binding(labels={}))
     return api
@@ -156,7 +156,7 @@ def test_the_second_export_says_what_changed(cluster: KubernetesApi, export: Exp
     export().run()
     cluster.apply(foundation.config_map({"SITE": "primary", "EMERGENCY_READ_ONLY": "true"}, labels={}))
     cluster.delete("apps/v1", "Deployment", "fence", NAMESPACE)
-    cluster.apply(jobs.fence(image="operations@sha256:2", checksum="one", switch_bucket="b", labels={}) | without_env())
+    cluster.apply(jobs.fence(image="operations@sha256:2", checksum="one", labels={}) | without_env())
     cluster.apply(jobs.service_account("handover", labels={}))
     export().run()
     first, second = manifest(store, 0), manifest(store)
@@ -173,7 +173,7 @@ def test_the_second_export_says_what_changed(cluster: KubernetesApi, export: Exp
 
 def without_env() -> dict[str, Any]:
     """The fence without the settings that the changed ConfigMap no longer has."""
-    made = jobs.fence(image="operations@sha256:2", checksum="one", switch_bucket="b", labels={})
+    made = jobs.fence(image="operations@sha256:2", checksum="one", labels={})
     made["spec"]["template"]["spec"]["containers"][0]["env"] = []
     return made
 

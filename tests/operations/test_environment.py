@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from operations import fence, handover
+from operations import fence, handover, switch
 from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import DatabaseAddress, Reader, SettingError
 from operations.ledger import JobLedger
@@ -39,7 +39,7 @@ SETTINGS = {
 FENCE = {
     **SETTINGS,
     "DRAIN": "false",
-    "SWITCH_BUCKET": "switch",
+    "EPOCH": "1",
     "FENCE_SECONDS": "5",
     "ALIVE_FILE": "/dev/null",
     "METRICS_PORT": "0",
@@ -79,9 +79,20 @@ def test_everything_that_the_fence_lacks_is_told_at_once() -> None:
     assert problems(fence.main, {}) == [
         *PLACE,
         *ADDRESS,
-        "SWITCH_BUCKET is missing",
+        "EPOCH is '', expected a number",
         "FENCE_SECONDS is '', expected a number",
         "ALIVE_FILE is missing",
+        "METRICS_PORT is '', expected a number",
+    ]
+
+
+def test_everything_that_the_switch_lacks_is_told_at_once() -> None:
+    assert problems(switch.main, {}) == [
+        "SITE is missing",
+        "AWS_REGION is missing",
+        "LEDGER_TABLE is missing",
+        "SWITCH_SECONDS is '', expected a number",
+        "PORT is '', expected a number",
         "METRICS_PORT is '', expected a number",
     ]
 
@@ -148,6 +159,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "restore",
             "restore-check",
             "self-check",
+            "switch",
         ],
         list(words),
     )

@@ -13,43 +13,25 @@ import psycopg
 import pytest
 
 from operations.database import OwnDatabase, Session
-from operations.environment import Place
-from operations.fence import Fence, Standing
+from operations.fence import Standing
 from operations.ledger import HandoverRecord
-from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position
 from tests.operations.world import (
     REFUSED,
     SILENT,
-    Bucket,
+    FenceOf,
     Table,
     database,
     ledger,
     nothing,
     said,
     set_by_hand,
-    switch,
 )
 from tests.patience import wait_until
 
 _numbers = itertools.count()
-
-FenceOf = Callable[..., Fence]
-
-
-@pytest.fixture
-def fence_of(tmp_path: Path, leader: Server) -> FenceOf:
-    """The fence of one pod. A site's two pods, and those of its next rollout, are several objects."""
-
-    def make(
-        table: Table, *, of: str = "primary-1", at: Server = leader, bucket: Bucket | None = None, drain: bool = False
-    ) -> Fence:
-        place = Place(DatabaseId.parse(of), "us-east-2", LEDGER_TABLE)
-        return Fence(place, ledger(table), database(at, tmp_path), switch(bucket or Bucket()), drain)
-
-    return make
 
 
 @pytest.fixture
@@ -137,10 +119,8 @@ def test_an_epoch_that_nobody_claimed_hides_no_later_one(fence_of: FenceOf, lead
 
 
 def test_another_database_of_the_same_site_supersedes_too(fence_of: FenceOf, leader: Server) -> None:
-    bucket = Bucket(takeover=True)
-    assert fence_of(Table("primary-1", "primary-2"), bucket=bucket).look() is Standing.SUPERSEDED
+    assert fence_of(Table("primary-1", "primary-2")).look() is Standing.SUPERSEDED
     assert not is_writable(leader)
-    assert bucket.takeover
 
 
 def test_looking_again_at_a_fenced_database_ends_no_reader(
@@ -189,11 +169,10 @@ def test_closing_that_broke_off_is_finished_at_the_next_look(
 
 @pytest.mark.parametrize("failure", [REFUSED, SILENT])
 def test_an_unreadable_ledger_changes_nothing(fence_of: FenceOf, leader: Server, failure: Exception) -> None:
-    table, bucket = Table("primary-1", "secondary-1"), Bucket(takeover=True)
+    table = Table("primary-1", "secondary-1")
     table.failure = failure
-    assert fence_of(table, bucket=bucket).look() is Standing.UNKNOWN
+    assert fence_of(table).look() is Standing.UNKNOWN
     assert is_writable(leader)
-    assert bucket.takeover
 
 
 def test_a_ledger_without_any_claim_changes_nothing(fence_of: FenceOf, leader: Server) -> None:
@@ -201,16 +180,8 @@ def test_a_ledger_without_any_claim_changes_nothing(fence_of: FenceOf, leader: S
     assert is_writable(leader)
 
 
-def test_an_unreachable_database_keeps_no_traffic(fence_of: FenceOf, nobody: Server) -> None:
-    bucket = Bucket(takeover=True)
-    assert fence_of(Table("primary-1", "secondary-1"), at=nobody, bucket=bucket).look() is Standing.UNKNOWN
-    assert not bucket.takeover
-
-
-@pytest.mark.parametrize("failure", [REFUSED, SILENT])
-def test_an_unreachable_switch_keeps_no_database_open(fence_of: FenceOf, leader: Server, failure: Exception) -> None:
-    assert fence_of(Table("primary-1", "secondary-1"), bucket=Bucket(failure=failure)).look() is Standing.SUPERSEDED
-    assert not is_writable(leader)
+def test_a_database_that_does_not_answer_is_unknown(fence_of: FenceOf, nobody: Server) -> None:
+    assert fence_of(Table("primary-1", "secondary-1"), at=nobody).look() is Standing.UNKNOWN
 
 
 def test_a_password_that_cannot_be_read_is_a_database_that_does_not_answer(
@@ -229,22 +200,6 @@ def test_a_refusal_of_the_database_stops_no_fence(fence_of: FenceOf, leader: Ser
     guest = OwnDatabase(replace(own._address, user="guest"))
     fence = replace(fence_of(Table("primary-1", "secondary-1")), database=guest)
     assert fence.look() is Standing.UNKNOWN
-
-
-def test_traffic_is_released_once_and_no_deletion_is_repeated(fence_of: FenceOf, leader: Server) -> None:
-    """The bucket keeps versions: deleting an object that does not exist would add a marker each time."""
-    bucket = Bucket(takeover=True)
-    fence = fence_of(Table("primary-1", "secondary-1"), bucket=bucket)
-    fence.look()
-    fence.look()
-    assert bucket.calls == ["HeadObject", "DeleteObject", "HeadObject"]
-
-
-def test_the_site_of_the_newest_claim_keeps_its_traffic(fence_of: FenceOf, leader: Server) -> None:
-    bucket = Bucket(takeover=True)
-    fence_of(Table("secondary-1", "primary-1"), bucket=bucket).look()
-    assert bucket.takeover
-    assert bucket.calls == []
 
 
 def test_a_drained_leader_is_read_only_and_its_position_is_in_the_ledger(fence_of: FenceOf, leader: Server) -> None:

@@ -1,4 +1,4 @@
-"""The environment of a job: a ledger and a switch in memory, a real database, and the logged lines."""
+"""The environment of a job: a ledger in memory, a real database, and the logged lines."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from psycopg import sql
 from components.ledger import claim_item
 from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress
+from operations.fence import Fence
 from operations.instance import OwnInstance
 from operations.ledger import JobLedger
-from operations.switch import OwnSwitch
-from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE, TAKEOVER_KEY
+from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
 
 REFUSED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "GetItem")
 SILENT = EndpointConnectionError(endpoint_url="https://dynamodb.example")
-BUCKET = "lifeline-123456789012-primary-switch"
+
+
+FenceOf = Callable[..., Fence]
 
 
 def nothing() -> None:
@@ -81,7 +83,7 @@ class Table:
         expression = get_filter_expression(
             condition["ConditionExpression"],
             condition["ExpressionAttributeNames"],
-            condition["ExpressionAttributeValues"],
+            condition.get("ExpressionAttributeValues", {}),
         )
         if not expression.expr(cast("Any", Stored(DynamoType(item[LEDGER_KEY]), None, self.items.get(key, {})))):
             raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": key}}, "Write")
@@ -134,42 +136,12 @@ class Instances:
             raise self.failure
 
 
-class Bucket:
-    """The switch's bucket. `calls` are the operations that it received."""
-
-    def __init__(self, *, takeover: bool = False, failure: Exception | None = None) -> None:
-        self.takeover = takeover
-        self.failure = failure
-        self.calls: list[str] = []
-
-    def head_object(self, **where: str) -> dict[str, Any]:
-        self._answer("HeadObject", where)
-        if not self.takeover:
-            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
-        return {}
-
-    def delete_object(self, **where: str) -> dict[str, Any]:
-        self._answer("DeleteObject", where)
-        self.takeover = False
-        return {}
-
-    def _answer(self, operation: str, where: dict[str, str]) -> None:
-        assert where == {"Bucket": BUCKET, "Key": TAKEOVER_KEY}
-        self.calls.append(operation)
-        if self.failure is not None:
-            raise self.failure
-
-
 def ledger(table: Table) -> JobLedger:
     return JobLedger(cast("Any", table), LEDGER_TABLE)
 
 
 def instance(instances: Instances, identifier: str = "lifeline-secondary-1") -> OwnInstance:
     return OwnInstance(cast("Any", instances), identifier)
-
-
-def switch(bucket: Bucket) -> OwnSwitch:
-    return OwnSwitch(cast("Any", bucket), BUCKET)
 
 
 def database(server: Server, folder: Path) -> OwnDatabase:

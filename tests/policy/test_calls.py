@@ -23,6 +23,7 @@ MODULES = {
     "configuration-export": "configuration_export",
     "ledger-export": "ledger_export",
     "promotion-snapshot": "promotion_snapshot",
+    "switch": "switch",
 }
 """The job of each service account."""
 NOT_OURS = (

@@ -21,11 +21,7 @@ def test_every_name_is_what_the_other_site_expects() -> None:
         naming.database_arn(database, account=ACCOUNT, region="us-west-2")
         == "arn:aws:rds:us-west-2:123456789012:db:lifeline-secondary-1"
     )
-    assert naming.switch_bucket("secondary", account=ACCOUNT) == "lifeline-123456789012-secondary-switch"
-    assert (
-        naming.switch_bucket_host("secondary", account=ACCOUNT, region="us-west-2")
-        == "lifeline-123456789012-secondary-switch.s3.us-west-2.amazonaws.com"
-    )
+    assert naming.backup_bucket("secondary", account=ACCOUNT) == "lifeline-123456789012-secondary-backups"
     assert naming.cluster_name("primary", 2) == "lifeline-primary-2"
     assert naming.site_host("primary", "example.org") == "primary.example.org"
     assert (
@@ -43,7 +39,7 @@ def test_the_names_of_the_plan_are_kept() -> None:
     ("name", "pattern", "limit"),
     [
         (naming.database_identifier(LAST_DATABASE), r"[a-z](?:-?[a-z0-9])*", 63),
-        (naming.switch_bucket(LONGEST_SITE, account=ACCOUNT), r"[a-z0-9](?:-?[a-z0-9])*", 63),
+        (naming.copy_bucket(naming.backup_bucket(LONGEST_SITE, account=ACCOUNT)), r"[a-z0-9](?:-?[a-z0-9])*", 63),
         (naming.cluster_name(LONGEST_SITE, 99), r"[0-9A-Za-z][A-Za-z0-9_-]*", 100),
         (naming.LEDGER_TABLE, r"[a-zA-Z0-9_.-]{3,}", 255),
         (naming.PASSWORD_SECRET, r"[A-Za-z0-9/_+=.@-]+", 512),
@@ -57,7 +53,7 @@ def test_aws_takes_the_longest_name_that_a_stack_can_ask_for(name: str, pattern:
 
 
 def test_a_bucket_name_has_no_dot_which_would_break_its_certificate() -> None:
-    assert "." not in naming.switch_bucket("primary", account=ACCOUNT)
+    assert "." not in naming.backup_bucket("primary", account=ACCOUNT)
 
 
 def test_an_image_is_pulled_from_the_sites_own_region_by_digest() -> None:

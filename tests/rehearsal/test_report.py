@@ -25,7 +25,7 @@ KEPT = Outcome(
     user_rows=Loss(40, 39),
     user_data_loss_seconds=2.0,
     user_data_rpo_seconds=3600,
-    steps=(StackStep("secondary", "create", "aws:s3/bucketObjectv2:BucketObjectv2", "switch-takeover"),),
+    steps=(StackStep("secondary", "update", "kubernetes:apps/v1:Deployment", "fence-pods"),),
     checks=(Check("health", passed=True), Check("crisis", passed=True)),
 )
 
@@ -80,7 +80,7 @@ def test_the_json_has_the_agreed_keys() -> None:
         "kept": True,
     }
     assert sum(term["seconds"] for term in data["tiers"][2]["assumptions"]) == 1020
-    assert [step["name"] for step in data["steps"]] == ["switch-takeover"]
+    assert [step["name"] for step in data["steps"]] == ["fence-pods"]
     assert data["checks"][0] == {"name": "health", "passed": True, "detail": ""}
     assert data["loss"] == {
         "crisis_events": {"acknowledged": 20, "found": 20},

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from engine.registration import Registration
 from stacks.config import SiteConfig
 
-SERVICE_NAMES = ("backend", "crisis-detector", "frontend", "hotline-gateway")
+SERVICE_NAMES = ("backend", "crisis-detector", "frontend", "hotline-gateway", "switch")
 SERVICES = rf"(?P<service>{'|'.join(SERVICE_NAMES)})"
 CLUSTER = r"lifeline-primary-1"
 ARN = r'"arn:aws:{}:us-east-2:123456789012:{}.*"'
@@ -96,7 +96,7 @@ LINKS: tuple[Link, ...] = (
         r'"arn:aws:lb:.*front-listener-https.*"',
     ),
     Link(rf"routes-{SERVICES}", "actions", (r"targets-\g<service>",), r".*:targetgroup/.*"),
-    Link(rf"platform-{SERVICES}-binding", "spec", (r"targets-\g<service>",), r".*:targetgroup/.*"),
+    Link(rf"(platform-)?{SERVICES}-binding", "spec", (r"targets-\g<service>",), r".*:targetgroup/.*"),
     Link(r"front-listener-https", "certificateArn", ("certificate-validation",), r'"arn:aws:acm:.*'),
     Link(
         r"traffic-(apex|site|www)",
@@ -127,9 +127,7 @@ LINKS: tuple[Link, ...] = (
     ),
     _policy(r"ledger-export", "ledger-exports-copy-key", "ledger-exports-own-key"),
     Link(r"prometheus-identity-policy", "policy", ("metrics-workspace",), r'.*"arn:aws:aps:us-west-2:.*'),
-    _policy(
-        r"controller", *(f"targets-{name}" for name in ("backend", "crisis-detector", "frontend", "hotline-gateway"))
-    ),
+    _policy(r"controller", *(f"targets-{name}" for name in SERVICE_NAMES)),
     # backups, logs and metrics
     Link(
         r"ledger-export-job",

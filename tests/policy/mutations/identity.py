@@ -11,6 +11,7 @@ from tests.policy.mutation import Mutation
 BACKUP = "postgresql-backup-identity-policy"
 BACKEND_ROLE = "backend-identity-policy"
 FENCE = "fence-identity-policy"
+SWITCH = "switch-identity-policy"
 
 
 def _statement(policy: str, sid: str, edit: Callable[[dict[str, Any]], Any]) -> Change:
@@ -142,6 +143,8 @@ CALLERS = (
     Mutation("iam-role-may-call", "no event is acknowledged", _without("crisis-detector-identity-policy", "UseLedger")),
     Mutation("iam-role-may-call", "a superseded leader goes on writing", _without(FENCE, "ReadClaims")),
     Mutation("iam-role-may-call", "a switchover waits for ever", _without(FENCE, "NoteHandover")),
+    Mutation("iam-role-may-call", "traffic never follows the new leader", _without(FENCE, "MarkReady")),
+    Mutation("iam-role-may-call", "the switch does not know who leads", _without(SWITCH, "ReadMarks")),
     Mutation("iam-role-may-call", "no pod can log in", _without(BACKEND_ROLE, "DecryptPassword")),
     Mutation(
         "iam-role-may-call", "no backup is written", _statement(BACKUP, "WriteBackups", _replaced("dumps", "dump"))

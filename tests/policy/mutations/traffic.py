@@ -28,7 +28,7 @@ TRAFFIC = (
     Mutation("route53-healthcheck-feeds-a-record", "people reach a dead site", relink("traffic-api", "healthCheckId")),
     Mutation(
         "route53-healthcheck-feeds-a-record",
-        "a takeover moves no one",
+        "a failover moves no one",
         relink("traffic-checks-web", "childHealthchecks", "traffic-checks-app"),
     ),
     Mutation("route53-record-detection-in-time", "people wait for minutes", put("traffic-api", 300, "ttl")),
@@ -47,7 +47,17 @@ TRAFFIC = (
     ),
     Mutation("route53-healthcheck-fast", "a check never fails", put("traffic-checks-crisis", True, "disabled")),
     Mutation(
-        "route53-healthcheck-fast", "a takeover moves no one", put("traffic-checks-web", 1, "childHealthThreshold")
+        "route53-healthcheck-fast",
+        "an error page moves the traffic back to a site that takes no writes",
+        put("traffic-checks-yields", "HTTPS", "type"),
+    ),
+    Mutation(
+        "route53-healthcheck-fast",
+        "any answer of the peer moves the traffic",
+        put("traffic-checks-peer-leads", GONE, "searchString"),
+    ),
+    Mutation(
+        "route53-healthcheck-fast", "a failover moves no one", put("traffic-checks-web", 1, "childHealthThreshold")
     ),
     Mutation("route53-record-short-lived", "clients stay for an hour", put("traffic-api", 3600, "ttl")),
     Mutation(

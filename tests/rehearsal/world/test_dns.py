@@ -18,7 +18,7 @@ from rehearsal.world.zone import Alias, HealthCheck, Record, Zone, load_zone
 
 APP = HealthCheck(id="app", type="HTTPS", fqdn="primary.example.com", path="/health", interval=10, threshold=3)
 SWITCH = HealthCheck(
-    id="switch", type="HTTPS", fqdn="switch", path="/takeover", interval=10, threshold=3, inverted=True
+    id="switch", type="HTTPS_STR_MATCH", fqdn="switch", path="/leads", search="leads", interval=10, inverted=True
 )
 BOTH = HealthCheck(id="both", type="CALCULATED", children=("app", "switch"), child_threshold=2)
 
@@ -30,9 +30,9 @@ class Endpoints:
         self.up = set(up)
         self.asked: list[tuple[str, int, str, str]] = []
 
-    def probe(self, fqdn: str, port: int, path: str, type_: str) -> bool:
-        self.asked.append((fqdn, port, path, type_))
-        return fqdn in self.up
+    def probe(self, check: HealthCheck) -> bool:
+        self.asked.append((check.fqdn, check.port, check.path, check.type))
+        return check.fqdn in self.up
 
 
 def run(checks: HealthChecks, clock: ManualClock, until: float) -> None:
@@ -98,7 +98,7 @@ def test_a_late_checker_leaves_checks_out_instead_of_sending_a_burst() -> None:
     assert checks.next_due() == 100.0
 
 
-def test_the_traffic_switch_creating_the_takeover_object_makes_the_calculated_check_unhealthy() -> None:
+def test_a_switch_that_says_that_the_other_site_leads_makes_the_calculated_check_unhealthy() -> None:
     clock, endpoints = ManualClock(), Endpoints("primary.example.com")
     checks = HealthChecks({check.id: check for check in (APP, SWITCH, BOTH)}, endpoints.probe, clock)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.world.api_server import ApiServer
+from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.pods import Pods
 from rehearsal.world.server import Server
 from tests.patience import wait_until
@@ -40,6 +42,18 @@ told = {"pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}
 time.sleep(600)
 """
 """A process that writes its settings to a file and keeps running."""
+
+SERVE = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(os.getpid()).encode())
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+"""A process that answers with its id."""
 
 Manifest = dict[str, Any]
 
@@ -117,8 +131,9 @@ def without_image(manifest: Manifest, command: list[str]) -> Manifest:
     return made
 
 
-def fence(told: Told, checksum: str = "one") -> Manifest:
-    made = jobs.fence(image="operations@sha256:1", checksum=checksum, switch_bucket="the-switch", labels={})
+def fence(told: Told, checksum: str = "one", *, replicas: int = 1) -> Manifest:
+    made = jobs.fence(image="operations@sha256:1", checksum=checksum, labels={})
+    made["spec"]["replicas"] = replicas
     return without_image(made, ["python", "-c", TELL, str(told.folder)])
 
 
@@ -153,7 +168,7 @@ def test_a_process_is_told_what_its_manifest_says(cluster: KubernetesApi, pods: 
         "LEDGER_TABLE": "the LEDGER_TABLE",
         "DB_NAME": "the DB_NAME",
     }
-    assert environment["SWITCH_BUCKET"] == "the-switch"
+    assert environment["EPOCH"] == "the EPOCH"
 
 
 def test_what_a_laptop_has_not_got_is_put_in_its_place(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
@@ -212,7 +227,7 @@ def test_what_is_not_in_the_template_replaces_nothing(cluster: KubernetesApi, po
 def test_a_process_that_dies_is_started_again(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
     cluster.apply(fence(told))
     first = told.next()["pid"]
-    pods._running["fence"].process.kill()
+    pods._running["fence-0"].process.kill()
     assert told.next()["pid"] != first
 
 
@@ -220,11 +235,54 @@ def test_a_pod_whose_settings_are_missing_is_tried_again(cluster: KubernetesApi,
     cluster.apply(fence(told))
     told.next()
     cluster.delete("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
-    pods._running["fence"].process.kill()
-    wait_until(lambda: "fence" not in pods._running)
+    pods._running["fence-0"].process.kill()
+    wait_until(lambda: "fence-0" not in pods._running)
     with pods._lock:  # held from the end of the old process to the start of the next one, which has failed by then
         set_config(cluster, **CONFIG)
     told.next()
+
+
+def test_every_pod_of_a_deployment_runs_and_an_old_one_ends_before_a_new_one_begins(
+    cluster: KubernetesApi, pods: Pods, told: Told
+) -> None:
+    cluster.apply(fence(told, replicas=2))
+    before = {told.next()["pid"], told.next()["pid"]}
+    assert told.alive == before
+    cluster.apply(fence(told, checksum="two", replicas=2))
+    told.next()
+    told.next()
+    assert len(told.alive) == 2
+    assert not told.alive & before
+
+
+def serving(told: Told) -> Manifest:
+    """Two pods that answer with their ids at their ports."""
+    made = fence(told, replicas=2)
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container["command"] = ["python", "-c", SERVE]
+    container["env"].append({"name": "PORT", "value": "8080"})
+    return made
+
+
+def asked(pods: Pods, times: int = 4) -> list[Reply]:
+    return [pods.ask("fence", Request("GET", "/")) for _ in range(times)]
+
+
+def test_the_pods_of_a_deployment_are_asked_in_turn(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
+    assert {reply.status for reply in asked(pods)} == {503}
+    cluster.apply(serving(told))
+    wait_until(lambda: {reply.status for reply in asked(pods)} == {200})
+    ids = [reply.body["answer"] for reply in asked(pods)]
+    assert ids == [*ids[:2], *ids[:2]]
+    assert len(set(ids)) == 2
+
+
+def test_a_silent_pod_is_silent_for_its_share_of_the_requests(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
+    cluster.apply(serving(told))
+    wait_until(lambda: {reply.status for reply in asked(pods)} == {200})
+    pods.signal("fence-0", signal.SIGSTOP)
+    assert sorted(reply.status for reply in asked(pods, 2)) == [200, 502]
+    pods.signal("fence-0", signal.SIGCONT)
 
 
 def test_a_deployment_that_is_gone_runs_nothing(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
@@ -238,7 +296,7 @@ def test_a_deployment_that_is_gone_runs_nothing(cluster: KubernetesApi, pods: Po
 def test_a_lost_region_takes_its_pods_and_brings_them_back(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
     cluster.apply(fence(told))
     told.next()
-    process = pods._running["fence"].process
+    process = pods._running["fence-0"].process
     pods.lose()
     assert process.returncode == -9
     pods._settle("fence")
@@ -337,12 +395,14 @@ def test_a_job_that_ended_well_stays_in_the_cluster(cluster: KubernetesApi, pods
 
 def test_the_fence_itself_starts_from_its_own_manifest(cluster: KubernetesApi, pods: Pods, tmp_path: Path) -> None:
     """Run its real command with a ledger that does not answer: it logs this and keeps running."""
-    set_config(cluster, **{**CONFIG, "DATABASE": "primary-1", "DRAIN": "false", "AWS_REGION": "us-east-2"})
-    made = jobs.fence(image="operations@sha256:1", checksum="one", switch_bucket="the-switch", labels={})
+    set_config(
+        cluster, **{**CONFIG, "DATABASE": "primary-1", "DRAIN": "false", "EPOCH": "1", "AWS_REGION": "us-east-2"}
+    )
+    made = jobs.fence(image="operations@sha256:1", checksum="one", labels={})
     cluster.apply(without_image(made, made["spec"]["template"]["spec"]["containers"][0]["command"]))
     log = tmp_path / "logs" / "fence.log"
     wait_until(lambda: log.exists() and '"standing": "unknown"' in log.read_text())
-    assert pods._running["fence"].process.poll() is None
+    assert pods._running["fence-0"].process.poll() is None
     assert {json.loads(line)["step"] for line in log.read_text().splitlines()} == {"look failed", "standing"}
 
 
