@@ -79,7 +79,8 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
 
 def _holds(operator: str, expected: list[str], given: tuple[str, ...] | None) -> bool:
     if operator == "Null":
-        return (given is None) == (str(expected[0]).lower() == "true")
+        # A key without a value is null: IAM User Guide, "Condition operators", ForAllValues.
+        return (not given) == (str(expected[0]).lower() == "true")
     quantifier, _, plain = operator.rpartition(":")
     compare = _COMPARISONS.get(plain)
     if compare is None or quantifier not in _QUANTIFIERS:
