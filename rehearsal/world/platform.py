@@ -161,10 +161,14 @@ class SitePlatform:
         return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
 
     def _record(self, kind: str, request: Request, **facts: str) -> str:
-        """Write an event to the ledger before it is acknowledged. The text of the message is not stored."""
+        """Write an event to the ledger before it is acknowledged. The text of the message is not stored.
+
+        An event that is sent again has the same id and is stored once, whichever site gets it. A person is not refused
+        because an id is missing.
+        """
         requested = request.body.get("id")
         id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
-        self._ledger.put(self._region, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
+        self._ledger.put_if_absent(self._region, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
         return id_
 
     def _hotline(self, _: Request) -> Reply:

@@ -31,7 +31,9 @@ CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": Fa
 class Site:
     """A site in front of which stands a load balancer, with the settings that its pods read."""
 
-    def __init__(self, ledger: GlobalTable, databases: PostgresServers) -> None:
+    def __init__(
+        self, ledger: GlobalTable, databases: PostgresServers, *, name: str = "primary", region: str = EAST
+    ) -> None:
         self.config = {
             "SITE_ROLE": "active",
             "DB_HOST": "leader",
@@ -41,8 +43,8 @@ class Site:
         }
         self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
         self.platform = SitePlatform(
-            "primary",
-            EAST,
+            name,
+            region,
             route=route,
             read_config=lambda: self.config,
             replicas=lambda: self.pods,
@@ -139,6 +141,35 @@ def test_tests_and_harmless_messages_leave_nothing_in_the_ledger(site: Site, led
     assert site.ask("POST", "/api/crisis/detect", {"message": "good morning"})[1]["crisis_detected"] is False
     assert site.ask("POST", "/api/crisis/escalate", {"severity": "high", "test": True})[1]["escalation_id"]
     assert ledger.scan(EAST) == before
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/api/crisis/detect", "event"), ("/api/crisis/escalate", "escalation")])
+def test_the_same_event_at_either_site_is_stored_once_as_it_was_first(
+    site: Site, ledger: GlobalTable, databases: PostgresServers, path: str, kind: str
+) -> None:
+    other = Site(ledger, databases, name="secondary", region=WEST)
+    before = len(ledger.scan(EAST))
+    with other.platform:
+        sent = CRISIS | {"id": f"again-{kind}"}
+        answers = [where.ask("POST", path, sent) for where in (site, site, other)]
+    assert [status for status, _ in answers] == [200, 200, 200]
+    assert {body[f"{kind}_id"] for _, body in answers} == {f"again-{kind}"}
+    kept = ledger.get(WEST, f"{kind}#again-{kind}")
+    assert kept is not None
+    assert kept["site"] == "primary"
+    assert len(ledger.scan(EAST)) == before + 1
+
+
+def test_a_person_without_an_id_gets_help_nevertheless(site: Site, ledger: GlobalTable) -> None:
+    status, body = site.ask("POST", "/api/crisis/detect", {"message": CRISIS["message"]})
+    assert (status, body["crisis_detected"]) == (200, True)
+    assert ledger.get(EAST, f"event#{body['event_id']}") is not None
+
+
+def test_the_same_user_twice_is_one_row(site: Site, databases: PostgresServers) -> None:
+    assert [site.ask("POST", "/api/users", {"id": "twice"})[0] for _ in range(2)] == [201, 201]
+    with databases["leader"].connect() as connection:
+        assert connection.execute("SELECT count(*) FROM users WHERE id = 'twice'").fetchone() == (1,)
 
 
 def test_an_escalation_is_kept_under_its_id(site: Site, ledger: GlobalTable) -> None:
