@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from components.targets import PATHS
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
@@ -150,8 +151,9 @@ def assert_move(steps: list[Step]) -> None:
     ready = max(index for index, (op, name) in enumerate(names) if op == "create" and name.startswith("platform-2-"))
     routes = [index for index, (_, name) in enumerate(names) if name.startswith("routes-")]
     deleted = [index for index, (op, _) in enumerate(names) if op == "delete"]
-    pods = [names.index(("create", f"platform-2-{service}")) for service in ("backend", "crisis-detector", "frontend")]
-    assert len(routes) == 4
+    waited = ("platform-2-backend", "platform-2-crisis-detector", "platform-2-frontend", "switch-2-pods")
+    pods = [names.index(("create", name)) for name in waited]
+    assert len(routes) == len(PATHS)
     assert max(pods) < min(routes) < max(routes) < min(deleted)
     assert ready < min(deleted)
 
