@@ -145,9 +145,7 @@ def world() -> World:
 @pytest.fixture
 def moved(world: World) -> World:
     """The secondary leads."""
-    world.claim("primary-1", "secondary-1")
-    world.ready(2)
-    assert world.settle() == "secondary"
+    _let_lead(world, "secondary")
     return world
 
 
