@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kube import backup_jobs, jobs
+from components.kube import backup_jobs, jobs, once
 from components.kube.backup_jobs import BackupPlace
 from components.kube.objects import declare
 from components.site import Site
@@ -73,7 +73,7 @@ class DumpRestore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DumpRestoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DumpRestore", name, {}, opts)
-        manifest = backup_jobs.restore(
+        manifest = once.restore(
             image=args.image,
             database=args.database,
             host=args.host,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kube import jobs
+from components.kube import jobs, once
 from components.kube.objects import checksum, declare
 from components.site import Site
 from recovery.timeline import DatabaseId
@@ -71,7 +71,7 @@ class Handover(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HandoverArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Handover", name, {}, opts)
-        manifest = jobs.handover(
+        manifest = once.handover(
             image=args.image,
             ending_epoch=args.ending_epoch,
             leader=args.leader,
@@ -79,6 +79,6 @@ class Handover(pulumi.ComponentResource):
             labels=args.site.tags.labels(tier="data", data="phi"),
         )
         # It runs once: a new image does not ask for a handover that is over.
-        once = pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
-        self.job = declare(f"{name}-job", manifest, once)
+        single = pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
+        self.job = declare(f"{name}-job", manifest, single)
         self.register_outputs({})

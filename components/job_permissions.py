@@ -19,6 +19,14 @@ def fence(*, account: str, region: str, secrets_key_arn: str | None) -> Document
     )
 
 
+def claim(*, account: str, region: str) -> Document:
+    """The claim's pods: read and write claims. No other pod can write one."""
+    table = naming.ledger_arn(account=account, region=region)
+    return document(
+        statement("Claim", ("dynamodb:GetItem", "dynamodb:PutItem"), (table,), condition=ledger_keys("epoch#*"))
+    )
+
+
 def switch(*, account: str, region: str) -> Document:
     """The switch's pods: read claims and ready marks."""
     table = naming.ledger_arn(account=account, region=region)

@@ -7,16 +7,13 @@ claimed only once.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.site import Site
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE, claim_key
-from recovery.timeline import DatabaseId
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,61 +73,3 @@ def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
         deletion_protection_enabled=args.site.protect,
         propagate_tags=True,
     )
-
-
-def claim_item(epoch: int, database: DatabaseId) -> str:
-    """A claim as DynamoDB JSON. It has the same text at every run, so a claim is never rewritten."""
-    item = {
-        LEDGER_KEY: {"S": claim_key(epoch)},
-        "epoch": {"N": str(epoch)},
-        "site": {"S": database.site},
-        "database": {"S": str(database)},
-    }
-    return json.dumps(item, sort_keys=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClaimsArgs:
-    """The epochs that a site's databases lead or led. Items of a table have no tags."""
-
-    leaders: Mapping[int, DatabaseId]
-    """The site's databases by the epoch that they lead or led."""
-    table_name: pulumi.Input[str]
-    """The ledger in the site's own region."""
-    after: tuple[pulumi.Resource, ...] = ()
-    """The resources that must succeed before an epoch is claimed."""
-
-
-class Claims(pulumi.ComponentResource):
-    """A site's claims: one item per epoch, written only if it does not exist, and never changed or deleted.
-
-    A run that is killed between the write and the checkpoint leaves the item in the ledger and not in the state, and
-    the next run is refused. Then the owner deletes the item, on the condition that it names the owner's database, and
-    runs again (docs/runbooks/failover.md, "Interrupted").
-    """
-
-    items: tuple[aws.dynamodb.TableItem, ...]
-    """By epoch, oldest first."""
-
-    def __init__(self, name: str, args: ClaimsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("lifeline:index:Claims", name, {}, opts)
-        self._name, self._table, self._after = name, args.table_name, args.after
-        self.items = tuple(self._item(epoch, database) for epoch, database in sorted(args.leaders.items()))
-        self.register_outputs({})
-
-    def _item(self, epoch: int, database: DatabaseId) -> aws.dynamodb.TableItem:
-        return aws.dynamodb.TableItem(
-            f"{self._name}-epoch-{epoch}",
-            table_name=self._table,
-            hash_key=LEDGER_KEY,
-            item=claim_item(epoch, database),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*self._after],
-                # The item stays when an entry leaves the timeline or a stack is destroyed: it is history.
-                retain_on_delete=True,
-                # The provider would overwrite an item in place. As a replacement it is created first, which fails if
-                # the epoch is claimed, so rewriting history stops the run.
-                replace_on_changes=["item"],
-            ),
-        )

@@ -33,7 +33,7 @@ class SwitchArgs:
     target_group_arn: pulumi.Input[str]
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
-    """The namespace's ConfigMap, the priority classes, the load balancer controller, the identity of the pods, and the
+    """The namespace's ConfigMap, the load balancer controller, the identity of the pods, and the
     rules and ports between load balancer and pods."""
 
 

@@ -41,8 +41,8 @@ class WorkloadsArgs:
     secret_name: str
     """The name of the database password's secret, which exists in the site's own region."""
     site: Site
-    vpc_cidr: str
-    database_cidrs: tuple[str, ...]
+    namespace: tuple[pulumi.Resource, ...]
+    """The namespace, and what must exist before its first pod."""
     load_balancer_security_group_id: pulumi.Input[str] | None = None
     """The group that the load balancer controller allows at the nodes; None if a rule of the program does."""
     after: tuple[pulumi.Resource, ...] = ()
@@ -84,12 +84,11 @@ def pause_image(region: str) -> str:
 
 
 class Workloads(pulumi.ComponentResource):
-    """The namespace, everything in it, and the cluster's priority classes."""
+    """The services' pods and what they need: settings, the password, their ways in, and their sizes."""
 
     config_map: pulumi.CustomResource
     password_class: pulumi.CustomResource
     """Mounts the database password."""
-    priority_classes: tuple[pulumi.Resource, ...]
     settled: tuple[pulumi.Resource, ...]
     """The resources that a flip waits for before it moves traffic: completed rollouts, autoscalers at their new
     minimum, and no placeholder left."""
@@ -98,23 +97,17 @@ class Workloads(pulumi.ComponentResource):
         super().__init__("lifeline:index:Workloads", name, {}, opts)
         self._name = name
         self._args = args
-        self._namespace = self._declare(
-            "namespace", foundation.namespace(labels=args.site.tags.labels(tier="platform", data="phi")), ()
-        )
-        classes = self._priority_classes()
-        self.priority_classes = tuple(classes)
-        policies = self._policies()
-        self.config_map = self._declare("config", self._config_manifest(), (self._namespace, *args.after))
+        self.config_map = self._declare("config", self._config_manifest(), (*args.namespace, *args.after))
         self.password_class = self._declare(
-            "database-password", self._password_manifest(), (self._namespace, *args.after)
+            "database-password", self._password_manifest(), (*args.namespace, *args.after)
         )
         # A pod gets its readiness gate only if the binding exists before the pod.
         bindings = [self._expose(service) for service in SERVICES]
         accounts = [self._account(service) for service in SERVICES]
-        needed = (self.config_map, *classes, *policies, self.password_class, *bindings, *accounts)
+        needed = (self.config_map, *args.namespace, self.password_class, *bindings, *accounts)
         deployments = [self._deployment(service, needed) for service in SERVICES]
         autoscalers = [self._scale(service) for service in SERVICES]
-        placeholders = self._placeholders((self.config_map, *classes, *policies))
+        placeholders = self._placeholders((self.config_map, *args.namespace))
         self.settled = (*deployments, *autoscalers, placeholders)
         self.register_outputs({})
 
@@ -133,30 +126,15 @@ class Workloads(pulumi.ComponentResource):
             secret_name=self._args.secret_name, region=self._args.site.region, labels=labels
         )
 
-    def _priority_classes(self) -> list[pulumi.CustomResource]:
-        manifests = scaling.priority_classes(labels=self._args.site.tags.labels(tier="platform", data="none"))
-        return [self._declare(f"priority-{manifest['metadata']['name']}", manifest, ()) for manifest in manifests]
-
-    def _policies(self) -> list[pulumi.CustomResource]:
-        manifests = connections.network_policies(
-            vpc_cidr=self._args.vpc_cidr,
-            database_cidrs=self._args.database_cidrs,
-            labels=self._args.site.tags.labels(tier="platform", data="none"),
-        )
-        return [
-            self._declare(f"policy-{manifest['metadata']['name']}", manifest, (self._namespace,))
-            for manifest in manifests
-        ]
-
     def _account(self, service: Service) -> pulumi.CustomResource:
         labels = self._service_labels(service)
         manifest = foundation.service_account(service, labels=labels)
-        return self._declare(f"{service.short_name}-account", manifest, (self._namespace,))
+        return self._declare(f"{service.short_name}-account", manifest, self._args.namespace)
 
     def _expose(self, service: Service) -> pulumi.CustomResource:
         args, labels = self._args, self._service_labels(service)
         inside = self._declare(
-            f"{service.short_name}-service", connections.service(service, labels=labels), (self._namespace,)
+            f"{service.short_name}-service", connections.service(service, labels=labels), self._args.namespace
         )
         manifest = connections.target_group_binding(
             service,
@@ -184,7 +162,7 @@ class Workloads(pulumi.ComponentResource):
         """
         args, labels = self._args, self._service_labels(service)
         budget = scaling.disruption_budget(service.name, service.labels, labels=labels)
-        self._declare(f"{service.short_name}-budget", budget, (self._namespace,))
+        self._declare(f"{service.short_name}-budget", budget, self._args.namespace)
         manifest = scaling.autoscaler(
             service,
             minimum=args.replicas[service.short_name],

@@ -12,6 +12,7 @@ from types import ModuleType
 from operations import (
     backup,
     canary,
+    claim,
     configuration_export,
     exporter,
     fence,
@@ -30,6 +31,7 @@ from operations.log import say
 JOBS: dict[str, ModuleType] = {
     "backup": backup,
     "canary": canary,
+    "claim": claim,
     "configuration-export": configuration_export,
     "exporter": exporter,
     "fence": fence,

@@ -25,8 +25,9 @@ from operations.database import DatabaseUnreachableError, OwnDatabase, Session
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
 from operations.job import until_stopped
-from operations.ledger import Claim, HandoverRecord, JobLedger, LedgerUnreadableError
+from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
+from operations.records import Claim, HandoverRecord
 
 
 class Standing(enum.StrEnum):

@@ -14,8 +14,9 @@ from operations.database import DatabaseUnreachableError, OwnDatabase
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.instance import AVAILABLE, InstanceUnknownError, OwnInstance
-from operations.ledger import HandoverRecord, JobLedger, LedgerUnreadableError
+from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
+from operations.records import HandoverRecord
 from recovery.timeline import DatabaseId
 
 

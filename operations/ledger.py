@@ -5,15 +5,14 @@ Every read is strongly consistent: with multi-Region strong consistency it sees 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operations.records import Claim, HandoverRecord, HandoverState
 from recovery.naming import LEDGER_KEY, claim_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
 
@@ -36,39 +35,6 @@ _ROUNDS = 8
 
 class LedgerUnreadableError(ConnectionError):
     """The ledger did not answer, which proves nothing."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The database that leads an epoch."""
-
-    epoch: int
-    database: DatabaseId
-
-
-class HandoverState(enum.StrEnum):
-    """The state of a handover record. It changes by conditional writes only."""
-
-    DRAINED = "drained"
-    """The leader is closed, and another database may take the record."""
-    TAKEN = "taken"
-    """A database of the other site is about to claim the next epoch. The leader can no longer resume."""
-    WITHDRAWN = "withdrawn"
-    """The leader has resumed."""
-
-
-@dataclass(frozen=True)
-class HandoverRecord:
-    """The position at which a drained leader stopped. It commits nothing after this position."""
-
-    epoch: int
-    database: DatabaseId
-    position: str
-    """A position in the write-ahead log, such as `0/3000148`."""
-    at: str
-    """The time in UTC, ISO 8601."""
-    taker: DatabaseId | None = None
-    """The database that has taken the record; None while it is open to any."""
 
 
 class JobLedger:
@@ -112,6 +78,24 @@ class JobLedger:
         """
         item = self._get(claim_key(epoch))
         return Claim(epoch, DatabaseId.parse(item["database"]["S"])) if item is not None else None
+
+    def put_claim(self, claim: Claim) -> bool:
+        """Claim an epoch for a database. Returns False if another database has it. Claiming it again has no effect.
+
+        So neither a lost answer nor a run that died refuses an owner its own epoch.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        return _held(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item=cast("Any", claim.item),
+                ConditionExpression="attribute_not_exists(#key) OR #database = :own",
+                ExpressionAttributeNames={"#key": LEDGER_KEY, "#database": "database"},
+                ExpressionAttributeValues={":own": {"S": str(claim.database)}},
+            )
+        )
 
     def newest_ready(self) -> Claim | None:
         """The newest claim whose database has taken writes since its flip ended, or None if there is none.

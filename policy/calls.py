@@ -83,6 +83,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_items(("PutItem",), "ready#1"),
         *PASSWORD,
     ),
+    "claim": _items(("GetItem", "PutItem"), "epoch#1"),
     "switch": _items(("GetItem",), "epoch#1", "ready#1"),
     "handover": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
@@ -217,6 +218,8 @@ Sources: Amazon S3 User Guide, "Required permissions for multipart upload with S
 objects"; AWS Secrets Manager User Guide, "Permissions for the KMS key".
 """
 
+CLAIMS = ("claim",)
+"""The accounts that write claims."""
 EVERY_ITEM = (LEDGER_CRON_JOB,)
 """The accounts that read items of any key: an export is compared with the table."""
 APPLICATION = ("mental-health-backend", "crisis-detector", "hotline-gateway")

@@ -6,7 +6,6 @@ checksum nor manifest. Both ways run as processes of their own, against the same
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -21,8 +20,8 @@ from typing import Any
 
 import boto3
 
-from components.ledger import claim_item
 from engine.program import PROGRAM_ROOT
+from operations.records import Claim
 from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
@@ -212,4 +211,4 @@ def _prepare(endpoint: str) -> None:
         AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.put_item(TableName=LEDGER_TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
+    dynamodb.put_item(TableName=LEDGER_TABLE, Item=Claim(1, DatabaseId("primary", 1)).item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import time
 from collections.abc import Mapping
@@ -93,15 +94,6 @@ class Environment:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
-        (account,) = {site.config.account for site in self.account.sites.values()}
-        permissions = Permissions(self.account.endpoint_url, account, self.account.pod_role)
-        gateway = AwsGateway(
-            self.account.endpoint_url,
-            faults=self.faults,
-            ledger=self.account.ledger,
-            refusal=permissions.refusal,
-        )
-        self._gateway = self._exit.enter_context(gateway)
         self._balancers = {name: site for site, name in balancers.items()}
         for site in self.account.sites.values():
             self.platforms[site.name] = self._exit.enter_context(self._platform(site, balancers[site.name]))
@@ -113,6 +105,16 @@ class Environment:
         checks = HealthChecks(zone.checks, self._probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
+
+    @functools.cached_property
+    def _gateway(self) -> AwsGateway:
+        """AWS as the pods see it, from the first pod on: the Job that claims the first epoch."""
+        (account,) = {site.config.account for site in self.account.sites.values()}
+        permissions = Permissions(self.account.endpoint_url, account, self.account.pod_role)
+        gateway = AwsGateway(
+            self.account.endpoint_url, faults=self.faults, ledger=self.account.ledger, refusal=permissions.refusal
+        )
+        return self._exit.enter_context(gateway)
 
     def pods_of(self, site: SiteWorld) -> Pods:
         """The pods of the cluster that has a site's workloads. Those of a new cluster run from the first call on."""

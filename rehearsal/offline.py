@@ -237,7 +237,6 @@ class OfflineAccount:
             self.faults,
             self._effects,
             tables=self._tables,
-            ledger=self.ledger,
         )
         kubernetes = KubernetesBackend(
             clusters.named,

@@ -10,6 +10,7 @@ import pulumi
 from components.cluster import Cluster
 from components.database import Database
 from components.keys import Keys
+from components.namespace import Namespace
 from components.network import Network
 from components.site import Site
 from recovery import naming
@@ -31,6 +32,8 @@ class Context:
     network: Network
     clusters: Mapping[int, Cluster]
     """By generation."""
+    namespace: Namespace
+    """The platform's, in the serving cluster."""
 
     @property
     def cluster(self) -> Cluster:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pulumi
 
+from components import job_permissions
+from components.claims import Claims, ClaimsArgs
 from components.database import Database, DatabaseArgs, Restore
 from components.fence import Handover, HandoverArgs
-from components.ledger import Claims, ClaimsArgs, Ledger, LedgerArgs
+from components.kube.once import CLAIM
+from components.ledger import Ledger, LedgerArgs
 from components.secrets import DatabasePassword, DatabasePasswordArgs
 from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.context import Context, Databases
+from stacks.platform import identity
 from stacks.sections import RestoreConfig
 
 
@@ -41,14 +47,27 @@ def handover(context: Context) -> Handover | None:
 
 
 def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Claims:
-    """The claims of all epochs that the site leads or led."""
+    """The claims of all epochs that the site leads or led.
+
+    A new cluster claims them once more, which changes nothing.
+    """
+    site = context.site
+    policy = json.dumps(job_permissions.claim(account=site.account, region=site.region))
     return Claims(
-        "claims",
+        context.of_cluster("claims"),
         ClaimsArgs(
-            leaders=rules.led_epochs(context.site.name, context.config.history),
+            leaders=rules.led_epochs(site.name, context.config.history),
             table_name=ledger.table_name if ledger else naming.LEDGER_TABLE,
-            after=(gate.job,) if gate else (),
+            image=context.operations_image,
+            site=site,
+            needs=(
+                *context.cluster.nodes,
+                *context.namespace.resources,
+                identity(context, "claim-identity", CLAIM, policy, tier="data"),
+            ),
+            gate=(gate.job,) if gate else (),
         ),
+        context.in_cluster,
     )
 
 
@@ -91,7 +110,7 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             key_arn=context.keys.database_arn,
             logs_key_arn=context.keys.logs_arn,
             site=context.site,
-            after=claims.items,
+            after=claims.jobs,
         ),
     )
 

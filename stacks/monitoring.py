@@ -27,7 +27,7 @@ def monitoring(context: Context, workloads: Workloads) -> None:
             peer_site=config.peer.site,
             image=context.operations_image,
             site=context.site,
-            after=(workloads.config_map, *workloads.priority_classes),
+            after=(workloads.config_map,),
         ),
         context.in_cluster,
     )
@@ -41,7 +41,7 @@ def monitoring(context: Context, workloads: Workloads) -> None:
             store_endpoint=store.endpoint,
             store_region=config.peer.region,
             site=context.site,
-            needs=(*context.cluster.nodes, *workloads.priority_classes, *_identities(context, store)),
+            needs=(*context.cluster.nodes, *context.namespace.priority_classes, *_identities(context, store)),
         ),
         context.in_cluster,
     )

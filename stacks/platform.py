@@ -15,6 +15,7 @@ from components.identity import PodIdentity, PodIdentityArgs
 from components.keys import Keys, KeysArgs
 from components.kube.jobs import FENCE, HANDOVER
 from components.kube.services import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, SHORT_NAMES, SWITCH, Service
+from components.namespace import Namespace, NamespaceArgs
 from components.network import Network, NetworkArgs
 from components.node_autoscaler import CLUSTER_AUTOSCALER, NodeAutoscaler, NodeAutoscalerArgs
 from components.site import Site
@@ -30,7 +31,7 @@ from stacks.sections import Replicas
 
 
 def foundation(config: SiteConfig) -> Context:
-    """The keys, the network and the clusters, which all other parts use."""
+    """The keys, the network, the clusters and the platform's namespace, which all other parts use."""
     site = site_of(config)
     keys = Keys("keys", KeysArgs(site=site))
     network = Network(
@@ -44,7 +45,13 @@ def foundation(config: SiteConfig) -> Context:
         ),
     )
     clusters = {number: _cluster(number, config, site, keys, network) for number in config.cluster.generations}
-    return Context(config=config, site=site, keys=keys, network=network, clusters=clusters)
+    serving = config.cluster.serving_generation
+    namespace = Namespace(
+        naming.of_generation("platform", serving),
+        NamespaceArgs(vpc_cidr=config.network.cidr, database_cidrs=network.database_cidrs, site=site),
+        pulumi.ResourceOptions(provider=clusters[serving].provider),
+    )
+    return Context(config=config, site=site, keys=keys, network=network, clusters=clusters, namespace=namespace)
 
 
 def _cluster(generation: int, config: SiteConfig, site: Site, keys: Keys, network: Network) -> Cluster:
@@ -100,8 +107,7 @@ def workloads(
             placeholder_image=pause_image(site.region),
             target_group_arns={name: targets.group_arns[name] for name in sorted(SHORT_NAMES)},
             secret_name=naming.PASSWORD_SECRET,
-            vpc_cidr=config.network.cidr,
-            database_cidrs=context.network.database_cidrs,
+            namespace=context.namespace.resources,
             site=site,
             # A pod with the new role must find a database that takes its writes.
             after=(
@@ -161,7 +167,6 @@ def switch(context: Context, targets: Targets, databases: Databases, workloads: 
             site=site,
             after=(
                 workloads.config_map,
-                *workloads.priority_classes,
                 *targets.ways,
                 identity(context, "switch-identity", SWITCH.name, policy, tier=SWITCH.tier.name),
             ),

@@ -24,7 +24,7 @@ DIRECTIONS: dict[str, Flip] = {
     "to primary": ("primary", SECONDARY_LEADS, FAILED_OVER_FROM_SECONDARY),
 }
 STAGES = {
-    "aws:dynamodb/tableItem:TableItem": 0,
+    "kubernetes:batch/v1:Job": 0,
     "aws:rds/instance:Instance": 1,
     "kubernetes:core/v1:ConfigMap": 2,
     "kubernetes:apps/v1:Deployment": 3,
@@ -58,7 +58,7 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
     steps = sorted((step.op, step.type, step.keys) for step in flip(stack, before, after))
     assert steps == sorted(
         [
-            ("create", "aws:dynamodb/tableItem:TableItem", ()),
+            ("create", "kubernetes:batch/v1:Job", ()),
             ("update", "aws:rds/instance:Instance", ("replicateSourceDb",)),
             ("update", "kubernetes:core/v1:ConfigMap", ("data",)),
             # backend, frontend, placeholders and fence: the crisis services and the switch read no key that changes
@@ -104,7 +104,7 @@ def test_the_promotion_removes_the_source_and_waits_for_the_claim(
     promoted = only(deploy(stack, after), "aws:rds/instance:Instance")
     assert replica.inputs["replicateSourceDb"].startswith("arn:aws:rds:")
     assert {key: value for key, value in replica.inputs.items() if key != "replicateSourceDb"} == promoted.inputs
-    claims = [resource.urn for resource in deploy(stack, after) if resource.type == "aws:dynamodb/tableItem:TableItem"]
+    claims = [resource.urn for resource in deploy(stack, after) if resource.type == "kubernetes:batch/v1:Job"]
     assert set(claims) <= set(promoted.dependencies)
 
 

@@ -80,7 +80,6 @@ UNTAGGABLE_AWS = {
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
     "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
-    "aws:dynamodb/tableItem:TableItem",
     "aws:ec2/route:Route",
     "aws:ecr/replicationConfiguration:ReplicationConfiguration",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
@@ -218,4 +217,4 @@ def test_a_third_epoch_keeps_every_resource_of_the_second_and_adds_its_claim() -
     before = {resource.urn: resource.name for resource in deploy("primary", FAILED_OVER, database={"seeded": 2})}
     after = {resource.urn: resource.name for resource in deploy("primary", FAILED_BACK, database={"seeded": 2})}
     assert before.keys() <= after.keys()
-    assert [after[urn] for urn in after.keys() - before.keys()] == ["claims-epoch-3"]
+    assert [after[urn] for urn in after.keys() - before.keys()] == ["claims-epoch-3-primary-2"]

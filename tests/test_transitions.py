@@ -76,7 +76,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": PRIMARY_LEADS},
         {"timeline": FAILED_OVER},
         [
-            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "create batch/v1:Job claims-epoch-2-secondary-1",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
         ],
@@ -112,7 +112,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         [
             "create index:Handover handover-2",
             "create batch/v1:Job handover-2-job",
-            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "create batch/v1:Job claims-epoch-2-secondary-1",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
         ],
@@ -128,7 +128,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "database": {"seeded": 2}},
         {"timeline": FAILED_BACK, "database": {"seeded": 2}},
         [
-            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "create batch/v1:Job claims-epoch-3-primary-2",
             "update rds/instance:Instance database-2-instance",
             *STANDBY,
         ],
@@ -140,7 +140,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         [
             "create index:Handover handover-3",
             "create batch/v1:Job handover-3-job",
-            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "create batch/v1:Job claims-epoch-3-primary-2",
             "update rds/instance:Instance database-2-instance",
             *STANDBY,
         ],
@@ -159,7 +159,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_BACK, "database": {"seeded": 3}},
         {"timeline": TAKEN, "database": {"seeded": 3}},
         [
-            "create dynamodb/tableItem:TableItem claims-epoch-4",
+            "create batch/v1:Job claims-epoch-4-secondary-3",
             "update rds/instance:Instance database-3-instance",
             *STANDBY,
         ],
@@ -169,7 +169,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": PRIMARY_LEADS},
         {"timeline": RESTORED, "database": {"seeded": 2, "restores": [{"epoch": 2, "pointInTime": "latest"}]}},
         [
-            "create dynamodb/tableItem:TableItem claims-epoch-2",
+            "create batch/v1:Job claims-epoch-2-primary-2",
             "update rds/instance:Instance database-1-instance",
             *database(2),
             *MOVED,
@@ -217,7 +217,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER},
         {"timeline": DISCARDED, "discards": [2]},
         [
-            "create dynamodb/tableItem:TableItem claims-epoch-3",
+            "create batch/v1:Job claims-epoch-3-primary-1",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
         ],

@@ -9,7 +9,8 @@ from typing import Any
 
 from operations.database import DatabaseUnreachableError
 from operations.instance import AVAILABLE
-from operations.ledger import Claim, HandoverRecord, LedgerUnreadableError
+from operations.ledger import LedgerUnreadableError
+from operations.records import Claim, HandoverRecord
 from recovery.timeline import DatabaseId
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.kube import jobs
-from components.kube.cron import RETRIES, cron_job, failure_policy
+from components.kube.cron import cron_job
 from components.kube.foundation import encrypted_disks
 from recovery import objectives
-from recovery.naming import BACKUP_CRON_JOB, NAMESPACE, RESTORE_CHECK_CRON_JOB, RESTORE_JOB
-from recovery.timeline import DatabaseId
+from recovery.naming import BACKUP_CRON_JOB, RESTORE_CHECK_CRON_JOB
 
 Manifest = dict[str, Any]
 
@@ -95,56 +94,6 @@ def restore_check(place: BackupPlace, *, image: str, labels: Mapping[str, str]) 
         pod_labels=jobs.pod_labels(RESTORE_CHECK_CRON_JOB, database=False),
         labels=labels,
     )
-
-
-def restore(
-    *, image: str, database: DatabaseId, host: Any, backup: str, bucket: str, region: str, labels: Mapping[str, str]
-) -> Manifest:
-    """The Job that fills an empty database from a dump, before any other pod knows the database.
-
-    Args:
-        image: the operations image, by digest.
-        database: the empty database, which leads the epoch that it is named after.
-        host: its host name. The ConfigMap still has that of the old one.
-        backup: the backup's name, or `latest`.
-        bucket: the bucket of the backup.
-        region: the bucket's region.
-        labels: the labels of the object.
-    """
-    own = jobs.container(
-        RESTORE_JOB,
-        image,
-        tuple(key for key in jobs.PLACE_SETTINGS if key not in ("DATABASE", "DB_HOST")),
-        cpu_millis=200,
-        memory_mib=512,
-        DATABASE=str(database),
-        DB_HOST=host,
-        BACKUP=backup,
-        RESTORE_BUCKET=bucket,
-        RESTORE_REGION=region,
-        DEADLINE_SECONDS=str(objectives.DATA.rto_seconds),
-    )
-    template = {
-        "metadata": {"labels": jobs.pod_labels(RESTORE_JOB)},
-        "spec": {**jobs.pod_spec(RESTORE_JOB, own), "restartPolicy": "Never"},
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"{RESTORE_JOB}-{database.epoch}",
-            "namespace": NAMESPACE,
-            "labels": {**jobs.selector(RESTORE_JOB), **labels},
-            # Without it, the next run would wait for a Job that has already failed.
-            "annotations": {"pulumi.com/replaceUnready": "true"},
-        },
-        "spec": {
-            "backoffLimit": RETRIES,
-            "activeDeadlineSeconds": objectives.DATA.rto_seconds,
-            "podFailurePolicy": failure_policy(),
-            "template": template,
-        },
-    }
 
 
 def scratch_class(*, labels: Mapping[str, str]) -> Manifest:

@@ -1,6 +1,6 @@
-"""The jobs that operate the platform from inside its namespace: the fence, and the gate of a planned switchover.
+"""The jobs that operate the platform from inside its namespace: what their pods have in common, and the fence.
 
-Both run `python -m operations` from one image, and each has an identity of its own.
+All run `python -m operations` from one image, and each has an identity of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from components.kube.scaling import disruption_budget
 from components.kube.services import APP, priority_class
 from recovery import objectives
 from recovery.naming import NAMESPACE
-from recovery.timeline import DatabaseId
 
 Manifest = dict[str, Any]
 
@@ -28,8 +27,6 @@ FENCE_SECONDS = 5
 ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
 _TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
 """The image contains RDS's certificate authorities."""
-_HANDOVER_PATIENCE_SECONDS = 300
-"""A replica that had caught up needs seconds. If one needs longer, an engineer must find the reason."""
 
 
 def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
@@ -116,49 +113,6 @@ def observer(job: str, own: Manifest, *, checksum: Any = "", database: bool, lab
 def budget(job: str, *, labels: Mapping[str, str]) -> Manifest:
     """The disruption budget of a job's pods."""
     return disruption_budget(job, selector(job), labels=labels)
-
-
-def handover(
-    *, image: str, ending_epoch: int, leader: DatabaseId, accept_loss: bool, labels: Mapping[str, str]
-) -> Manifest:
-    """The Job that a promotion waits for in a planned switchover. It runs once, because a refusal is a final answer.
-
-    Args:
-        image: the operations image, by digest.
-        ending_epoch: the epoch whose leader hands over.
-        leader: the database that leads it.
-        accept_loss: whether a replica that is behind may be promoted.
-        labels: the labels of the object.
-    """
-    own = container(
-        HANDOVER,
-        image,
-        PLACE_SETTINGS,
-        ENDING_EPOCH=str(ending_epoch),
-        LEADER=str(leader),
-        ACCEPT_LOSS="true" if accept_loss else "false",
-        PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
-    )
-    template = {
-        "metadata": {"labels": pod_labels(HANDOVER)},
-        "spec": {**pod_spec(HANDOVER, own), "restartPolicy": "Never"},
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"{HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}",
-            "namespace": NAMESPACE,
-            "labels": {**selector(HANDOVER), **labels},
-            # Without it, the next run would wait for a Job that has already failed.
-            "annotations": {"pulumi.com/replaceUnready": "true"},
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": _HANDOVER_PATIENCE_SECONDS + 120,
-            "template": template,
-        },
-    }
 
 
 def container(

@@ -11,7 +11,7 @@ from policy.rule import About, Severity, change_rule, shown
 from policy.rules.availability import AUTOSCALER
 from policy.rules.clusters import CLUSTER, COMPONENT, NODES
 from policy.rules.databases import INSTANCE
-from policy.rules.ledger import ITEM
+from policy.rules.ledger import claims
 from policy.rules.reach import openings
 from policy.rules.workloads import DEPLOYMENT, containers
 from recovery.naming import PROJECT
@@ -29,10 +29,8 @@ def _both(before: Site, after: Site, *types: str) -> Iterator[tuple[Resource, Re
 
 
 def _claims(site: Site) -> dict[str, str]:
-    """The databases that lead the site's own epochs, by the keys of their claims."""
-    documents = [item.document("item") for item in site.of(ITEM)]
-    known = [entry for entry in documents if entry is not UNKNOWN and entry is not None]
-    return {entry["pk"]["S"]: entry["database"]["S"] for entry in known}
+    """The databases that lead the site's own epochs, by epoch."""
+    return {str(variables["EPOCH"]): str(variables["DATABASE"]) for _, variables in claims(site)}
 
 
 def _stands_by(site: Site) -> bool:
@@ -51,7 +49,7 @@ def _stands_by(site: Site) -> bool:
 )
 def stays_fenced(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
     """A database that was written follows no other one, and is opened again by a new claim of its own only."""
-    claimed = {f"{PROJECT}-{database}" for key, database in _claims(after).items() if key not in _claims(before)}
+    claimed = {f"{PROJECT}-{database}" for epoch, database in _claims(after).items() if epoch not in _claims(before)}
     for old, new in _both(before, after, INSTANCE):
         if old.get("replicateSourceDb") is not None:
             continue
@@ -92,9 +90,9 @@ def one_version(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
 def only_grows(before: Site, after: Site) -> Iterator[tuple[Resource, str]]:
     """A change keeps every epoch and its leader, and claims one epoch at most."""
     stack, old, new = after.place, _claims(before), _claims(after)
-    for key, database in old.items():
-        if new.get(key) != database:
-            yield stack, f"the claim {key} names {shown(new.get(key))}, expected {shown(database)} as before"
+    for epoch, database in old.items():
+        if new.get(epoch) != database:
+            yield stack, f"epoch {epoch} is claimed for {shown(new.get(epoch))}, expected {shown(database)} as before"
     first, last = (str(site.setting("EPOCH")) for site in (before, after))
     # A site that was lost may have missed several epochs. It learns of them as a standby.
     most = int(first) + 1 if first.isdigit() and not _stands_by(after) else math.inf

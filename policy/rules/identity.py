@@ -90,17 +90,16 @@ def no_more_than_its_calls(site: Site) -> Iterator[tuple[Resource, str]]:
     ),
 )
 def claims_nothing(site: Site) -> Iterator[tuple[Resource, str]]:
-    """No role writes a claim or deletes an item of the ledger, and the application touches events only."""
+    """Only a claim's own pods write claims, no role deletes an item, and the application touches events only."""
     accounts = {caller.policy.urn: caller.account for caller in callers(site)}
     for policy in site.of(ROLE_POLICY):
         document = policy.document("policy")
         if document is UNKNOWN or document is None:
             continue
         account = accounts.get(policy.urn, "")
-        application, everything = account in calls.APPLICATION, account in calls.EVERY_ITEM
         for number in aws_accounts(document):
             ledger = f"arn:aws:dynamodb:{site.region}:{number}:table/{site.setting('LEDGER_TABLE')}"
-            for request in _forbidden(ledger, application=application, everything=everything):
+            for request in _forbidden(ledger, account):
                 if iam.allows(document, request):
                     yield policy, f"allowed: {described(request)}"
     for attachment in site.of(ATTACHMENT):
@@ -158,9 +157,13 @@ def for_each_caller(site: Site) -> Iterator[tuple[Resource, str]]:
             yield association, f"the calls of {association.get('serviceAccount')} are not known"
 
 
-def _forbidden(ledger: str, *, application: bool, everything: bool) -> Iterator[iam.Request]:
-    """The requests on the ledger that a role must not be able to make."""
-    for key in ("epoch#1", *(("handover#1", "other") if application else ())):
+def _forbidden(ledger: str, account: str) -> Iterator[iam.Request]:
+    """The requests on the ledger that the role of a service account must not be able to make."""
+    application, claims = account in calls.APPLICATION, account in calls.CLAIMS
+    for key in (
+        *(("event#e", "handover#1", "ready#1") if claims else ("epoch#1",)),
+        *(("handover#1", "other") if application else ()),
+    ):
         context = {calls.LEADING_KEYS: (key,)}
         yield from (iam.Request(action=action, resource=ledger, context=context) for action in WRITES)
     # One allowed key must not open the way for another one.
@@ -169,7 +172,7 @@ def _forbidden(ledger: str, *, application: bool, everything: bool) -> Iterator[
     for key in (*calls.EVENTS, "epoch#1", "handover#1"):
         context = {calls.LEADING_KEYS: (key,)}
         yield from (iam.Request(action=action, resource=ledger, context=context) for action in DELETES)
-    if not everything:
+    if account not in calls.EVERY_ITEM:
         yield from (iam.Request(action=action, resource=ledger) for action in READS)
     if application:
         context = {calls.LEADING_KEYS: ("epoch#1",)}

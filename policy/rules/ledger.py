@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from components.kube.once import CLAIM
 from policy.model import UNKNOWN, Resource, Site
-from policy.rule import About, Severity, must_be, must_be_protected, must_be_set, resource_rule, shown, site_rule
+from policy.rule import About, Severity, must_be, must_be_protected, resource_rule, shown, site_rule
+from policy.rules.workloads import containers, of_account
 from recovery.naming import LEDGER_TABLE
 
 TABLE = "aws:dynamodb/table:Table"
-ITEM = "aws:dynamodb/tableItem:TableItem"
 _GUIDE = "Amazon DynamoDB Developer Guide"
 WITNESS = "us-east-1"
 
@@ -126,6 +128,13 @@ def no_capacity_limit(table: Resource) -> Iterator[str]:
     yield from must_be(table, "PAY_PER_REQUEST", "billingMode")
 
 
+def claims(site: Site) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    """The Jobs that claim the site's epochs, with their variables."""
+    for job in of_account(site, CLAIM):
+        for container in containers(job):
+            yield job, {entry["name"]: entry.get("value") for entry in container.get("env") or ()}
+
+
 @site_rule(
     "dynamodb-claim-own-and-once",
     about=About(
@@ -136,34 +145,36 @@ def no_capacity_limit(table: Resource) -> Iterator[str]:
     ),
 )
 def claim_own_and_once(site: Site) -> Iterator[tuple[Resource, str]]:
-    """A site claims its own epochs, each once, in the ledger."""
+    """A site claims its own epochs, each once."""
     seen: set[object] = set()
-    for item in site.of(ITEM):
-        claim = item.document("item")
-        if claim is UNKNOWN or claim is None:
+    for job, variables in claims(site):
+        epoch, database = variables.get("EPOCH"), variables.get("DATABASE")
+        if UNKNOWN in (epoch, database):
             continue
-        owner, key = claim.get("site", {}).get("S"), claim.get("pk", {}).get("S")
+        owner = str(database).rpartition("-")[0]
         if owner != site.name:
-            yield item, f"the claim {key} names the site {owner}, expected {site.name}"
-        if key in seen:
-            yield item, f"the claim {key} is declared twice"
-        seen.add(key)
+            yield job, f"the claim of epoch {epoch} names the site {owner}, expected {site.name}"
+        if epoch in seen:
+            yield job, f"epoch {epoch} is claimed twice"
+        seen.add(epoch)
 
 
-@resource_rule(
+@site_rule(
     "dynamodb-claim-in-the-ledger",
-    ITEM,
     about=About(
         severity=Severity.CRITICAL,
         clauses=("164.312(c)(1)",),
-        remediation="Write claims to the ledger's table only.",
+        remediation="Write claims to the ledger's table only, in the site's own region.",
         reference="docs/architecture.md, 'Which site may write'",
     ),
 )
-def claim_in_the_ledger(item: Resource) -> Iterator[str]:
-    """A claim is written where every fence reads it."""
-    yield from must_be(item, LEDGER_TABLE, "tableName")
-    yield from must_be_set(item, "hashKey")
+def claim_in_the_ledger(site: Site) -> Iterator[tuple[Resource, str]]:
+    """A claim is written where every fence reads it, and does not need another region."""
+    for job, variables in claims(site):
+        for name, expected in (("LEDGER_TABLE", LEDGER_TABLE), ("AWS_REGION", site.region)):
+            value = variables.get(name)
+            if value not in (expected, UNKNOWN):
+                yield job, f"{name} is {shown(value)}, expected {shown(expected)}"
 
 
 RULES = (

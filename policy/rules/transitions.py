@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from engine.deployment import Step
 from policy.rule import About, Severity, step_rule
-from policy.rules.ledger import ITEM
+from policy.rules.workloads import JOB
 
 STATEFUL = (
     "aws:amp/workspace:Workspace",
@@ -38,13 +39,26 @@ FLIPPED = (
 """The types that a change of the leader updates."""
 NEW_DATABASE = ("database-", "alarms-database-", "logs-database-")
 """The names of the resources that a restore creates with a new database."""
+_CLAIM = re.compile(r"claims(-\d+)?-epoch-(?P<claim>\d+-.+)")
+"""The name of a claim's Job: the generation of its cluster, the epoch, and the database."""
 Fault = tuple[Step, str]
 
 
 def is_flip(steps: Sequence[Step]) -> bool:
     """Whether the steps change the leader: they claim an epoch at a site that exists."""
-    created = {step.type for step in steps if step.op == "create"}
-    return ITEM in created and NETWORK not in created
+    return bool(_new_claims(steps)) and not any(step.type == NETWORK and step.op == "create" for step in steps)
+
+
+def _claims(steps: Sequence[Step], op: str) -> dict[str, Step]:
+    """The steps of one kind on the Jobs of claims, by epoch and database."""
+    named = ((step, _CLAIM.fullmatch(step.name)) for step in steps if step.type == JOB and step.op == op)
+    return {match["claim"]: step for step, match in named if match}
+
+
+def _new_claims(steps: Sequence[Step]) -> list[Step]:
+    """The claims of new epochs. A move to another cluster deletes the Jobs of all claims and creates them there."""
+    moved = _claims(steps, "delete")
+    return [step for claim, step in _claims(steps, "create").items() if claim not in moved]
 
 
 @step_rule(
@@ -75,12 +89,12 @@ def keeps_data(steps: Sequence[Step]) -> Iterator[Fault]:
     ),
 )
 def claim_is_history(steps: Sequence[Step]) -> Iterator[Fault]:
-    """A timeline only grows: no claim is changed or removed, and at most one is added."""
-    claims = [step for step in steps if step.type == ITEM]
-    for step in claims:
-        if step.op != "create":
-            yield step, f"it would {step.op} a claim{_because(step)}: the timeline was shortened or reordered"
-    created = [step for step in claims if step.op == "create"]
+    """A timeline only grows: no claim is removed, and at most one is added."""
+    kept = _claims(steps, "create")
+    for claim, step in _claims(steps, "delete").items():
+        if claim not in kept:
+            yield step, "it would delete a claim: the timeline was shortened or reordered"
+    created = _new_claims(steps)
     for step in created[1:] if is_flip(steps) else ():
         yield step, f"it would claim {len(created)} epochs at once, expected 1"
 
@@ -125,10 +139,8 @@ def touches_roles_only(steps: Sequence[Step]) -> Iterator[Fault]:
 
 
 def _is_part_of_a_flip(step: Step) -> bool:
-    if step.type == ITEM:
-        return True
     if step.op == "create":
-        return step.name.startswith("handover-") or _is_new_database(step)
+        return step.name.startswith(("claims-", "handover-")) or _is_new_database(step)
     return step.op == "update" and step.type in FLIPPED
 
 
@@ -144,9 +156,8 @@ def _is_part_of_a_flip(step: Step) -> bool:
 def promotes(steps: Sequence[Step]) -> Iterator[Fault]:
     """A claimed epoch has a leader: the flip changes a database or creates one."""
     changed = any(step.type == "aws:rds/instance:Instance" and step.op in ("create", "update") for step in steps)
-    for step in steps if is_flip(steps) and not changed else ():
-        if step.type == ITEM:
-            yield step, "it would claim an epoch, and no database changes"
+    for step in _new_claims(steps) if is_flip(steps) and not changed else ():
+        yield step, "it would claim an epoch, and no database changes"
 
 
 def _because(step: Step) -> str:

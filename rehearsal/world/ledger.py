@@ -83,17 +83,6 @@ class GlobalTable:
             self._spread(region, item)
             return True
 
-    def put(self, region: str, item: Item) -> None:
-        """Write an item, replacing an existing one.
-
-        Raises:
-            RegionUnavailableError: if the caller's region, or the majority, is lost.
-        """
-        with self._lock:
-            self._enter(region, "PutItem")
-            self._write(region, item)
-            self._spread(region, item)
-
     def get(self, region: str, key: str) -> Item | None:
         """The item with a key, or None.
 

@@ -115,22 +115,29 @@ class Pods:
         self._lost.clear()
 
     def run(self, manifest: Manifest) -> None:
-        """Run a Job until it ends, as Pulumi's provider waits for it.
+        """Run a Job until it ends, as Pulumi's provider waits for it. A failed pod is tried again as the Job says.
 
         Raises:
             ApiError: if it fails.
         """
-        pod = manifest["spec"]["template"]["spec"]
-        name = str(manifest["metadata"]["name"])
+        spec, name = manifest["spec"], str(manifest["metadata"]["name"])
+        rules: list[Manifest] = spec.get("podFailurePolicy", {}).get("rules", [])
+        final = {code for rule in rules if rule["action"] == "FailJob" for code in rule["onExitCodes"]["values"]}
+        code, retries = self._run_pod(name, spec["template"]["spec"]), int(spec.get("backoffLimit", 6))
+        while code not in (0, *final) and retries and not self._lost.is_set():
+            code, retries = self._run_pod(name, spec["template"]["spec"]), retries - 1
+        if code == 0:
+            return
+        said = (self.folder / f"{name}.log").read_text().strip().splitlines()
+        raise ApiError(f'Job "{name}" failed with exit code {code}: {said[-1] if said else "silent"}')
+
+    def _run_pod(self, name: str, pod: Manifest) -> int:
         with self._lock:
             running = self._running[name] = self._start(name, name, pod)
-        process = running.process
-        process.wait()
+        running.process.wait()
         with self._lock:
             self._running.pop(name, None)
-        if process.returncode != 0:
-            said = (self.folder / f"{name}.log").read_text().strip().splitlines()
-            raise ApiError(f'Job "{name}" failed with exit code {process.returncode}: {said[-1] if said else "silent"}')
+        return running.process.returncode
 
     def run_cron_job(self, name: str) -> list[dict[str, Any]]:
         """Run a CronJob at once, as `kubectl create job --from=cronjob/NAME` does. Returns the lines that it logged.

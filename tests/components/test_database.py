@@ -231,7 +231,7 @@ def test_performance_insights_are_kept_under_the_databases_own_key():
 
 def test_the_instance_comes_after_the_claim_that_it_is_given():
     def program() -> None:
-        claim = aws.dynamodb.TableItem("claim", table_name="ledger", hash_key="pk", item="{}")
+        claim = aws.sns.Topic("claim")
         Database("database", arguments(DatabaseRole.LEADER, after=(claim,)), pulumi.ResourceOptions())
 
     resources = {entry.name: entry for entry in record(program, stack="secondary")}

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
@@ -24,7 +25,6 @@ IMAGE = f"operations@sha256:{'1' * 64}"
 CONFIG = {key: key.lower() for key in (*jobs.FENCE_SETTINGS, "SITE", "SITE_ROLE", "EMERGENCY_READ_ONLY")}
 LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
 PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
-ITEM = "aws:dynamodb/tableItem:TableItem"
 JOB = "kubernetes:batch/v1:Job"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -47,6 +47,10 @@ def gate(*, accept_loss: bool = False) -> dict[str, Any]:
         Handover("handover-2", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
 
     return only(record(program), JOB).inputs
+
+
+def gates(resources: Iterable[Registration]) -> list[str]:
+    return [entry.name for entry in resources if entry.type == JOB and entry.name.startswith("handover")]
 
 
 @pytest.fixture(scope="module")
@@ -250,38 +254,37 @@ def test_a_gate_is_named_by_the_epoch_that_ends_and_by_the_loss_that_is_accepted
 
 def test_a_site_that_takes_nothing_over_has_no_gate():
     resources = [*deploy("primary"), *deploy("secondary"), *deploy("secondary", FAILED_OVER)]
-    assert [entry.name for entry in resources if entry.type == JOB] == []
+    assert gates(resources) == []
 
 
 def test_the_claim_waits_for_the_gate_of_the_epoch_before_it():
     resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
-    job, claim = only(resources, JOB), only(resources, ITEM, "claims-epoch-2")
+    job, claim = only(resources, JOB, "handover-2-job"), only(resources, JOB, "claims-epoch-2-secondary-1")
     assert job.inputs["metadata"]["name"] == "handover-1"
     assert job.urn in claim.dependencies
 
 
 def test_the_gate_of_the_way_home_asks_about_the_second_epoch():
     resources = deploy("primary", FAILED_BACK, switchover={"take": 3}, database={"seeded": 2})
-    job = only(resources, JOB)
+    job = only(resources, JOB, "handover-3-job")
     assert job.inputs["metadata"]["name"] == "handover-2"
     assert variables(job.inputs["spec"]["template"])["LEADER"] == "secondary-1"
-    assert job.urn in only(resources, ITEM, "claims-epoch-3").dependencies
+    assert job.urn in only(resources, JOB, "claims-epoch-3-primary-2").dependencies
 
 
 def test_a_new_image_does_not_run_a_gate_again():
     resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
-    assert only(resources, JOB).ignore_changes == ("spec",)
+    assert only(resources, JOB, "handover-2-job").ignore_changes == ("spec",)
 
 
 def test_a_take_that_stays_in_the_file_is_gone_when_the_site_no_longer_leads():
-    resources = deploy("secondary", FAILED_BACK, switchover={"take": 2}, database={"seeded": 3})
-    assert [entry.name for entry in resources if entry.type == JOB] == []
+    assert gates(deploy("secondary", FAILED_BACK, switchover={"take": 2}, database={"seeded": 3})) == []
 
 
 def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
     """It would wait for itself."""
     resources = deploy("secondary", FAILED_OVER, switchover={"take": 2})
-    job = only(resources, JOB)
+    job = only(resources, JOB, "handover-2-job")
     kinds = {urn.split("::")[2].rsplit("$", 1)[-1] for urn in job.dependencies}
     assert kinds <= {"eks:index:Cluster", "pulumi:providers:kubernetes"}
 

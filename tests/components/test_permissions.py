@@ -73,6 +73,7 @@ DOCUMENTS: dict[str, Document] = {
     "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
     "crisis detector": permissions.crisis_detector(**OWN),
     "fence": job_permissions.fence(**OWN, secrets_key_arn=KEY),
+    "claim": job_permissions.claim(**OWN),
     "switch": job_permissions.switch(**OWN),
     "handover": job_permissions.handover(**OWN, site="secondary", secrets_key_arn=KEY),
     "promotion snapshot": job_permissions.promotion_snapshot(**OWN, site="secondary", secrets_key_arn=KEY),

@@ -13,6 +13,7 @@ import pytest
 from components.controllers import Controllers, ControllersArgs
 from components.kube import pods, scaling
 from components.kube.services import CRISIS_DETECTOR, HOTLINE_GATEWAY, SERVICES
+from components.namespace import Namespace, NamespaceArgs
 from components.workloads import Workloads, WorkloadsArgs, pause_image
 from engine.recorder import record
 from engine.registration import Registration
@@ -45,9 +46,11 @@ ARGS = WorkloadsArgs(
     placeholder_image=pause_image("us-west-2"),
     target_group_arns={component: f"arn:aws:elasticloadbalancing:::{component}" for component in ACTIVE},
     secret_name="lifeline/database/password",
-    vpc_cidr="10.20.0.0/16",
-    database_cidrs=("10.20.112.0/24", "10.20.113.0/24"),
     site=site("secondary"),
+    namespace=(),
+)
+NAMESPACE_ARGS = NamespaceArgs(
+    vpc_cidr="10.20.0.0/16", database_cidrs=("10.20.112.0/24", "10.20.113.0/24"), site=site("secondary")
 )
 FLIPPED = replace(ARGS, replicas=ACTIVE, config={**CONFIG, "SITE_ROLE": "active", "EPOCH": "2"})
 
@@ -64,8 +67,9 @@ def objects(args: WorkloadsArgs = ARGS) -> dict[str, Registration]:
 
 def _record(args: WorkloadsArgs) -> dict[str, Registration]:
     def program() -> None:
-        provider = kubernetes.Provider("cluster", kubeconfig="{}")
-        Workloads("workloads", args, pulumi.ResourceOptions(provider=provider))
+        inside = pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}"))
+        namespace = Namespace("workloads", NAMESPACE_ARGS, inside)
+        Workloads("workloads", replace(args, namespace=namespace.resources), inside)
 
     return {resource.name: resource for resource in record(program) if resource.type.startswith("kubernetes:")}
 
@@ -314,7 +318,7 @@ def test_the_config_waits_for_what_must_come_before_it() -> None:
 
 def test_all_objects_are_children_and_use_the_clusters_provider(standby: dict[str, Registration]) -> None:
     for resource in standby.values():
-        assert "lifeline:index:Workloads" in resource.parent
+        assert resource.parent.split("::")[-2] in ("lifeline:index:Namespace", "lifeline:index:Workloads")
         assert "::cluster::" in resource.provider
 
 

@@ -7,34 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import boto3
 import grpc
 import pytest
-from moto import mock_aws
 from pulumi.runtime.proto import provider_pb2
 
 from engine import wire
 from engine.client import GrpcProvider
 from engine.deployment import Deployment, Step
-from engine.monitor import DeploymentError
 from engine.registration import Registration, urn
 from engine.state import State
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE
-from rehearsal.providers.aws.backend import AwsBackend
+from operations import claim
+from operations.exit_codes import SUCCESS
+from operations.records import Claim
+from recovery.naming import NAMESPACE
+from recovery.timeline import DatabaseId
 from rehearsal.providers.backend import Backend, Plain
-from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.providers.kubernetes.api import KubernetesApi, Manifest
 from rehearsal.providers.kubernetes.backend import KubernetesBackend, Settings
 from rehearsal.providers.server import ProviderServer, StandInProvider
-from tests.documented import aws_call
-from tests.harness import FAILED_OVER, deploy, only, stack_config
+from tests.harness import FAILED_OVER, deploy, only
+from tests.operations.world import Table, ledger
 from tests.rehearsal.providers.aws.test_crash import Killed, Mortal
 
-CLAIM = "aws:dynamodb/tableItem:TableItem"
+JOB = "kubernetes:batch/v1:Job"
 INSTANCE = "aws:rds/instance:Instance"
+NAMESPACE_OBJECT = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+PRIORITY_CLASS = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "lifeline-data"},
+    "value": 1,
+}
+ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "claim", "namespace": NAMESPACE}}
 
 
 class Stack:
@@ -111,25 +120,27 @@ def test_an_update_in_the_cluster_is_made_again_to_no_effect(
         assert stack.up(after) == []
 
 
-def test_the_command_of_the_runbook_frees_the_claim_that_the_program_makes(tmp_path: Path) -> None:
-    claim = only(deploy("secondary", FAILED_OVER), CLAIM)
-    options = aws_call("failover", "dynamodb delete-item")
-    region = options.pop("Region")
-    with mock_aws(), serving(tmp_path, AwsBackend(f"https://dynamodb.{region}.amazonaws.com", region, "1")) as stack:
-        dynamodb = boto3.client("dynamodb", region)
-        dynamodb.create_table(
-            TableName=LEDGER_TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        )
-        stack.dies_after(claim)
-        with pytest.raises(DeploymentError, match=r"claims-epoch-2 .*ConditionalCheckFailedException"):
-            stack.up(claim)
-        dynamodb.delete_item(**options)
-        assert [step.op for step in stack.up(claim)] == ["create"]
-        assert stack.up(claim) == []
-    assert region == stack_config("secondary")["aws:region"]
+def test_a_claim_that_was_made_and_not_written_down_is_made_again(tmp_path: Path) -> None:
+    """Server-side apply adopts the Job of the dead run, and the epoch is the owner's already."""
+    declared = only(deploy("secondary", FAILED_OVER), JOB, "claims-epoch-2-secondary-1")
+    registered = replace(declared, provider="")
+    cluster, table, codes = KubernetesApi(), Table("primary-1"), list[int]()
+    for needed in (NAMESPACE_OBJECT, PRIORITY_CLASS, ACCOUNT):
+        cluster.apply(needed)
+
+    def run(job: Manifest) -> None:
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        variables = {entry["name"]: entry["value"] for entry in container["env"]}
+        wanted = Claim(int(variables["EPOCH"]), DatabaseId.parse(variables["DATABASE"]))
+        codes.append(claim.claim(ledger(table), wanted))
+
+    with serving(tmp_path, KubernetesBackend(lambda _: cluster, region="us-west-2", run_job=run)) as stack:
+        stack.dies_after(registered)
+        assert stack.pending == {registered.urn: "create"}
+        assert [step.op for step in stack.up(registered)] == ["create"]
+        assert stack.up(registered) == []
+    assert codes == [SUCCESS, SUCCESS]
+    assert table.items["epoch#2"] == Claim(2, DatabaseId("secondary", 1)).item
 
 
 class Promoted:

@@ -16,6 +16,7 @@ from engine.monitor import DeploymentError
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
+from tests.engine.jobs import run_claims
 from tests.engine.test_two_engines import needs_pulumi, pulumi_engine
 from tests.harness import ROOT
 from tests.patience import wait_until
@@ -29,6 +30,7 @@ PROJECT = "name: trial\nruntime:\n  name: python\n"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteWorld]:
     folder = tmp_path_factory.mktemp("account")
     with OfflineAccount(folder, engine="pulumi", effects=NoEffects(), faults=Faults()) as account:
+        run_claims(account)
         yield account.add_site(ROOT / "Pulumi.primary.yaml")
 
 

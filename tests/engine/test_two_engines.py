@@ -21,6 +21,7 @@ from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
 from tests.engine.digests import digests
+from tests.engine.jobs import run_claims
 from tests.harness import ROOT
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -61,6 +62,7 @@ def play(folder: Path, engine: str) -> Run:
     """Build both sites, lose the first region, flip twice, fence the old leader, and replace its dead cluster."""
     faults, run = Faults(), Run()
     with OfflineAccount(folder, engine=engine, effects=NoEffects(), faults=faults) as account:
+        run_claims(account)
         primary = account.add_site(ROOT / "Pulumi.primary.yaml")
         built = account.up(primary)
         run.note("primary", account, primary, built.steps)
@@ -161,7 +163,7 @@ def assert_move(steps: list[Step]) -> None:
 def assert_order(steps: list[Step]) -> None:
     order = [step.type for step in steps]
     assert order[:3] == [
-        "aws:dynamodb/tableItem:TableItem",
+        "kubernetes:batch/v1:Job",
         "aws:rds/instance:Instance",
         "kubernetes:core/v1:ConfigMap",
     ]
@@ -182,6 +184,7 @@ class TestRealEngine:
 
     def test_it_previews_a_site_and_destroys_an_unprotected_copy(self, tmp_path: Path) -> None:
         with OfflineAccount(tmp_path, engine="pulumi", effects=NoEffects(), faults=Faults()) as account:
+            run_claims(account)
             primary = account.add_site(ROOT / "Pulumi.primary.yaml")
             primary.file.set("lifeline:protect", False)
             primary.file.save()

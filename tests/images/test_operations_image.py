@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from components.kube import jobs
+from components.kube import once
 from operations.__main__ import JOBS
 from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
@@ -112,7 +112,7 @@ def test_the_programs_have_the_major_version_of_the_server(stack: str) -> None:
 def test_a_pod_finds_the_certificate_authorities_where_the_image_has_them() -> None:
     (path,) = re.findall(r"^COPY images/operations/rds-global-bundle\.pem (\S+)$", DOCKERFILE, re.MULTILINE)
     leader = DatabaseId("primary", 1)
-    manifest = jobs.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
+    manifest = once.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     assert {"name": "PGSSLROOTCERT", "value": path} in container["env"]
     assert f"PGSSLROOTCERT={path}" in DOCKERFILE

@@ -52,7 +52,12 @@ def test_a_diff_is_a_list_of_steps(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     steps = json.loads(out)
     assert code == 0
     assert len(steps) == 9
-    assert {"op": "create", "type": "aws:dynamodb/tableItem:TableItem", "name": "claims-epoch-2", "keys": []} in steps
+    assert {
+        "op": "create",
+        "type": "kubernetes:batch/v1:Job",
+        "name": "claims-epoch-2-secondary-1",
+        "keys": [],
+    } in steps
     assert all(step.keys() == {"op", "type", "name", "keys"} for step in steps)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
-from components.ledger import claim_item
 from operations.backup_store import BackupStore
+from operations.records import Claim
 from recovery.naming import LEDGER_KEY
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
@@ -39,7 +39,7 @@ def claimed(endpoint: str) -> None:
             AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-    dynamodb.put_item(TableName=TABLE, Item=json.loads(claim_item(1, DatabaseId("primary", 1))))
+    dynamodb.put_item(TableName=TABLE, Item=Claim(1, DatabaseId("primary", 1)).item)
 
 
 @pytest.fixture(scope="module")

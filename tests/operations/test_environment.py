@@ -150,6 +150,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
         [
             "backup",
             "canary",
+            "claim",
             "configuration-export",
             "exporter",
             "fence",

@@ -14,7 +14,7 @@ import pytest
 
 from operations.database import OwnDatabase, Session
 from operations.fence import Standing
-from operations.ledger import HandoverRecord
+from operations.records import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position

@@ -9,7 +9,7 @@ import pytest
 
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.handover import Gate
-from operations.ledger import HandoverRecord
+from operations.records import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.operations import world

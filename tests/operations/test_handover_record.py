@@ -9,7 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from operations.ledger import HandoverRecord, JobLedger
+from operations.ledger import JobLedger
+from operations.records import HandoverRecord
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from tests.documented import aws_call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from operations.fence import Standing
-from operations.ledger import Claim
+from operations.records import Claim
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.operations.world import SILENT, FenceOf, Table, ledger, nothing, said

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from operations.ledger import Claim, LedgerUnreadableError
+from operations.ledger import LedgerUnreadableError
+from operations.records import Claim
 from operations.switch import Switch, SwitchServer
 from recovery.naming import LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
 from recovery.timeline import DatabaseId

@@ -14,12 +14,12 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.dynamo_type import Item as Stored
 from psycopg import sql
 
-from components.ledger import claim_item
 from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress
 from operations.fence import Fence
 from operations.instance import OwnInstance
 from operations.ledger import JobLedger
+from operations.records import Claim
 from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
@@ -45,7 +45,7 @@ class Table:
         self.before_write: Callable[[], None] = nothing
         self.lost_answers = 0
         for epoch, database in enumerate(claims, start=1):
-            item = json.loads(claim_item(epoch, DatabaseId.parse(database)))
+            item = Claim(epoch, DatabaseId.parse(database)).item
             self.items[item[LEDGER_KEY]["S"]] = item
 
     def get_item(self, *, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803

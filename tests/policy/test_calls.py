@@ -14,6 +14,7 @@ from tests.harness import ROOT
 
 OPERATIONS = ROOT / "operations"
 MODULES = {
+    "claim": "claim",
     "fence": "fence",
     "handover": "handover",
     "postgresql-backup": "backup",

@@ -131,7 +131,7 @@ def test_two_sites_are_no_change() -> None:
 
 
 def test_a_state_of_unknown_form_is_refused() -> None:
-    hostile = changed("primary", put("claims-epoch-1", "{", "item"))
+    hostile = changed("primary", put("claims-epoch-1-primary-1", [{}], "spec", "template", "spec", "containers"))
     with pytest.raises(JudgementError, match="change-database-stays-fenced cannot judge primary"):
         judge_change(clean("primary"), hostile, settings=Settings(), today=TODAY)
 

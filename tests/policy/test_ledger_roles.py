@@ -28,6 +28,7 @@ RIGHTS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     "hotline-gateway": {("GetItem", "PutItem"): EVENTS},
     "fence": {("GetItem",): ("epoch#", "handover#"), WRITE: ("handover#",), ("PutItem",): ("ready#",)},
     "handover": {("GetItem",): ("epoch#", "handover#"), ("UpdateItem",): ("handover#",)},
+    "claim": {("GetItem", "PutItem"): ("epoch#",)},
     "switch": {("GetItem",): ("epoch#", "ready#")},
     "postgresql-backup": {("GetItem",): ("epoch#",)},
     "promotion-snapshot": {("GetItem",): ("epoch#",)},

@@ -18,6 +18,7 @@ from policy.sources import from_file, from_registrations
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
+from tests.engine.jobs import run_claims
 from tests.engine.test_two_engines import needs_pulumi, pulumi_engine
 from tests.harness import PRIMARY_LEADS, ROOT, deploy
 
@@ -29,6 +30,7 @@ Findings = set[tuple[str, str, str]]
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SiteWorld]]:
     folder = tmp_path_factory.mktemp("account")
     with OfflineAccount(folder, engine="pulumi", effects=NoEffects(), faults=Faults()) as account:
+        run_claims(account)
         yield {stack: account.add_site(ROOT / f"Pulumi.{stack}.yaml") for stack in ("primary", "secondary")}
 
 

@@ -114,7 +114,7 @@ LINKS: tuple[Link, ...] = (
         r'.*"DB_HOST": "lifeline-primary-1\.[^"]*\.rds\.amazonaws\.com".*',
     ),
     Link(r"database-1-instance", "password", ("password-random",)),
-    Link(r"claims-epoch-1", "tableName", ("ledger-table",), r'"lifeline-crisis-ledger"'),
+    Link(r"claims-epoch-1-primary-1", "spec", ("ledger-table",), r'.*"value": "lifeline-crisis-ledger".*'),
     # the rights of pods
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from botocore import xform_name
 
@@ -20,21 +20,12 @@ TABLES_LOCK = threading.RLock()
 """Held while a rule reads and writes `Tables`, and never during a call."""
 
 
-class Ledger(Protocol):
-    """The strongly consistent table of the offline world."""
-
-    def put_if_absent(self, region: str, item: Plain) -> bool:
-        """Write an item of flat values through a region if its key does not exist. Returns whether it was written."""
-        ...
-
-
 @dataclass(kw_only=True)
 class Call:
     """One create, update, delete or read of one resource."""
 
     clients: Clients
     tables: Tables
-    ledger: Ledger | None
     account: str
     service: str
     region: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from engine.replacement import UnknownTypeError, replacing_inputs
-from rehearsal.providers.aws.adapter import Adapter, Call, Ledger, Tables
+from rehearsal.providers.aws.adapter import Adapter, Call, Tables
 from rehearsal.providers.aws.clients import Clients
 from rehearsal.providers.aws.registry import ADAPTERS
 from rehearsal.providers.backend import (
@@ -36,14 +36,12 @@ class AwsBackend:
         effects: Effects | None = None,
         *,
         tables: Tables | None = None,
-        ledger: Ledger | None = None,
     ) -> None:
         self.clients = Clients(endpoint_url, faults or NoFaults())
         self.tables: Tables = {} if tables is None else tables
         self._region = region
         self._account = account
         self._effects: Effects = effects or NoEffects()
-        self._ledger = ledger
 
     def configured(self, settings: Plain) -> AwsBackend:
         """This provider: the region is an argument of the constructor."""
@@ -132,7 +130,6 @@ class AwsBackend:
         return Call(
             clients=self.clients,
             tables=self.tables,
-            ledger=self._ledger,
             account=self._account,
             service=adapter.service,
             region=str(inputs.get("region") or outputs.get("region") or self._region),

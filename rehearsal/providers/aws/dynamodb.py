@@ -1,4 +1,4 @@
-"""DynamoDB tables, with global tables as one table per region, and items.
+"""DynamoDB tables, with global tables as one table per region.
 
 moto has no replicas: a table with replicas is created in each of their regions, and the table `dynamodb-global` holds
 `{"regions": [...], "strong": bool, "witness": region or None}` by name. A witness has no table, so it cannot be read.
@@ -6,13 +6,8 @@ moto has no replicas: a table with replicas is created in each of their regions,
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from rehearsal.providers.aws.adapter import TABLES_LOCK, Adapter, Call, Created, words
 from rehearsal.providers.backend import Plain, UnsupportedError
-
-_CONDITION = "attribute_not_exists(#key)"
 
 
 def _schema(call: Call) -> Plain:
@@ -149,74 +144,6 @@ def _delete_table(call: Call) -> None:
         call.table("dynamodb-global").pop(call.id, None)
 
 
-def _copies(call: Call, table: str) -> Plain:
-    with TABLES_LOCK:
-        return dict(call.table("dynamodb-global").get(table) or {"regions": [call.region], "strong": False})
-
-
-def _put_item(call: Call) -> Created:
-    """Put an item only if its key does not exist, as the provider does.
-
-    A second put of one's own item is refused too.
-    """
-    table: str = call.inputs["tableName"]
-    item: Plain = json.loads(call.inputs["item"])
-    key = item[call.inputs["hashKey"]]
-    if _copies(call, table)["strong"] and call.ledger is not None:
-        call.clients.ask("dynamodb", call.region, "PutItem")
-        if not call.ledger.put_if_absent(call.region, _flat(item)):
-            raise UnsupportedError(f"ConditionalCheckFailedException: {next(iter(key.values()))} is in {table} already")
-    else:
-        names = {"#key": call.inputs["hashKey"]}
-        call.do("PutItem", TableName=table, Item=item, ConditionExpression=_CONDITION, ExpressionAttributeNames=names)
-        _copy_item(call, table, item)
-    return _item_id(table, call.inputs, item), {}
-
-
-def _flat(item: Plain) -> Plain:
-    """The plain values of a typed item: `{"epoch": {"N": "1"}}` becomes `{"epoch": 1}`."""
-    values = {name: next(iter(typed.items())) for name, typed in item.items()}
-    return {name: int(value) if kind == "N" else value for name, (kind, value) in values.items()}
-
-
-def _copy_item(call: Call, table: str, item: Plain) -> None:
-    for region in _copies(call, table)["regions"]:
-        if region != call.region:
-            call.do("PutItem", region=region, TableName=table, Item=item)
-
-
-def _item_id(table: str, inputs: Plain, item: Plain) -> str:
-    names = [inputs["hashKey"], *([inputs["rangeKey"]] if inputs.get("rangeKey") else [])]
-    return "|".join([table, *(str(next(iter(item[name].values()))) for name in names)])
-
-
-def _item_key(call: Call) -> Plain:
-    item: dict[str, Any] = json.loads(call.outputs["item"])
-    return {name: item[name] for name in (call.outputs.get("hashKey"), call.outputs.get("rangeKey")) if name}
-
-
-def _delete_item(call: Call) -> None:
-    table: str = call.outputs["tableName"]
-    for region in _copies(call, table)["regions"]:
-        call.do("DeleteItem", region=region, TableName=table, Key=_item_key(call))
-
-
-def _read_item(call: Call) -> Plain | None:
-    """Read an item. Also serves an import, which has only the id `<table>|<key>`; the key attribute is then text."""
-    table, key, *_ = call.id.split("|")
-    hash_key: str = call.outputs.get("hashKey") or _hash_key(call, table)
-    item_key = _item_key(call) if call.outputs.get("item") else {hash_key: {"S": key}}
-    item = call.do("GetItem", TableName=table, Key=item_key, ConsistentRead=True).get("Item")
-    if item is None:
-        return None
-    return {"tableName": table, "hashKey": hash_key, "item": json.dumps(item, sort_keys=True), "region": call.region}
-
-
-def _hash_key(call: Call, table: str) -> str:
-    schema: list[Plain] = call.do("DescribeTable", TableName=table)["Table"]["KeySchema"]
-    return next(element["AttributeName"] for element in schema if element["KeyType"] == "HASH")
-
-
 ADAPTERS = (
     Adapter(
         type="aws:dynamodb/table:Table",
@@ -230,13 +157,5 @@ ADAPTERS = (
         updates=words("deletionProtectionEnabled pointInTimeRecovery ttl"),
         delete=_delete_table,
         name="name",
-    ),
-    Adapter(
-        type="aws:dynamodb/tableItem:TableItem",
-        service="dynamodb",
-        inputs=words("tableName hashKey rangeKey item"),
-        create=_put_item,
-        delete=_delete_item,
-        read=_read_item,
     ),
 )

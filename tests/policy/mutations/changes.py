@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tests.harness import FAILED_OVER, PRIMARY_LEADS
-from tests.policy.draft import Change, document, drop, put, relink
+from tests.policy.draft import Change, drop, put, relink
 from tests.policy.mutation import BACKEND, BOX, DB, EKS, TABLE
+from tests.policy.mutations.data import CLAIM, VARIABLES
 
 IMAGE = f"123456789012.dkr.ecr.us-west-2.amazonaws.com/backend@sha256:{'9' * 64}"
 PRIMARYS = "arn:aws:rds:us-west-2:123456789012:db:lifeline-secondary-1"
@@ -45,10 +45,6 @@ def later(rule: str, outage: str, stack: str, timeline: Timeline, change: Change
     return ChangeMutation(rule, outage, stack, timeline, timeline, change)
 
 
-def _another_database(item: Any) -> None:
-    item["database"]["S"] = "primary-9"
-
-
 FENCED, VERSION, GROWS, WARM, KEY_STAYS, RELEASE, KEEPS, ROLES = (
     "change-database-stays-fenced",
     "change-cluster-one-version",
@@ -77,7 +73,7 @@ CHANGES = (
     ),
     later(VERSION, "EKS refuses to skip a version", "primary", PRIMARY_LEADS, put(EKS, "1.36", "version")),
     later(VERSION, "EKS refuses an older version", "primary", PRIMARY_LEADS, put(EKS, "1.33", "version")),
-    later(GROWS, "the timeline is shortened", "primary", FAILED_OVER, drop("claims-epoch-1")),
+    later(GROWS, "the timeline is shortened", "primary", FAILED_OVER, drop(CLAIM)),
     failover(GROWS, "an epoch is skipped", put("platform-config", "3", "data", "EPOCH")),
     later(
         GROWS,
@@ -98,7 +94,7 @@ CHANGES = (
         "a claim changes its leader",
         "primary",
         PRIMARY_LEADS,
-        document("claims-epoch-1", "item", _another_database),
+        put(CLAIM, "primary-9", *VARIABLES, 3, "value"),
     ),
     later(
         WARM,
@@ -133,7 +129,7 @@ CHANGES = (
         put("password-secret", KEY, "kmsKeyId"),
     ),
     failover(RELEASE, "the site that takes over runs an image without a test", put(BACKEND, IMAGE, *BOX, "image")),
-    later(KEEPS, "the ledger is deleted", "primary", PRIMARY_LEADS, drop(TABLE, "claims-epoch-1")),
+    later(KEEPS, "the ledger is deleted", "primary", PRIMARY_LEADS, drop(TABLE)),
     later(KEEPS, "the database is deleted", "primary", PRIMARY_LEADS, drop(DB)),
     later(KEEPS, "an edited user replaces the database", "primary", PRIMARY_LEADS, put(DB, "owner", "username")),
     later(KEEPS, "an edited name replaces the ledger", "primary", PRIMARY_LEADS, put(TABLE, "ledger-2", "name")),

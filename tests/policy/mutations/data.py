@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tests.policy.draft import GONE, copied, document, put, unprotect
+from tests.policy.draft import GONE, copied, put, unprotect
 from tests.policy.mutation import DB, TABLE, Mutation
 
-
-def _another_site(item: Any) -> None:
-    item["site"]["S"] = "secondary"
-
+CLAIM = "claims-epoch-1-primary-1"
+VARIABLES = ("spec", "template", "spec", "containers", 0, "env")
 
 DATABASES = (
     Mutation("rds-instance-encrypted", "a copied disk shows all records", put(DB, False, "storageEncrypted")),
@@ -117,8 +113,13 @@ LEDGER = (
     Mutation(
         "dynamodb-claim-own-and-once",
         "a site fences itself",
-        document("claims-epoch-1", "item", _another_site),
+        put(CLAIM, "secondary-1", *VARIABLES, 3, "value"),
     ),
-    Mutation("dynamodb-claim-own-and-once", "the second claim is refused", copied("claims-epoch-1", "claims-epoch-2")),
-    Mutation("dynamodb-claim-in-the-ledger", "no fence sees the claim", put("claims-epoch-1", "other", "tableName")),
+    Mutation("dynamodb-claim-own-and-once", "the second claim is refused", copied(CLAIM, "claims-epoch-2-primary-2")),
+    Mutation(
+        "dynamodb-claim-in-the-ledger",
+        "a lost region refuses the survivor its claim",
+        put(CLAIM, "us-east-1", *VARIABLES, 4, "value"),
+    ),
+    Mutation("dynamodb-claim-in-the-ledger", "no fence sees the claim", put(CLAIM, "other", *VARIABLES, 5, "value")),
 )

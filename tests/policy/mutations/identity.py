@@ -12,6 +12,7 @@ BACKUP = "postgresql-backup-identity-policy"
 BACKEND_ROLE = "backend-identity-policy"
 FENCE = "fence-identity-policy"
 SWITCH = "switch-identity-policy"
+CLAIM = "claim-identity-policy"
 
 
 def _statement(policy: str, sid: str, edit: Callable[[dict[str, Any]], Any]) -> Change:
@@ -116,6 +117,7 @@ CLAIMS = (
         "the gateway forges a handover",
         _statement("hotline-gateway-identity-policy", "UseLedger", _keys("event#*", "escalation#*", "handover#*")),
     ),
+    Mutation("iam-role-claims-nothing", "a claim's pod forges a ready mark", _statement(CLAIM, "Claim", _keys("*"))),
     Mutation("iam-role-claims-nothing", "a fence claims an epoch", _statement(FENCE, "NoteHandover", _keys("*"))),
     Mutation(
         "iam-role-claims-nothing",
@@ -141,6 +143,7 @@ CALLERS = (
         put("fence-identity-role", ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "managedPolicyArns"),
     ),
     Mutation("iam-role-may-call", "no event is acknowledged", _without("crisis-detector-identity-policy", "UseLedger")),
+    Mutation("iam-role-may-call", "no epoch can be claimed", _without(CLAIM, "Claim")),
     Mutation("iam-role-may-call", "a superseded leader goes on writing", _without(FENCE, "ReadClaims")),
     Mutation("iam-role-may-call", "a switchover waits for ever", _without(FENCE, "NoteHandover")),
     Mutation("iam-role-may-call", "traffic never follows the new leader", _without(FENCE, "MarkReady")),

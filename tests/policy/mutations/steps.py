@@ -10,7 +10,7 @@ from engine.diff import steps_between
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy
 
 Steps = Sequence[Step]
-ITEM = "aws:dynamodb/tableItem:TableItem"
+JOB = "kubernetes:batch/v1:Job"
 DATABASE = "aws:rds/instance:Instance"
 
 
@@ -69,10 +69,15 @@ STEPS = (
     ),
     StepMutation(KEEPS, "the cluster is deleted", added("delete", "eks:index:Cluster", "cluster-1-eks")),
     StepMutation(KEEPS, "no image is left", added("delete", "aws:ecr/repository:Repository", "registries-own-backend")),
-    StepMutation(HISTORY, "the timeline is shortened", added("delete", ITEM, "claims-epoch-1")),
-    StepMutation(HISTORY, "the timeline is rewritten", added("replace", ITEM, "claims-epoch-1", "item")),
-    StepMutation(HISTORY, "a claim is overwritten", added("update", ITEM, "claims-epoch-1", "item")),
-    StepMutation(HISTORY, "an epoch is skipped", added("create", ITEM, "claims-epoch-3")),
+    StepMutation(HISTORY, "the timeline is shortened", added("delete", JOB, "claims-epoch-1-primary-1")),
+    StepMutation(
+        HISTORY,
+        "the timeline is rewritten",
+        lambda steps: added("create", JOB, "claims-epoch-1-primary-9")(
+            added("delete", JOB, "claims-epoch-1-primary-1")(steps)
+        ),
+    ),
+    StepMutation(HISTORY, "an epoch is skipped", added("create", JOB, "claims-epoch-3-secondary-1")),
     StepMutation(
         QUIET, "the flip waits for Route 53", added("update", "aws:route53/record:Record", "traffic-apex", "aliases")
     ),

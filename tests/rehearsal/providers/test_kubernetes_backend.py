@@ -11,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.controllers import Controllers, ControllersArgs
+from components.namespace import Namespace
 from components.workloads import Workloads
 from engine.diff import in_order
 from engine.recorder import record
@@ -19,7 +20,7 @@ from engine.replacement import UnknownTypeError
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend, Settings
-from tests.components.test_workloads import ARGS, FLIPPED, WorkloadsArgs
+from tests.components.test_workloads import ARGS, FLIPPED, NAMESPACE_ARGS, WorkloadsArgs
 
 CONFIG_MAP_TYPE = "kubernetes:core/v1:ConfigMap"
 DEPLOYMENT_TYPE = "kubernetes:apps/v1:Deployment"
@@ -56,7 +57,9 @@ def registrations(args: WorkloadsArgs = ARGS) -> list[Registration]:
             ControllersArgs(cluster_name="lifeline", vpc_id="vpc-1", site=ARGS.site),
             options,
         )
-        Workloads("workloads", replace(args, after=(controllers.release,)), options)
+        namespace = Namespace("workloads", NAMESPACE_ARGS, options)
+        needs = replace(args, namespace=namespace.resources, after=(controllers.release,))
+        Workloads("workloads", needs, options)
 
     return [manifest for manifest in in_order(record(program)) if manifest.type.startswith("kubernetes:")]
 

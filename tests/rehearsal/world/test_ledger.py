@@ -51,7 +51,7 @@ def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: Faults) -> 
 
 def test_what_is_written_in_one_region_is_read_in_the_other(ledger: GlobalTable) -> None:
     event = {LEDGER_KEY: "event#1", "site": "primary", "attempt": 2, "kept": True}
-    ledger.put(EAST, event)
+    ledger.put_if_absent(EAST, event)
 
     assert ledger.get(WEST, "event#1") == event
     assert ledger.scan(WEST) == [event]
@@ -86,20 +86,23 @@ def test_of_many_claims_at_once_one_wins(ledger: GlobalTable) -> None:
 def test_the_loss_of_one_region_loses_nothing_and_stops_nothing_elsewhere(
     ledger: GlobalTable, faults: Faults, lost: str
 ) -> None:
-    ledger.put(EAST, {LEDGER_KEY: "before"})
+    ledger.put_if_absent(EAST, {LEDGER_KEY: "before"})
     faults.lose(lost)
-    ledger.put(WEST, {LEDGER_KEY: "after"})
+    ledger.put_if_absent(WEST, {LEDGER_KEY: "after"})
 
     assert sorted(str(item[LEDGER_KEY]) for item in ledger.scan(WEST)) == ["after", "before"]
 
 
-def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(ledger: GlobalTable, faults: Faults) -> None:
+def test_a_lost_region_is_refused_and_has_caught_up_when_it_answers_again(
+    ledger: GlobalTable, faults: Faults, tables: dict[str, DynamoDBClient]
+) -> None:
     faults.lose(EAST)
     with pytest.raises(RegionUnavailableError, match=r"^dynamodb in us-east-2 does not answer: the region is lost$"):
         ledger.get(EAST, "epoch#2")
     assert ledger.put_if_absent(WEST, {LEDGER_KEY: "epoch#2", "site": "secondary"})
-    ledger.put(WEST, {LEDGER_KEY: "event#1", "attempt": 1})
-    ledger.put(WEST, {LEDGER_KEY: "event#1", "attempt": 2})
+    assert ledger.put_if_absent(WEST, {LEDGER_KEY: "event#1", "attempt": 1})
+    tables[WEST].put_item(TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "event#1"}, "attempt": {"N": "2"}})
+    ledger.mirror(WEST, "event#1")
 
     faults.restore(EAST)
     faults.lose(WEST)
@@ -114,7 +117,7 @@ def test_without_a_majority_nothing_is_read_or_written(ledger: GlobalTable, faul
     faults.lose(WITNESS)
 
     with pytest.raises(RegionUnavailableError, match="fewer than two of the ledger's three regions answer"):
-        ledger.put(WEST, {LEDGER_KEY: "event#1"})
+        ledger.put_if_absent(WEST, {LEDGER_KEY: "event#1"})
     with pytest.raises(RegionUnavailableError):
         ledger.get(WEST, "event#1")
     faults.restore(WITNESS)
@@ -126,7 +129,7 @@ def test_the_witness_answers_nobody(ledger: GlobalTable) -> None:
         ledger.get(WITNESS, "event#1")
 
 
-def test_an_item_that_a_program_put_into_one_table_is_carried_to_the_other(
+def test_an_item_that_a_pod_put_into_one_table_is_carried_to_the_other(
     ledger: GlobalTable, faults: Faults, tables: dict[str, DynamoDBClient]
 ) -> None:
     faults.lose(EAST)

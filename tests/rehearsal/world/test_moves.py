@@ -9,7 +9,8 @@ import pytest
 
 from engine.computed import computed_id
 from engine.registration import Registration
-from operations.ledger import Claim, JobLedger, LedgerUnreadableError
+from operations.ledger import JobLedger, LedgerUnreadableError
+from operations.records import Claim
 from operations.switch import Switch
 from recovery.naming import LEADS_PATH, YIELDS_PATH
 from recovery.timeline import DatabaseId

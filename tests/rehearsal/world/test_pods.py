@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from components.kube import jobs
+from components.kube import jobs, once
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
@@ -139,7 +139,7 @@ def fence(told: Told, checksum: str = "one", *, replicas: int = 1) -> Manifest:
 
 def job(script: str, *words: str) -> Manifest:
     leader = DatabaseId("primary", 1)
-    made = jobs.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
+    made = once.handover(image="operations@sha256:1", ending_epoch=1, leader=leader, accept_loss=False, labels={})
     return without_image(made, ["python", "-c", script, *words])
 
 

@@ -15,9 +15,8 @@ from engine.replacement import changed_keys, forced_paths
 from engine.state import Resource, State
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.server import refreshed
-from tests.rehearsal.providers.aws.test_dynamodb import ITEM, TABLE, claim, strong_table
 from tests.rehearsal.providers.aws.test_rds import INSTANCE, Databases
-from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, WEST, make, unique, urn
+from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, make, unique, urn
 
 
 class Killed(BaseException):
@@ -105,40 +104,6 @@ class Stack:
 @pytest.fixture
 def stack(tmp_path, world):
     return lambda type_: Stack(tmp_path, world.west, type_)
-
-
-def test_a_claim_that_was_made_and_not_written_down_refuses_the_next_run(stack, world):
-    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
-    claims = stack(ITEM)
-    claims.dies_after(claim(table, 2, "secondary-1"))
-    with pytest.raises(DeploymentError, match="ConditionalCheckFailed"):
-        claims.up(claim(table, 2, "secondary-1"))
-
-
-def test_its_owner_may_delete_it_as_the_runbook_says_and_run_again(stack, world):
-    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
-    claims = stack(ITEM)
-    claims.dies_after(claim(table, 2, "secondary-1"))
-    _delete_as_documented(world, table, "secondary-1")
-    assert [step.op for step in claims.up(claim(table, 2, "secondary-1"))] == ["create"]
-
-
-def test_nobody_else_may_delete_it(stack, world):
-    table = make(world.east, TABLE, strong_table(unique("ledger")))[0]
-    stack(ITEM).dies_after(claim(table, 2, "secondary-1"))
-    with pytest.raises(Exception, match="ConditionalCheckFailed"):
-        _delete_as_documented(world, table, "primary-1")
-
-
-def _delete_as_documented(world, table, owner):
-    """The command of docs/runbooks/failover.md."""
-    world.client("dynamodb", WEST).delete_item(
-        TableName=table,
-        Key={"pk": {"S": "epoch#2"}},
-        ConditionExpression="#d = :me",
-        ExpressionAttributeNames={"#d": "database"},
-        ExpressionAttributeValues={":me": {"S": owner}},
-    )
 
 
 def test_a_promotion_that_was_not_written_down_is_an_error_until_that_one_resource_is_read_again(stack, world):

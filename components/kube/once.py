@@ -1,0 +1,141 @@
+"""Jobs that a stack waits for: the gate of a switchover, the claim of an epoch, and the restore of a dump.
+
+Each runs once, at its step of a recovery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.kube import jobs
+from components.kube.cron import RETRIES, failure_policy
+from recovery import objectives
+from recovery.naming import NAMESPACE, RESTORE_JOB
+from recovery.timeline import DatabaseId
+
+Manifest = dict[str, Any]
+
+CLAIM = "claim"
+_HANDOVER_PATIENCE_SECONDS = 300
+"""A replica that had caught up needs seconds. If one needs longer, an engineer must find the reason."""
+_CLAIM_SECONDS = 180
+"""A claim takes seconds. The limit leaves time to try again, also on a new node."""
+
+
+def handover(
+    *, image: str, ending_epoch: int, leader: DatabaseId, accept_loss: bool, labels: Mapping[str, str]
+) -> Manifest:
+    """The Job that a promotion waits for in a planned switchover. It is not tried again: it has waited already.
+
+    Args:
+        image: the operations image, by digest.
+        ending_epoch: the epoch whose leader hands over.
+        leader: the database that leads it.
+        accept_loss: whether a replica that is behind may be promoted.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        jobs.HANDOVER,
+        image,
+        jobs.PLACE_SETTINGS,
+        ENDING_EPOCH=str(ending_epoch),
+        LEADER=str(leader),
+        ACCEPT_LOSS="true" if accept_loss else "false",
+        PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
+    )
+    name = f"{jobs.HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}"
+    return _job(name, jobs.HANDOVER, own, retries=0, seconds=_HANDOVER_PATIENCE_SECONDS + 120, labels=labels)
+
+
+def claim(
+    *, image: str, epoch: int, database: DatabaseId, region: str, table: Any, labels: Mapping[str, str]
+) -> Manifest:
+    """The Job that claims an epoch before its database leads. A refusal is final; any other failure is tried again.
+
+    The ConfigMap has none of its settings: in the first deployment it does not exist yet.
+
+    Args:
+        image: the operations image, by digest.
+        epoch: the epoch.
+        database: the database of this site that leads it.
+        region: the site's region.
+        table: the name of the ledger's table.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        CLAIM,
+        image,
+        (),
+        database=False,
+        EPOCH=str(epoch),
+        DATABASE=str(database),
+        AWS_REGION=region,
+        LEDGER_TABLE=table,
+    )
+    name = f"{CLAIM}-{epoch}-{database}"
+    return _job(name, CLAIM, own, database=False, retries=RETRIES, seconds=_CLAIM_SECONDS, labels=labels)
+
+
+def restore(
+    *, image: str, database: DatabaseId, host: Any, backup: str, bucket: str, region: str, labels: Mapping[str, str]
+) -> Manifest:
+    """The Job that fills an empty database from a dump, before any other pod knows the database.
+
+    Args:
+        image: the operations image, by digest.
+        database: the empty database, which leads the epoch that it is named after.
+        host: its host name. The ConfigMap still has that of the old one.
+        backup: the backup's name, or `latest`.
+        bucket: the bucket of the backup.
+        region: the bucket's region.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        RESTORE_JOB,
+        image,
+        tuple(key for key in jobs.PLACE_SETTINGS if key not in ("DATABASE", "DB_HOST")),
+        cpu_millis=200,
+        memory_mib=512,
+        DATABASE=str(database),
+        DB_HOST=host,
+        BACKUP=backup,
+        RESTORE_BUCKET=bucket,
+        RESTORE_REGION=region,
+        DEADLINE_SECONDS=str(objectives.DATA.rto_seconds),
+    )
+    name, seconds = f"{RESTORE_JOB}-{database.epoch}", objectives.DATA.rto_seconds
+    return _job(name, RESTORE_JOB, own, retries=RETRIES, seconds=seconds, labels=labels)
+
+
+def _job(
+    name: str,
+    account: str,
+    own: Manifest,
+    *,
+    retries: int,
+    seconds: int,
+    labels: Mapping[str, str],
+    database: bool = True,
+) -> Manifest:
+    template = {
+        "metadata": {"labels": jobs.pod_labels(account, database=database)},
+        "spec": {**jobs.pod_spec(account, own, database=database), "restartPolicy": "Never"},
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": {**jobs.selector(account), **labels},
+            # Without it, the next run would wait for a Job that has already failed.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+        },
+        "spec": {
+            "backoffLimit": retries,
+            "activeDeadlineSeconds": seconds,
+            "podFailurePolicy": failure_policy(),
+            "template": template,
+        },
+    }
