@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from engine import pulumi_cli
 from tests import harness
+
+settings.register_profile("project", deadline=None)  # no test asserts a wall-clock time
+settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
