@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from components.alerts.model import Alert, Group, Severity, Team, unless_shown, younger
+from components.alerts.model import Alert, Group, Severity, Team, all_younger, unless_shown, younger
 from recovery import objectives
 
 _SOURCE = "operations/exporter.py"
 _FENCE_SOURCE = "operations/fence.py"
+_SWITCH_SOURCE = "operations/switch.py"
 
 
 def _young(seconds: int) -> str:
@@ -46,6 +47,17 @@ DATA = Group(
             summary="The fence cannot read the claims or the database, so it would not close a superseded one",
             action="Find out whether the ledger or the database does not answer",
             source=_FENCE_SOURCE,
+        ),
+        Alert(
+            name="SwitchBlind",
+            # A pod that reads nothing keeps its last answer, so each of them must read.
+            expr=unless_shown(all_younger("lifeline_switch_seen_timestamp_seconds", objectives.MINUTE)),
+            wait_seconds=2 * objectives.MINUTE,
+            severity=Severity.CRITICAL,
+            team=Team.PLATFORM,
+            summary="A pod of the switch cannot read who leads, so web traffic would not follow a flip",
+            action="Find out whether the ledger does not answer, or the switch does not run",
+            source=_SWITCH_SOURCE,
         ),
         Alert(
             name="DatabaseFenced",

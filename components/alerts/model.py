@@ -124,6 +124,11 @@ def younger(metric: str, seconds: int) -> str:
     return f"time() - max({metric}) < {seconds}"
 
 
+def all_younger(metric: str, seconds: int) -> str:
+    """An expression for the oldest time in a metric, which yields a sample if the time is less than a limit ago."""
+    return f"time() - min({metric}) < {seconds}"
+
+
 def series(metric: str, **labels: str) -> str:
     """A metric with exact labels, whatever characters they contain."""
     matchers = ", ".join(f"{name}={quoted(value)}" for name, value in labels.items())

@@ -14,7 +14,7 @@ from components.alerts.dashboards import files
 from components.kube import jobs
 from components.kube.foundation import encrypted_disks, restricted_namespace
 from components.kube.pods import METRICS_PORT_NAME
-from components.kube.services import SERVICES
+from components.kube.services import SERVED
 from recovery.naming import ALERTING_SECRET, CANARY, DATABASE_JOB, EXPORTER, MONITORING_NAMESPACE, NAMESPACE
 
 Manifest = dict[str, Any]
@@ -74,7 +74,7 @@ def alerting_class(keys: tuple[str, ...], *, region: str, labels: Mapping[str, s
 
 def pod_monitors(*, labels: Mapping[str, str]) -> Iterator[Manifest]:
     """The targets in the platform's namespace, under the jobs that the plan's alerts name."""
-    for service in SERVICES:
+    for service in SERVED:
         yield pod_monitor(service.name, NAMESPACE, service.labels, labels=labels)
     yield pod_monitor(DATABASE_JOB, NAMESPACE, jobs.selector(EXPORTER), labels=labels)
     for job in (jobs.FENCE, CANARY):

@@ -23,6 +23,7 @@ from tests.alerts.samples import (
     interval,
     job_cases,
     newest,
+    oldest,
     up,
     vanishing,
 )
@@ -248,6 +249,7 @@ SUITES: Mapping[str, Callable[[Alert], Suite]] = {
     "TwoSitesActive": outside.active_sites,
     "DnsDisagreesWithHealth": partial(outside.value, "lifeline_canary_dns_agrees", 1, 0),
     "FenceBlind": partial(newest, "lifeline_fence_seen_timestamp_seconds", 60),
+    "SwitchBlind": partial(oldest, "lifeline_switch_seen_timestamp_seconds", 60),
     "DatabaseFenced": partial(outside.value, "lifeline_fence_closed", 0, 1),
     "PublicNoticeDraft": outside.notice,
     "PublicNoticeDue": outside.notice,

@@ -23,7 +23,7 @@ from components.alerts.model import Team
 from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
 from components.kube.jobs import FENCE
-from components.kube.services import BACKEND, CRISIS_DETECTOR, SERVICES
+from components.kube.services import BACKEND, CRISIS_DETECTOR, SERVICES, SWITCH
 from recovery.naming import CANARY, DATABASE_JOB
 from rehearsal.world.server import free_port
 from stacks.contacts import EXAMPLE_ACCOUNT, read_contacts
@@ -75,6 +75,8 @@ def metrics(job: str, services: Services) -> str:
         return services.calls()
     if job == FENCE:
         return f"lifeline_fence_closed 0\nlifeline_fence_seen_timestamp_seconds {now}\n"
+    if job == SWITCH.name:
+        return f"lifeline_switch_leads 1\nlifeline_switch_seen_timestamp_seconds {now}\n"
     if job == PROBE_JOB:
         certificates = (f'probe_ssl_earliest_cert_expiry{{endpoint="{e.name}"}} {now + 5e6}\n' for e in ENDPOINTS)
         return "".join((*services.probes(), *certificates))

@@ -105,3 +105,22 @@ def newest(metric: str, limit: int, alert: Alert, *, others: Series = OTHERS, la
         *vanishing(alert, {**others, one: f"0+{step}{FOREVER}"}, (one,)),
     ]
     return Suite(interval=interval(alert), cases=tuple(cases))
+
+
+def oldest(metric: str, limit: int, alert: Alert) -> Suite:
+    """The oldest time in a metric, which may be a limit old. Each of two pods reports one, and neither may be old."""
+    step = interval(alert)
+    one, other = f'{metric}{{pod="0"}}', f'{metric}{{pod="1"}}'
+
+    def at(newest: float, older: float) -> Series:
+        return {**OTHERS, one: always(newest), other: always(older)}
+
+    first = limit + alert.wait_seconds
+    cases = [
+        Case(title="it is silent in health", series=at(0, 0), silent=(limit,)),
+        fault(alert, "one pod of two is too old", at(0, -limit), at=0),
+        Case(title="the older is one second younger", series=at(limit, 1), silent=(first,), fires=(first + step,)),
+        Case(title="there is none", series={**OTHERS, one: UNKNOWN}, fires=(alert.wait_seconds,)),
+        *vanishing(alert, {**OTHERS, one: f"0+{step}{FOREVER}"}, (one,)),
+    ]
+    return Suite(interval=step, cases=tuple(cases))

@@ -75,6 +75,7 @@ def test_a_stack_renders_every_rule_monitor_probe_and_dashboard(stack: str) -> N
         PROBER,
         "fence",
         "canary",
+        "switch",
     }
     assert names(stack, "Probe") == {endpoint.name for endpoint in ENDPOINTS}
     (dashboards,) = [entry for entry in objects(stack) if entry["metadata"]["name"] == "lifeline-dashboards"]

@@ -85,6 +85,7 @@ def week() -> Iterator[tuple[str, str]]:
         yield f"lifeline_canary_dns_agrees{{{place}}}", written(1 for _ in MOMENTS)
         yield f"lifeline_fence_closed{{{place}}}", written(0 for _ in MOMENTS)
         yield f"lifeline_fence_seen_timestamp_seconds{{{place}}}", written(MOMENTS)
+        yield f"lifeline_switch_seen_timestamp_seconds{{{place}}}", written(MOMENTS)
         yield f'pg_up{{job="postgresql", pod="{pod}"}}', written(1 for _ in MOMENTS)
         yield (
             f'lifeline_heartbeat_age_seconds{{pod="{pod}"}}',

@@ -15,7 +15,7 @@ from components.alerts.workloads import CRON_JOBS
 from components.backup_events import BACKUP_EVENT
 from components.kube import jobs
 from components.kube.pods import PLACEHOLDER
-from components.kube.services import SERVICES
+from components.kube.services import SERVED
 from recovery.naming import CANARY, CONFIG_MAP, EXPORTER, MONITORING_NAMESPACE, NAMESPACE, REPOSITORIES
 from stacks.config import SiteConfig
 from tests.alarms.cases import ALARMS
@@ -24,8 +24,8 @@ from tests.harness import ROOT, deploy
 
 PAGES = {path.stem: path for path in (ROOT / "docs" / "runbooks" / "alerts").glob("*.md")}
 EXAMPLES = {"JOB", "manual-backup-1", "manual-check-1", "manual-export-1"}
-DEPLOYMENTS = {*(service.name for service in SERVICES), jobs.FENCE, EXPORTER, PROBER, CANARY}
-COMPONENTS = {*(service.short_name for service in SERVICES), jobs.FENCE, EXPORTER, CANARY, PLACEHOLDER}
+DEPLOYMENTS = {*(service.name for service in SERVED), jobs.FENCE, EXPORTER, PROBER, CANARY}
+COMPONENTS = {*(service.short_name for service in SERVED), jobs.FENCE, EXPORTER, CANARY, PLACEHOLDER}
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))
 
