@@ -21,7 +21,7 @@ class CanaryArgs:
     image: str
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
-    """The namespace's ConfigMap and the priority classes."""
+    """The namespace's ConfigMap."""
 
 
 class Canary(pulumi.ComponentResource):

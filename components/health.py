@@ -15,7 +15,10 @@ from recovery import objectives
 from recovery.naming import LEADS_PATH, YIELDS_PATH, leads_answer, site_host, yields_answer
 
 APP_PATH = "/health"
-CRISIS_PATH = "/api/crisis/health"
+CRISIS_PATH = "/api/crisis/test"
+"""It detects in a sample, and writes and reads the ledger. A site whose ledger is impaired loses its crisis traffic; if
+all sites fail, Route 53 answers as if all were healthy. The probes of pods and target groups read a path that ignores
+the ledger, because a broken dependency must not restart or remove pods."""
 PAGE_PATH = "/"
 """The page that users open, which the frontend serves. The backend answers `APP_PATH`."""
 CHECKED_PATHS = (APP_PATH, CRISIS_PATH, PAGE_PATH, LEADS_PATH, YIELDS_PATH)
@@ -40,7 +43,7 @@ class HealthChecks(pulumi.ComponentResource):
     app_id: pulumi.Output[str]
     """Healthy while the backend answers."""
     crisis_id: pulumi.Output[str]
-    """Healthy while crisis detection answers. Crisis detection works in every site, whichever site leads."""
+    """Healthy while the site detects a crisis and can note it. This works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
     """Healthy while backend and frontend answer and, for the first site, no switch says that the peer leads."""
 

@@ -145,7 +145,9 @@ def copies(stack: StackOption) -> None:
 def rehearse(
     scenario: Annotated[
         str,
-        typer.Argument(help="region-loss, cluster-loss, switchover, database-loss, failback or split-brain."),
+        typer.Argument(
+            help="region-loss, cluster-loss, ledger-impaired, database-loss, switchover, failback or split-brain."
+        ),
     ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",

@@ -3,10 +3,13 @@
 The answers follow from the crisis ledger alone: the newest ready mark names the site whose database takes writes. A
 drain, a promotion and a database outage change neither answer. A read that fails keeps the last answer, because a
 broken dependency must not move the traffic. Before the first read both answers are refused.
+
+A third answer is for the backend: the site that leads at this moment, which it sends a write to that it cannot take.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http
 import math
 import threading
@@ -22,9 +25,12 @@ from operations.exit_codes import SUCCESS
 from operations.job import stop_signal
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
-from recovery.naming import LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH, leads_answer, yields_answer
+from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH, leads_answer, yields_answer
 
 Answer = tuple[http.HTTPStatus, str]
+
+_LOOK_SECONDS = 1.0
+"""How long a request waits for another one's read of the ledger before it gets the last answer."""
 
 
 class Metrics:
@@ -51,6 +57,7 @@ class Switch:
         self._site = site
         self._ledger = ledger
         self._leader: str | None = None
+        self._lock = threading.Lock()
 
     def look(self) -> str | None:
         """Read the ledger. Returns the site of the newest ready mark; None if no database has been ready yet.
@@ -58,6 +65,10 @@ class Switch:
         Raises:
             LedgerUnreadableError: if the ledger does not answer. The answers stay as they are.
         """
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> str | None:
         ready = self._ledger.newest_ready()
         leader = ready.database.site if ready is not None else None
         if leader is not None and leader != self._leader:
@@ -65,10 +76,24 @@ class Switch:
             self._leader = leader
         return leader
 
+    def _leads_now(self) -> Answer:
+        """The site that leads, read at once: a write must not be refused because the last look is seconds old."""
+        if self._lock.acquire(timeout=_LOOK_SECONDS):
+            try:
+                with contextlib.suppress(LedgerUnreadableError):
+                    self._look()
+            finally:
+                self._lock.release()
+        if self._leader is None:
+            return http.HTTPStatus.SERVICE_UNAVAILABLE, "not known yet"
+        return http.HTTPStatus.OK, self._leader
+
     def answer(self, path: str) -> Answer:
-        """The answer to a request. It reads nothing, so it is as fast as the process."""
+        """The answer to a request. Those to health checkers read nothing, so they are as fast as the process."""
         if path == SWITCH_HEALTH_PATH:
             return http.HTTPStatus.OK, "switch"
+        if path == LEADER_PATH:
+            return self._leads_now()
         if path not in (LEADS_PATH, YIELDS_PATH):
             return http.HTTPStatus.NOT_FOUND, "unknown path"
         if self._leader is None:

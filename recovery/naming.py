@@ -18,6 +18,8 @@ DATABASE_USER = "lifeline"
 LEADS_PATH = "/lifeline/leads"
 YIELDS_PATH = "/lifeline/yields"
 """The paths of a site's switch. Health checkers read them; see `leads_answer` and `yields_answer`."""
+LEADER_PATH = "/lifeline/leader"
+"""The path of the switch at which a backend asks for the site that leads. The load balancer routes no request there."""
 SWITCH_HEALTH_PATH = "/lifeline/health"
 """The path at which the switch's process answers. The load balancer routes no request there."""
 

@@ -15,23 +15,21 @@ import boto3
 import psycopg
 
 from operations.backup_store import BackupStore
-from recovery.naming import CONFIG_MAP, NAMESPACE, state_bucket, state_key
+from recovery.naming import state_bucket, state_key
+from rehearsal.doors import Door
 from rehearsal.offline import OfflineAccount, SiteWorld
-from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
-from rehearsal.world.firewall import WebRequest
-from rehearsal.world.front import Destination, Fronts
-from rehearsal.world.front import destination as destination_of
+from rehearsal.world.front import Fronts
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import AGENT, HealthChecks
-from rehearsal.world.loopback import Reply, Request
+from rehearsal.world.network import Network
 from rehearsal.world.permissions import Permissions
-from rehearsal.world.platform import DEPLOYMENTS, SWITCH, SitePlatform
+from rehearsal.world.platform import SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.replication import replicate
@@ -40,9 +38,6 @@ from rehearsal.world.zone import HealthCheck, load_zone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
-
-ROUTE_SECONDS = 0.2
-"""Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
@@ -65,7 +60,7 @@ class Environment:
         with contextlib.ExitStack() as guard:
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
             self.fronts = Fronts()
-            self.effects = EnvironmentEffects(self.postgres, self.fronts)
+            self.effects = EnvironmentEffects(self.postgres, self.fronts, self.clock)
             self.account = guard.enter_context(
                 OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults)
             )
@@ -131,7 +126,8 @@ class Environment:
     def client(self, site: SiteWorld) -> BlackBoxClient:
         """Start clients near one site."""
         resolver = ClientResolver(self.resolver, self.clock, site.region)
-        people = BlackBoxClient(site.config.domain, network=self, resolver=resolver, clock=self.clock, interval=3.0)
+        network = self.network(site.region)
+        people = BlackBoxClient(site.config.domain, network=network, resolver=resolver, clock=self.clock, interval=3.0)
         return self._exit.enter_context(people)
 
     def lose_region(self, site: SiteWorld) -> None:
@@ -198,16 +194,13 @@ class Environment:
         """The names of a site's servers."""
         return [name for name in self.effects.by_address.values() if f"-{site.name}-" in name]
 
-    def dial(self, target: str) -> tuple[str, int]:
-        """Implements `rehearsal.world.client.Network`.
+    def network(self, near: str = "") -> Network:
+        """The network for people near a region, or for health checkers."""
+        return Network(self._find, self.faults, near)
 
-        Raises:
-            TimeoutError: if the load balancer's region is lost. Then nothing answers, not even with a refusal.
-        """
-        site = self.account.sites[self._balancers[target]]
-        if not self.faults.reachable(site.region):
-            raise TimeoutError(f"{target} does not answer")
-        return self.platforms[site.name].address
+    def _find(self, balancer: str) -> tuple[str, tuple[str, int]]:
+        site = self.account.sites[self._balancers[balancer]]
+        return site.region, self.platforms[site.name].address
 
     def rows(self, database: str) -> set[str]:
         """The ids of every user row in a database."""
@@ -215,47 +208,11 @@ class Environment:
             return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
-        known: dict[str, tuple[float, Destination | None]] = {}
+        def others() -> list[SitePlatform]:
+            return [platform for name, platform in self.platforms.items() if name != site.name]
 
-        def destination(path: str) -> Destination | None:
-            """The pods behind a path, looked up a few times per second: each lookup copies every Deployment."""
-            target = self.fronts.target(balancer, path)
-            if target is None:
-                return None
-            at, pods = known.get(target, (float("-inf"), None))
-            if time.monotonic() - at > ROUTE_SECONDS:
-                pods = destination_of(target, [*site.clusters.existing.values()])
-                known[target] = (time.monotonic(), pods)
-            return pods
-
-        def cluster() -> KubernetesApi:
-            pods = destination("/health")
-            return pods.cluster if pods else site.cluster
-
-        def route(path: str) -> str | None:
-            pods = destination(path)
-            return pods.deployment if pods else None
-
-        def refusal(request: Request) -> int | None:
-            received = WebRequest(path=request.path, headers={"user-agent": request.agent})
-            return self.fronts.refusal(balancer, received)
-
-        def switch(request: Request) -> Reply:
-            pods = destination(request.path)
-            running = (own for own in [*self._pods.values()] if pods and own.cluster is pods.cluster)
-            return next((own.ask(SWITCH, request) for own in running), Reply(503, {"error": "no pod runs yet"}))
-
-        return SitePlatform(
-            site.name,
-            site.region,
-            refusal=refusal,
-            route=route,
-            read_config=lambda: _config_map(cluster()),
-            replicas=lambda: {name: _ready(cluster(), name) for name in (*DEPLOYMENTS, SWITCH)},
-            ledger=self.account.ledger,
-            conninfo=self._conninfo,
-            switch=switch,
-        )
+        door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults)
+        return door.open(self.account, self._conninfo, others)
 
     def _server(self, host: str) -> Server | None:
         name = self.effects.by_address.get(host)
@@ -268,20 +225,10 @@ class Environment:
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
         try:
-            status, body = _get(self.dial(self.resolver.answer(check.fqdn).target), check.path)
+            status, body = _get(self.network().dial(self.resolver.answer(check.fqdn).target), check.path)
         except OSError:
             return False
         return status < 400 and check.search in body
-
-
-def _ready(cluster: KubernetesApi, deployment: str) -> int:
-    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
-    return cluster.pods(NAMESPACE, deployment) if declared else 0
-
-
-def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
-    config_map = cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
-    return config_map["data"] if config_map else {}
 
 
 def _get(address: tuple[str, int], path: str) -> tuple[int, str]:

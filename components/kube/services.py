@@ -63,7 +63,7 @@ BACKEND = Service(
     memory_mib=1024,
     startup_seconds=120,
     cpu_target_percent=65,
-    reaches=("crisis-detector", "hotline-gateway"),
+    reaches=("crisis-detector", "hotline-gateway", "switch"),
     uses_database=True,
 )
 

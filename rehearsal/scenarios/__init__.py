@@ -6,6 +6,7 @@ from rehearsal.scenarios.actions import Scenario
 from rehearsal.scenarios.cluster_loss import cluster_loss
 from rehearsal.scenarios.database_loss import database_loss
 from rehearsal.scenarios.failback import failback
+from rehearsal.scenarios.ledger_impaired import ledger_impaired
 from rehearsal.scenarios.region_loss import region_loss
 from rehearsal.scenarios.split_brain import split_brain
 from rehearsal.scenarios.switchover import switchover
@@ -13,8 +14,9 @@ from rehearsal.scenarios.switchover import switchover
 SCENARIOS: dict[str, Scenario] = {
     "region-loss": region_loss,
     "cluster-loss": cluster_loss,
-    "switchover": switchover,
+    "ledger-impaired": ledger_impaired,
     "database-loss": database_loss,
+    "switchover": switchover,
     "failback": failback,
     "split-brain": split_brain,
 }

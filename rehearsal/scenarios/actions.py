@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -168,16 +168,20 @@ def until(environment: Environment, holds: Callable[[], bool], patience: float =
 
 
 def wait_until_back(
-    environment: Environment, client: BlackBoxClient, disaster: float, patience: float = PATIENCE_SECONDS
+    environment: Environment,
+    client: BlackBoxClient,
+    disaster: float,
+    patience: float = PATIENCE_SECONDS,
+    tiers: Iterable[objectives.Tier] = objectives.TIERS,
 ) -> None:
-    """Wait until every tier answers without failures for a while, or for at most `patience` simulated seconds."""
+    """Wait until the tiers answer without failures for a while, or for at most `patience` simulated seconds."""
 
     def back(tier: str) -> bool:
         outage = client.outage(tier, disaster)
         return environment.clock.now() - disaster > outage + SETTLE_SECONDS
 
     deadline = environment.clock.now() + patience
-    while environment.clock.now() < deadline and not all(back(tier.name) for tier in objectives.TIERS):
+    while environment.clock.now() < deadline and not all(back(tier.name) for tier in tiers):
         environment.clock.sleep(2)
 
 
@@ -220,6 +224,13 @@ def tier_outcomes(
     )
 
 
+def _no_write_is_stranded(environment: Environment) -> Check:
+    """Whether every write that met a site that cannot take it was led to the other one, once that was ready."""
+    refused = sum(platform.refused for platform in environment.platforms.values())
+    redirected = sum(platform.redirected for platform in environment.platforms.values())
+    return Check(f"writes refused while the other site was ready: {refused}, sent there: {redirected}", not refused)
+
+
 def outcome(
     scenario: str,
     environment: Environment,
@@ -254,6 +265,6 @@ def outcome(
         user_data_loss_seconds=losses.oldest_missing(writes_ended),
         user_data_rpo_seconds=user_data_rpo_seconds,
         steps=steps,
-        checks=checks,
+        checks=(*checks, _no_write_is_stranded(environment)),
         phases=phases.seconds,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ Answer = Mapping[str, Any]
 
 
 def verify(client: BlackBoxClient, domain: str) -> tuple[Check, ...]:
-    """Every call that the plan lists, compared with the expected answer."""
-    api = f"api.{domain}"
+    """Every call that the plan lists, and a write at the name of the nearest site, with the expected answers."""
+    api, user = f"api.{domain}", f"user-{uuid.uuid4()}"
     hurting = {"message": "I am thinking about hurting myself", "test": True}
     self_harm = {"message": "I am having thoughts of self-harm", "test": True}
     return (
@@ -43,6 +44,7 @@ def verify(client: BlackBoxClient, domain: str) -> tuple[Check, ...]:
             lambda answer: answer.get("connection_status") == "connected",
             {"emergency": True, "test": True},
         ),
+        _check(client, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
         _responds_in_time(client),
     )
 
@@ -58,10 +60,12 @@ def _check(
     path: str,
     expected: Callable[[Answer], bool],
     body: Answer | None = None,
+    *,
+    insist: bool = False,
 ) -> Check:
     name = f"{method} {host}{path}"
     try:
-        answer = client.send(host, method, path, body)
+        answer = client.insist(host, method, path, body or {}) if insist else client.send(host, method, path, body)
     except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
         return Check(name, passed=False, detail=str(error) or type(error).__name__)
     return Check(name, passed=expected(answer), detail=json.dumps(answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -13,12 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
+from urllib.parse import urlsplit
 
 from recovery import objectives
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
 
-SHORTEST_TIMEOUT_SECONDS = 1.0
+BACKOFF_SECONDS = (1, 2, 4)
+"""Simulated seconds before a write is sent again."""
+LONGEST_WAY = 3
+"""The redirections that a client follows. A browser follows about twenty."""
+SHORTEST_TIMEOUT_SECONDS = 2.0
 """The minimum real time that a request gets, whatever the speed of the clock: a fast clock makes no machine faster."""
 
 
@@ -216,18 +222,37 @@ class BlackBoxClient:
             kept.append(Acknowledged(id_, self._clock.now()))
 
     def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """Send a request as a browser does: resolve, connect, ask. Any answer other than 2xx is an error."""
+        """Send a request as a browser does: resolve, connect, ask, and follow where a 307 leads.
+
+        Any other answer than 2xx is an error.
+        """
+        status, location, text = self._ask(host, method, path, body)
+        for _ in range(LONGEST_WAY):
+            if status != http.HTTPStatus.TEMPORARY_REDIRECT:
+                break
+            way = urlsplit(location)
+            status, location, text = self._ask(way.netloc, method, way._replace(scheme="", netloc="").geturl(), body)
+        if not 200 <= status < 300:
+            raise RefusedError(f"{status}: {text.decode(errors='replace')[:200]}")
+        return cast("dict[str, Any]", json.loads(text))
+
+    def insist(self, host: str, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send a write that has an id, and again while it is not answered, as docs/clients.md says."""
+        for seconds in BACKOFF_SECONDS:
+            with contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError, RefusedError):
+                return self.send(host, method, path, body)
+            self._clock.wait(self._stopping, seconds)
+        return self.send(host, method, path, body)
+
+    def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection(*self._dial(host), timeout=self._real_timeout())
         try:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, {"Host": host, "Content-Type": "application/json"})
             response = connection.getresponse()
-            text = response.read()
+            return response.status, response.getheader("Location", ""), response.read()
         finally:
             connection.close()
-        if not 200 <= response.status < 300:
-            raise RefusedError(f"{response.status}: {text.decode(errors='replace')[:200]}")
-        return cast("dict[str, Any]", json.loads(text))
 
     def _dial(self, host: str) -> tuple[str, int]:
         target = self._resolver.resolve(host)

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rehearsal.world.clock import ScaledClock
 from rehearsal.world.front import Fronts
 from rehearsal.world.postgres import PostgresServers
 
 INSTANCE = "aws:rds/instance:Instance"
+CHANGE_SECONDS = 60
+"""Simulated seconds that a promotion and a restore take: longer than health checks need to move traffic, so that a
+rehearsal shows what people meet meanwhile. The reports assume RDS's own time besides (`rehearsal.assumptions`)."""
 
 
 class EnvironmentEffects:
     """Keeps one real PostgreSQL server behind each RDS instance, and notes the rules of load balancers."""
 
-    def __init__(self, servers: PostgresServers, fronts: Fronts) -> None:
+    def __init__(self, servers: PostgresServers, fronts: Fronts, clock: ScaledClock) -> None:
         self._servers = servers
         self._fronts = fronts
+        self._clock = clock
         self.by_address: dict[str, str] = {}
         """The server's name by the host name that RDS gives its instance."""
 
@@ -31,6 +36,7 @@ class EnvironmentEffects:
             self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
         elif point:
             moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
+            self._clock.sleep(CHANGE_SECONDS)
             self._servers.restore(name, str(point["sourceDbInstanceIdentifier"]), moment)
         else:
             # The platform's first deployment creates its tables. A later database gets them from a dump.
@@ -46,10 +52,14 @@ class EnvironmentEffects:
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
     ) -> None:
-        """Promote a server whose replication source was removed."""
+        """Promote a server whose replication source was removed. As RDS does, it restarts it after some time."""
         self._fronts.changed(type_, id_, inputs, outputs)
         if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
-            self._servers.promote(str(inputs["identifier"]))
+            name = str(inputs["identifier"])
+            self._clock.sleep(CHANGE_SECONDS)
+            self._servers.kill(name)
+            self._servers.start(name)
+            self._servers.promote(name)
 
     def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
         """Stop a server."""

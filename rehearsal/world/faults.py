@@ -1,8 +1,10 @@
-"""Lost regions and control planes, with AWS's fault isolation boundaries as data."""
+"""Lost regions and control planes, by AWS's fault isolation boundaries as data; impaired services, and broken links."""
 
 from __future__ import annotations
 
+import enum
 import threading
+import time
 from dataclasses import dataclass
 
 US_EAST_1 = "us-east-1"
@@ -53,13 +55,52 @@ class RegionUnavailableError(ConnectionError):
         self.region = region
 
 
+class ThrottledError(ConnectionError):
+    """A call that was refused because of too many others."""
+
+
+class Impairment(enum.StrEnum):
+    """The answers of an impaired service."""
+
+    SILENT = "silent"
+    """It does not answer."""
+    THROTTLED = "throttled"
+    """It refuses."""
+    SLOW = "slow"
+    """It answers, `SLOW_SECONDS` later."""
+
+
+SLOW_SECONDS = 1.5
+"""Real seconds: less than the jobs' limit for an answer, so that they wait for it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way between two parts of the world, both in one region unless the name says another one."""
+
+    name: str
+    region: str
+
+
+def people_to(region: str, *, near: str) -> Link:
+    """The way of people near one region to the load balancer of a region."""
+    return Link(f"people near {near}", region)
+
+
+def pods_of(region: str) -> Link:
+    """The way from a region's load balancer to its pods."""
+    return Link("load balancer to pods", region)
+
+
 class Faults:
-    """The regions and control planes that are lost now. Safe to share between threads."""
+    """The losses and impairments of this moment. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._regions: set[str] = set()
         self._control_planes: set[str] = set()
+        self._impaired: dict[tuple[str, str], Impairment] = {}
+        self._cut: set[Link] = set()
 
     def lose(self, region: str) -> None:
         """Lose a whole region, including the control planes of global services in it."""
@@ -71,11 +112,23 @@ class Faults:
         with self._lock:
             self._control_planes.add(region)
 
+    def impair(self, service: str, region: str, how: Impairment = Impairment.SILENT) -> None:
+        """Impair one service in one region. Its copies in other regions go on."""
+        with self._lock:
+            self._impaired[service, region] = how
+
+    def cut(self, link: Link) -> None:
+        """Break a link. Nothing is told to either end."""
+        with self._lock:
+            self._cut.add(link)
+
     def restore(self, region: str) -> None:
-        """Restore everything that was lost in a region."""
+        """Restore everything that was lost, impaired or cut in a region."""
         with self._lock:
             self._regions.discard(region)
             self._control_planes.discard(region)
+            self._impaired = {key: how for key, how in self._impaired.items() if key[1] != region}
+            self._cut = {link for link in self._cut if link.region != region}
 
     @property
     def lost(self) -> frozenset[str]:
@@ -87,6 +140,16 @@ class Faults:
         """Whether a region's own services answer."""
         return region not in self.lost
 
+    def serves(self, service: str, region: str) -> bool:
+        """Whether a service of a region takes part in what its copies in other regions do."""
+        with self._lock:
+            return region not in self._regions and self._impaired.get((service, region)) is not Impairment.SILENT
+
+    def carries(self, link: Link) -> bool:
+        """Whether a link works."""
+        with self._lock:
+            return link not in self._cut
+
     def check(self, service: str, region: str, operation: str = "") -> None:
         """Permit or refuse an AWS call.
 
@@ -97,7 +160,9 @@ class Faults:
                 depends on another region only for some operations (S3) is permitted.
 
         Raises:
-            RegionUnavailableError: if the region, or the control plane that the call needs, is lost.
+            RegionUnavailableError: if the region, or the control plane that the call needs, is lost, or the service is
+                silent.
+            ThrottledError: if the service is throttled.
         """
         homes = [boundary.home for boundary in BOUNDARIES if boundary.covers(service, operation)]
         wholly_global = any(b.service == service and not b.operations for b in BOUNDARIES)
@@ -107,3 +172,15 @@ class Faults:
             for home in homes:
                 if home in self._regions | self._control_planes:
                     raise RegionUnavailableError(service, region, f"its control plane in {home} is lost")
+            how = self._impaired.get((service, region))
+        if how is Impairment.SILENT:
+            raise RegionUnavailableError(service, region, "it is impaired")
+        if how is Impairment.THROTTLED:
+            raise ThrottledError(f"{service} in {region} refuses: too many requests")
+
+    def delay(self, service: str, region: str) -> None:
+        """Wait as long as a slow service lets its callers wait. Hold no lock meanwhile: other regions are not slow."""
+        with self._lock:
+            how = self._impaired.get((service, region))
+        if how is Impairment.SLOW:
+            time.sleep(SLOW_SECONDS)

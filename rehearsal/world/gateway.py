@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from recovery.naming import LEDGER_KEY
-from rehearsal.world.faults import Faults, RegionUnavailableError
+from rehearsal.world.faults import Faults, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received, UnknownCallError
 
@@ -23,18 +23,18 @@ _REFUSALS = {
     "rds": (
         http.HTTPStatus.FORBIDDEN,
         "text/xml",
-        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{}</Message></Error></ErrorResponse>",
+        "<ErrorResponse><Error><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
     ),
     "s3": (
         http.HTTPStatus.FORBIDDEN,
         "application/xml",
-        "<Error><Code>AccessDenied</Code><Message>{}</Message></Error>",
+        "<Error><Code>{}</Code><Message>{}</Message></Error>",
     ),
 }
 _REFUSAL = (
     http.HTTPStatus.BAD_REQUEST,
     "application/x-amz-json-1.0",
-    '{{"__type": "AccessDeniedException", "message": "{}"}}',
+    '{{"__type": "{}Exception", "message": "{}"}}',
 )
 """How a service refuses: RDS and S3 in XML, the others in JSON."""
 _WRITES = {"PutItem": "Item", "UpdateItem": "Key"}
@@ -118,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         received = Received(
             service=service, region=region, method=self.command, path=self.path, operation=operation, body=body
         )
+        server.faults.delay(service, region)
         try:
             # A condition holds in all regions at once, so no other write comes between it and its effect.
             with server.ledger.exclusive() if operation in _WRITES else contextlib.nullcontext():
@@ -125,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         except RegionUnavailableError:
             self.close_connection = True
             return  # nothing answers, not even with a refusal
+        except ThrottledError as error:
+            answer = _refusal(received.service, str(error), "Throttling")
         self._answer(*answer)
 
     def _result(self, server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -169,5 +172,9 @@ def _refused(server: _Server, caller: str, received: Received) -> tuple[int, lis
         words = str(error)
     if words is None:
         return None
-    status, kind, form = _REFUSALS.get(received.service, _REFUSAL)
-    return status, [("Content-Type", kind)], form.format(words).encode()
+    return _refusal(received.service, words)
+
+
+def _refusal(service: str, words: str, code: str = "AccessDenied") -> tuple[int, list[tuple[str, str]], bytes]:
+    status, kind, form = _REFUSALS.get(service, _REFUSAL)
+    return status, [("Content-Type", kind)], form.format(code, words).encode()

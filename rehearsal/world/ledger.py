@@ -65,10 +65,10 @@ class GlobalTable:
         """Write an item if its key does not exist. Returns whether it was written.
 
         Raises:
-            RegionUnavailableError: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region or ledger, or the majority, is lost.
+            ThrottledError: if the caller's ledger refuses.
         """
-        with self._lock:
-            self._enter(region, "PutItem")
+        with self._asked(region, "PutItem"):
             try:
                 self._clients[region].put_item(
                     TableName=LEDGER_TABLE,
@@ -83,29 +83,40 @@ class GlobalTable:
             self._spread(region, item)
             return True
 
+    def put(self, region: str, item: Item) -> None:
+        """Write an item, replacing an existing one.
+
+        Raises:
+            RegionUnavailableError: if the caller's region or ledger, or the majority, is lost.
+            ThrottledError: if the caller's ledger refuses.
+        """
+        with self._asked(region, "PutItem"):
+            self._write(region, item)
+            self._spread(region, item)
+
     def get(self, region: str, key: str) -> Item | None:
         """The item with a key, or None.
 
         Raises:
-            RegionUnavailableError: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region or ledger, or the majority, is lost.
+            ThrottledError: if the caller's ledger refuses.
         """
-        with self._lock:
-            self._enter(region, "GetItem")
+        with self._asked(region, "GetItem"):
             return self._read(region, key)
 
     def scan(self, region: str) -> list[Item]:
         """Every item, in no particular order.
 
         Raises:
-            RegionUnavailableError: if the caller's region, or the majority, is lost.
+            RegionUnavailableError: if the caller's region or ledger, or the majority, is lost.
+            ThrottledError: if the caller's ledger refuses.
         """
-        with self._lock:
-            self._enter(region, "Scan")
+        with self._asked(region, "Scan"):
             pages = self._clients[region].get_paginator("scan").paginate(TableName=LEDGER_TABLE)
             return [_decode(item) for page in pages for item in page["Items"]]
 
     def mirror(self, region: str, key: str) -> None:
-        """Replicate an item that was written directly to one region's table, as a Pulumi program does.
+        """Replicate an item that a pod wrote to one region's table.
 
         Raises:
             RegionUnavailableError: if the caller's region, or the majority, is lost.
@@ -133,17 +144,27 @@ class GlobalTable:
         with self._lock:
             self._enter(region, operation)
 
+    @contextmanager
+    def _asked(self, region: str, operation: str) -> Generator[None]:
+        self._faults.delay(_SERVICE, region)
+        with self._lock:
+            self._enter(region, operation)
+            yield
+
     def _enter(self, region: str, operation: str) -> None:
         if region not in self._clients:
             raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._clients)}")
         self._faults.check(_SERVICE, region, operation)
-        if sum(map(self._faults.reachable, self._regions)) < 2:
+        if sum(map(self._serves, self._regions)) < 2:
             raise RegionUnavailableError(_SERVICE, region, "fewer than two of the ledger's three regions answer")
         self._catch_up()
 
+    def _serves(self, region: str) -> bool:
+        return self._faults.serves(_SERVICE, region)
+
     def _catch_up(self) -> None:
         for region, missed in self._missed.items():
-            if missed and self._faults.reachable(region):
+            if missed and self._serves(region):
                 for item in missed.values():
                     self._write(region, item)
                 missed.clear()
@@ -152,7 +173,7 @@ class GlobalTable:
         for region in self._clients:
             if region == origin:
                 continue
-            if self._faults.reachable(region):
+            if self._serves(region):
                 self._write(region, item)
             else:
                 self._missed[region][str(item[LEDGER_KEY])] = item

@@ -30,14 +30,17 @@ class Request:
     """The token of the Authorization header."""
     agent: str = ""
     """The User-Agent header."""
+    host: str = ""
+    """The Host header: the name that the client asked for."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP status and a JSON body."""
+    """An HTTP status, a JSON body, and headers."""
 
     status: int
     body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class LoopbackServer:
@@ -151,12 +154,15 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError("an object was expected")  # noqa: TRY004 - answered as any other malformed body
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
         query, fields = dict(parse_qsl(parts.query)), cast("dict[str, Any]", body)
-        return Request(self.command, parts.path, query, fields, bearer, self.headers.get("User-Agent", ""))
+        agent, host = self.headers.get("User-Agent", ""), self.headers.get("Host", "")
+        return Request(self.command, parts.path, query, fields, bearer, agent, host)
 
     def _send(self, reply: Reply) -> None:
         payload = json.dumps(reply.body).encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from recovery.naming import LEDGER_KEY
+from recovery.naming import LEADER_PATH, LEDGER_KEY, ready_key, site_host
 from rehearsal.world.detector import KEYWORD_ONLY, detect
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
-from rehearsal.world.users import DatabaseUnavailableError, Users
+from rehearsal.world.users import DatabaseUnavailableError, ReadOnlyDatabaseError, Users
 
 BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"
@@ -39,6 +39,8 @@ class SitePlatform:
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
         switch: asks the pods of the site's switch.
+        other_is_ready: returns whether another site takes writes, its pods have rolled out and its epoch is ready.
+        reaches_pods: returns whether the load balancer reaches the pods.
         refusal: returns the status with which the web ACL blocks a request; None if it does not.
     """
 
@@ -53,12 +55,18 @@ class SitePlatform:
         ledger: GlobalTable,
         conninfo: Callable[[str], str | None],
         switch: Callable[[Request], Reply] = lambda _: Reply(503, {"error": "the switch has no pods"}),
+        other_is_ready: Callable[[], bool] = lambda: False,
+        reaches_pods: Callable[[], bool] = lambda: True,
         refusal: Callable[[Request], int | None] = lambda _: None,
     ) -> None:
         self._site = site
         self._region = region
         self._refusal = refusal
         self._switch = switch
+        self._other_is_ready = other_is_ready
+        self._reaches_pods = reaches_pods
+        self.refused = self.redirected = 0
+        """Writes that met a site that cannot take them while another one was ready, by the kind of the answer."""
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
@@ -72,7 +80,7 @@ class SitePlatform:
             ("GET", "/api/users"): self._get_user,
             ("POST", "/api/users"): self._add_user,
             ("GET", "/api/crisis/health"): self._crisis_health,
-            ("GET", "/api/crisis/test"): self._crisis_health,
+            ("GET", "/api/crisis/test"): self._crisis_test,
             ("POST", "/api/crisis/detect"): self._detect,
             ("POST", "/api/crisis/escalate"): self._escalate,
             ("POST", "/api/crisis/hotline"): self._hotline,
@@ -117,7 +125,7 @@ class SitePlatform:
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})
-        if self._replicas().get(deployment, 0) < 1:
+        if self._replicas().get(deployment, 0) < 1 or not self._reaches_pods():
             return Reply(503, {"error": f"{deployment} has no pod that is ready"})
         known = self._handlers.get((request.method, request.path))
         handler = self._switch if deployment == SWITCH else known
@@ -137,12 +145,15 @@ class SitePlatform:
         return self._read_config().get("DB_HOST", "")
 
     def _crisis_health(self, _: Request) -> Reply:
-        """The health of detection.
-
-        It ignores the ledger: a check that fails in all sites at once would move no traffic.
-        """
+        """The health of detection alone, for the probes of pods and target groups: see docs/services.md."""
         works = detect(_SAMPLE, self._mode)
         return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
+
+    def _crisis_test(self, request: Request) -> Reply:
+        """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
+        self._ledger.put(self._region, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
+        noted = self._ledger.get(self._region, f"event#check-{self._site}")
+        return self._crisis_health(request) if noted else Reply(503, {"status": "failing"})
 
     def _detect(self, request: Request) -> Reply:
         message = request.body.get("message")
@@ -180,9 +191,24 @@ class SitePlatform:
         if not isinstance(user, str):
             return Reply(400, {"error": "id is missing"})
         if self._read_config().get("EMERGENCY_READ_ONLY") == "true":
-            return Reply(503, {"error": "this site is read-only"})
-        self._users.add(self._database_host, user)
+            return self._elsewhere(request)
+        try:
+            self._users.add(self._database_host, user)
+        except ReadOnlyDatabaseError:  # the fence knows of a newer leader before the ConfigMap does
+            return self._elsewhere(request)
         return Reply(201, {"id": user})
+
+    def _elsewhere(self, request: Request) -> Reply:
+        """The answer to a write that this site cannot take: where to go, or to try again (docs/services.md)."""
+        other = self._other_is_ready()
+        told = self._switch(Request("GET", LEADER_PATH))
+        leader, domain = str(told.body.get("answer", "")).strip(), self._read_config().get("DOMAIN", "")
+        # A request to the site's own name was sent here by the other site. Two sites must not send it back and forth.
+        if told.status != 200 or leader == self._site or request.host == site_host(self._site, domain):
+            self.refused += other
+            return Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
+        self.redirected += other
+        return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}"})
 
     def _get_user(self, request: Request) -> Reply:
         user = request.query.get("id", "")
@@ -199,14 +225,31 @@ class SitePlatform:
         body |= {"site": self._site, "role": self._read_config().get("SITE_ROLE", "")}
         return Reply(200 if healthy else 503, body)
 
-    def _database_serves(self) -> bool:
-        """Whether the site serves its role: an active site's database takes writes, a standby's database answers."""
+    def takes_writes(self) -> bool:
+        """Whether the site takes writes of users.
+
+        Raises:
+            DatabaseUnavailableError: if its database does not answer.
+        """
+        config = self._read_config()
+        writable = self._users.takes_writes(self._database_host)
+        return writable and config.get("SITE_ROLE") == "active" and config.get("EMERGENCY_READ_ONLY") != "true"
+
+    def is_ready(self) -> bool:
+        """Whether the site takes writes and its epoch is ready: its pods have rolled out and have the role."""
         config = self._read_config()
         try:
-            writable = self._users.takes_writes(self._database_host)
+            mark = self._ledger.get(self._region, ready_key(int(config.get("EPOCH", "0"))))
+            return mark is not None and mark["database"] == config.get("DATABASE") and self.takes_writes()
+        except ConnectionError:
+            return False
+
+    def _database_serves(self) -> bool:
+        """Whether the site serves its role: an active site's database takes writes, a standby's database answers."""
+        try:
+            return self.takes_writes() or self._read_config().get("SITE_ROLE") != "active"
         except DatabaseUnavailableError:
             return False
-        return config.get("SITE_ROLE") != "active" or (writable and config.get("EMERGENCY_READ_ONLY") != "true")
 
     def _ledger_answers(self) -> bool:
         try:

@@ -3,6 +3,7 @@
 import pytest
 
 from components.health import CHECKED_PATHS
+from components.kube.services import CRISIS_DETECTOR
 from components.traffic import Traffic, TrafficArgs
 from engine.computed import computed_id
 from engine.recorder import record
@@ -158,6 +159,14 @@ def test_crisis_traffic_goes_to_the_nearest_site_that_detects(site):
     assert api["latencyRoutingPolicies"] == [{"region": REGIONS[site]}]
     assert api["setIdentifier"] == site
     assert api["healthCheckId"] == id_of(resources["checks-crisis"])
+
+
+@pytest.mark.parametrize("site", ["primary", "secondary"])
+def test_the_check_of_the_crisis_notes_something_and_the_probes_of_pods_do_not(site):
+    """Otherwise a ledger that fails everywhere would remove the pods of both sites."""
+    assert registered(site)["checks-crisis"].inputs["resourcePath"] == "/api/crisis/test"
+    assert CRISIS_DETECTOR.health_path == "/api/crisis/health"
+    assert route("/api/crisis/test") == CRISIS_DETECTOR.name
 
 
 def test_crisis_traffic_leaves_a_lost_site_well_within_its_objective():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import pytest
 from operations.ledger import LedgerUnreadableError
 from operations.records import Claim
 from operations.switch import Switch, SwitchServer
-from recovery.naming import LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
+from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
 from recovery.timeline import DatabaseId
 from tests.operations.world import REFUSED, SILENT, Table, ledger
 
@@ -106,6 +107,48 @@ def test_a_look_reads_few_items_however_long_the_history_is() -> None:
     table.before_read = count
     switch.look()
     assert reads == 3
+
+
+def test_a_backend_learns_who_leads_at_this_moment_and_not_at_the_last_look() -> None:
+    table = ready(Table("primary-1"), 1)
+    switch = Switch("primary", ledger(table))
+    switch.look()
+    table.items |= Table("primary-1", "secondary-1").items
+    assert switch.answer(LEADER_PATH) == (200, "primary"), "a claim alone leads no one away"
+    ready(table, 2)
+    assert switch.answer(LEADER_PATH) == (200, "secondary")
+
+
+@pytest.mark.parametrize("failure", [REFUSED, SILENT])
+def test_a_backend_gets_the_last_answer_while_the_ledger_is_silent(failure: Exception) -> None:
+    table = ready(Table("primary-1"), 1)
+    table.failure = failure
+    switch = Switch("secondary", ledger(table))
+    assert switch.answer(LEADER_PATH) == (503, "not known yet")
+    table.failure = None
+    switch.look()
+    table.failure = failure
+    assert switch.answer(LEADER_PATH) == (200, "primary")
+
+
+def test_backends_do_not_queue_behind_a_slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.switch._LOOK_SECONDS", 0.01)
+    table = ready(Table("primary-1"), 1)
+    switch = Switch("primary", ledger(table))
+    switch.look()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        assert go_on.wait(10)
+
+    table.before_read = wait
+    look = threading.Thread(target=switch.look)
+    look.start()
+    assert asked.wait(10)
+    assert switch.answer(LEADER_PATH) == (200, "primary")
+    go_on.set()
+    look.join()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery.objectives import TIERS
-from rehearsal.world.client import BlackBoxClient, Sample, outage
+from rehearsal.world.client import LONGEST_WAY, BlackBoxClient, RefusedError, Sample, outage
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
@@ -91,6 +91,35 @@ def test_each_tier_asks_its_own_question(world: World) -> None:
         "data": [("POST", "/api/users"), ("GET", "/api/users")],
     }
     assert set(world.dials) == {"site.elb"}
+
+
+def test_a_write_goes_where_a_site_that_cannot_take_it_sends_it(world: World) -> None:
+    client = client_of(world, ManualClock())
+    world.overrides["/api/users"] = Reply(307, {}, {"Location": "https://api.example.com/elsewhere/users"})
+    assert client.ask("core").ok
+    first, second = world.requests
+    assert (first.host, second.host, second.path) == ("example.com", "api.example.com", "/elsewhere/users")
+    assert (second.method, second.body) == ("POST", first.body)
+
+
+def test_a_write_with_an_id_is_sent_again_with_longer_and_longer_waits(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock)
+    world.overrides["/api/users"] = Reply(503, {})
+    with pytest.raises(RefusedError, match="503"):
+        client.insist("example.com", "POST", "/api/users", {"id": "ada"})
+    assert [request.body for request in world.requests] == [{"id": "ada"}] * 4
+    assert clock.now() == 7
+    world.overrides.clear()
+    client.insist("example.com", "POST", "/api/users", {"id": "ada"})
+    assert len(world.requests) == 5
+
+
+def test_a_client_that_is_sent_in_a_circle_gives_up(world: World) -> None:
+    client = client_of(world, ManualClock())
+    world.overrides["/api/users"] = Reply(307, {}, {"Location": "https://example.com/api/users"})
+    sample = client.ask("core")
+    assert (sample.ok, len(world.requests)) == (False, 1 + LONGEST_WAY)
 
 
 def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None:

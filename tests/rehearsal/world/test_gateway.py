@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.faults import Faults
+from rehearsal.world.faults import SLOW_SECONDS, Faults, Impairment
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received
@@ -188,6 +188,33 @@ def test_a_region_that_comes_back_has_what_it_missed(east: Any, west: Any, fault
     put(west, "epoch#2", "secondary-1")
     faults.restore(EAST)
     assert got(east, "epoch#2") == "secondary-1"
+
+
+def test_a_throttled_service_refuses_in_the_words_that_clients_try_again_for(
+    east: Any, west: Any, faults: Faults
+) -> None:
+    faults.impair("dynamodb", EAST, Impairment.THROTTLED)
+    with pytest.raises(ClientError) as refused:
+        put(east, "epoch#1")
+    assert error(refused.value)["Code"] == "ThrottlingException"
+    assert got(west, "epoch#1") is None
+
+
+def test_an_impaired_service_is_a_broken_connection_in_its_region_only(east: Any, west: Any, faults: Faults) -> None:
+    faults.impair("dynamodb", EAST)
+    with pytest.raises(ConnectionClosedError):
+        got(east, "epoch#1")
+    put(west, "epoch#1")
+    faults.restore(EAST)
+    assert got(east, "epoch#1") == "x"
+
+
+def test_a_slow_service_answers_late(east: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("rehearsal.world.faults.time.sleep", waits.append)
+    faults.impair("dynamodb", EAST, Impairment.SLOW)
+    put(east, "epoch#1")
+    assert (got(east, "epoch#1"), waits) == ("x", [SLOW_SECONDS] * 2)
 
 
 def test_without_a_majority_the_ledger_answers_nobody(west: Any, faults: Faults) -> None:

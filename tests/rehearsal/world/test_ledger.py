@@ -9,7 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.faults import Faults, RegionUnavailableError
+from rehearsal.world.faults import Faults, Impairment, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
@@ -140,3 +140,58 @@ def test_an_item_that_a_pod_put_into_one_table_is_carried_to_the_other(
     assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "epoch": 2}
     with pytest.raises(KeyError):
         ledger.mirror(WEST, "epoch#3")
+
+
+def test_a_put_replaces_an_item_in_both_regions(ledger: GlobalTable) -> None:
+    ledger.put(EAST, {LEDGER_KEY: "event#check", "attempt": 1})
+    ledger.put(WEST, {LEDGER_KEY: "event#check", "attempt": 2})
+    assert ledger.get(EAST, "event#check") == {LEDGER_KEY: "event#check", "attempt": 2}
+    assert len(ledger.scan(WEST)) == 1
+
+
+def test_an_impaired_copy_answers_nothing_and_gets_what_it_missed(ledger: GlobalTable, faults: Faults) -> None:
+    faults.impair("dynamodb", EAST)
+    with pytest.raises(RegionUnavailableError, match="it is impaired"):
+        ledger.put_if_absent(EAST, {LEDGER_KEY: "event#1"})
+    assert ledger.put_if_absent(WEST, {LEDGER_KEY: "event#2"})
+    faults.restore(EAST)
+    assert ledger.get(EAST, "event#1") is None
+    assert ledger.get(EAST, "event#2") is not None
+
+
+def test_an_impaired_copy_counts_for_no_majority(ledger: GlobalTable, faults: Faults) -> None:
+    faults.impair("dynamodb", EAST)
+    faults.lose(WITNESS)
+    with pytest.raises(RegionUnavailableError, match="fewer than two of the ledger's three regions answer"):
+        ledger.get(WEST, "event#1")
+
+
+def test_a_throttled_copy_refuses_its_own_callers_and_has_every_write(ledger: GlobalTable, faults: Faults) -> None:
+    faults.impair("dynamodb", EAST, Impairment.THROTTLED)
+    with pytest.raises(ThrottledError):
+        ledger.get(EAST, "event#1")
+    assert ledger.put_if_absent(WEST, {LEDGER_KEY: "event#1"})
+    faults.restore(EAST)
+    faults.lose(WEST)
+    assert ledger.get(EAST, "event#1") is not None
+
+
+def test_a_slow_copy_lets_no_caller_of_the_other_one_wait(
+    ledger: GlobalTable, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait(_: float) -> None:
+        asked.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr("rehearsal.world.faults.time.sleep", wait)
+    faults.impair("dynamodb", EAST, Impairment.SLOW)
+    slow = threading.Thread(target=ledger.put_if_absent, args=(EAST, {LEDGER_KEY: "event#1"}))
+    slow.start()
+    assert asked.wait(10)
+    assert ledger.put_if_absent(WEST, {LEDGER_KEY: "event#2"})
+    assert ledger.get(WEST, "event#1") is None
+    go_on.set()
+    slow.join()
+    assert ledger.get(WEST, "event#1") is not None

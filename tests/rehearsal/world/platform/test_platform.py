@@ -1,112 +1,22 @@
 from __future__ import annotations
 
-import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE
+from recovery.naming import LEDGER_KEY
 from rehearsal.world import loopback
-from rehearsal.world.cloud import empty_account
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
-from rehearsal.world.faults import Faults
+from rehearsal.world.faults import Faults, Impairment
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply
-from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY, SitePlatform
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, DEPLOYMENTS, FRONTEND, HOTLINE_GATEWAY
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.users import DatabaseUnavailableError, Users
-from tests.harness import route
-
-EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
-CRISIS = {"message": "I am having thoughts of self-harm", "id": "e1", "test": False}
-
-
-class Site:
-    """A site in front of which stands a load balancer, with the settings that its pods read."""
-
-    def __init__(
-        self, ledger: GlobalTable, databases: PostgresServers, *, name: str = "primary", region: str = EAST
-    ) -> None:
-        self.config = {
-            "SITE_ROLE": "active",
-            "DB_HOST": "leader",
-            "EMERGENCY_READ_ONLY": "false",
-            "CRISIS_FALLBACK_MODE": "hybrid",
-            "HOTLINE_PROVIDER": "primary",
-        }
-        self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
-        self.platform = SitePlatform(
-            name,
-            region,
-            route=route,
-            read_config=lambda: self.config,
-            replicas=lambda: self.pods,
-            ledger=ledger,
-            conninfo=lambda host: databases[host].conninfo() if host in databases else None,
-        )
-
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-        return ask(self.platform.address, method, path, body)
-
-
-def ask(address: tuple[str, int], method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-    connection = HTTPConnection(*address, timeout=10)
-    try:
-        connection.request(method, path, body=None if body is None else json.dumps(body))
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-@pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServers]:
-    with PostgresServers(Path(tmp_path_factory.mktemp("logs"))) as servers:
-        servers.create("leader", "secret")
-        servers.replicate("replica", "leader")
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with empty_account() as url:
-        session = boto3.session.Session("rehearsal", "rehearsal")
-        for region in (EAST, WEST):
-            client = session.client("dynamodb", region, endpoint_url=url)
-            client.create_table(
-                TableName=LEDGER_TABLE,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-            )
-            client.close()
-        yield url
-
-
-@pytest.fixture(scope="module")
-def faults() -> Faults:
-    return Faults()
-
-
-@pytest.fixture(scope="module")
-def ledger(endpoint: str, faults: Faults) -> GlobalTable:
-    return GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
-
-
-@pytest.fixture
-def site(ledger: GlobalTable, databases: PostgresServers, faults: Faults) -> Iterator[Site]:
-    found = Site(ledger, databases)
-    with found.platform:
-        yield found
-    for region in faults.lost:
-        faults.restore(region)
+from tests.rehearsal.world.platform.site import CRISIS, EAST, WEST, WITNESS, Site, ask
 
 
 def test_a_crisis_event_is_in_the_ledger_of_both_regions_when_it_is_acknowledged(
@@ -202,16 +112,26 @@ def test_a_user_is_committed_to_the_sites_own_database_before_the_answer(
     assert site.ask("GET", "/api/users?id=nobody")[0] == 404
 
 
-def test_a_read_only_site_and_a_replica_refuse_users_and_serve_the_crisis(site: Site) -> None:
-    site.config["EMERGENCY_READ_ONLY"] = "true"
-    assert site.ask("POST", "/api/users", {"id": "x"}) == (503, {"error": "this site is read-only"})
+def test_the_check_of_the_crisis_writes_one_item_again_and_again_and_reads_it(site: Site, ledger: GlobalTable) -> None:
+    assert [site.ask("GET", "/api/crisis/test")[0] for _ in range(3)] == [200] * 3
+    kept = [item for item in ledger.scan(WEST) if "check" in str(item[LEDGER_KEY])]
+    assert kept == [{LEDGER_KEY: "event#check-primary", "site": "primary"}], "and nothing about anybody"
 
-    site.config |= {"EMERGENCY_READ_ONLY": "false", "DB_HOST": "replica"}
-    status, body = site.ask("POST", "/api/users", {"id": "x"})
-    assert status == 503
-    assert "read-only transaction" in body["error"]
-    assert site.ask("GET", "/api/users?id=x")[0] == 404
-    assert site.ask("POST", "/api/crisis/detect", CRISIS)[0] == 200
+
+@pytest.mark.parametrize("how", [Impairment.SILENT, Impairment.THROTTLED])
+def test_a_site_that_cannot_note_a_crisis_fails_its_check_and_keeps_its_pods(
+    site: Site, faults: Faults, how: Impairment
+) -> None:
+    faults.impair("dynamodb", EAST, how)
+    assert site.ask("GET", "/api/crisis/test")[0] == 503
+    assert site.ask("GET", "/api/crisis/health")[0] == 200, "the probe of pods and target groups"
+    faults.restore(EAST)
+    assert site.ask("GET", "/api/crisis/test")[0] == 200
+
+
+def test_pods_that_the_load_balancer_does_not_reach_answer_nobody(site: Site) -> None:
+    site.cut = True
+    assert site.ask("GET", "/health")[0] == 503
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The way into a site: from its load balancer to the pods of the cluster that the routes lead to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from recovery.naming import CONFIG_MAP, NAMESPACE
+from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.world.faults import Faults, pods_of
+from rehearsal.world.firewall import WebRequest
+from rehearsal.world.front import Destination, Fronts, destination
+from rehearsal.world.loopback import Reply, Request
+from rehearsal.world.platform import DEPLOYMENTS, SWITCH, SitePlatform
+from rehearsal.world.pods import Pods
+
+ROUTE_SECONDS = 0.2
+"""Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
+
+
+class Door:
+    """The entrance of one site.
+
+    Args:
+        site: the site.
+        balancer: its load balancer, by DNS name.
+        fronts: the listeners, rules and web ACLs of all load balancers.
+        pods: returns the running pods of all clusters.
+        faults: the broken links.
+    """
+
+    def __init__(
+        self, site: SiteWorld, balancer: str, fronts: Fronts, pods: Callable[[], Iterable[Pods]], faults: Faults
+    ) -> None:
+        self._site, self._balancer = site, balancer
+        self._fronts, self._pods, self._faults = fronts, pods, faults
+        self._known: dict[str, tuple[float, Destination | None]] = {}
+
+    def open(
+        self,
+        account: OfflineAccount,
+        conninfo: Callable[[str], str | None],
+        others: Callable[[], Iterable[SitePlatform]],
+    ) -> SitePlatform:
+        """The services of the site.
+
+        Args:
+            account: the account with the ledger.
+            conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
+            others: returns the services of the other sites.
+        """
+        return SitePlatform(
+            self._site.name,
+            self._site.region,
+            refusal=self._refusal,
+            reaches_pods=lambda: self._faults.carries(pods_of(self._site.region)),
+            route=self._route,
+            read_config=lambda: _config_map(self._cluster()),
+            replicas=lambda: {name: _ready(self._cluster(), name) for name in (*DEPLOYMENTS, SWITCH)},
+            ledger=account.ledger,
+            conninfo=conninfo,
+            switch=self._switch,
+            other_is_ready=lambda: any(other.is_ready() for other in others()),
+        )
+
+    def _destination(self, path: str) -> Destination | None:
+        """The pods behind a path, looked up a few times per second: each lookup copies every Deployment."""
+        target = self._fronts.target(self._balancer, path)
+        if target is None:
+            return None
+        at, pods = self._known.get(target, (float("-inf"), None))
+        if time.monotonic() - at > ROUTE_SECONDS:
+            pods = destination(target, [*self._site.clusters.existing.values()])
+            self._known[target] = (time.monotonic(), pods)
+        return pods
+
+    def _cluster(self) -> KubernetesApi:
+        pods = self._destination("/health")
+        return pods.cluster if pods else self._site.cluster
+
+    def _route(self, path: str) -> str | None:
+        pods = self._destination(path)
+        return pods.deployment if pods else None
+
+    def _refusal(self, request: Request) -> int | None:
+        received = WebRequest(path=request.path, headers={"user-agent": request.agent})
+        return self._fronts.refusal(self._balancer, received)
+
+    def _switch(self, request: Request) -> Reply:
+        cluster = self._cluster()
+        running = (pods for pods in self._pods() if pods.cluster is cluster)
+        return next((pods.ask(SWITCH, request) for pods in running), Reply(503, {"error": "no pod runs yet"}))
+
+
+def _ready(cluster: KubernetesApi, deployment: str) -> int:
+    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    return cluster.pods(NAMESPACE, deployment) if declared else 0
+
+
+def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
+    config_map = cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
+    return config_map["data"] if config_map else {}
