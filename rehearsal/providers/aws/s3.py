@@ -1,4 +1,4 @@
-"""S3 buckets, their configuration, and objects.
+"""S3 buckets and their configuration.
 
 moto ignores the Condition of a Deny statement and would refuse every call. Such statements are validated as JSON and
 kept in the table `s3-policies` with the rest of the policy; only the other statements are sent.
@@ -6,11 +6,9 @@ kept in the table `s3-policies` with the rest of the policy; only the other stat
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 from typing import Any
-from urllib.parse import urlencode
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, nothing, words
 from rehearsal.providers.aws.translate import parameters
@@ -115,39 +113,6 @@ def _check_policy(inputs: Plain) -> list[tuple[str, str]]:
     return []
 
 
-_OBJECT_KEYS = (
-    "contentType cacheControl contentEncoding contentDisposition contentLanguage serverSideEncryption"
-    " kmsKeyId storageClass"
-)
-_OBJECT_NAMES = {"kmsKeyId": "SSEKMSKeyId"}
-
-
-def _put_object(call: Call) -> Plain:
-    inputs = call.inputs
-    encoded: str | None = inputs.get("contentBase64")
-    body = base64.b64decode(encoded) if encoded else str(inputs.get("content") or "").encode()
-    tags = {"Tagging": urlencode(inputs["tags"])} if inputs.get("tags") else {}
-    keys = words(_OBJECT_KEYS)
-    made = call.send(
-        "PutObject", keys, renames=_OBJECT_NAMES, Bucket=inputs["bucket"], Key=inputs["key"], Body=body, **tags
-    )
-    return {"etag": made["ETag"].strip('"'), "versionId": made.get("VersionId", "")}
-
-
-def _create_object(call: Call) -> Created:
-    bucket, key = call.inputs["bucket"], call.inputs["key"]
-    return f"{bucket}/{key}", {"arn": f"arn:aws:s3:::{bucket}/{key}", **_put_object(call)}
-
-
-def _delete_object(call: Call) -> None:
-    call.do("DeleteObject", Bucket=call.outputs["bucket"], Key=call.outputs["key"])
-
-
-def _read_object(call: Call) -> Plain:
-    head = call.do("HeadObject", Bucket=call.outputs["bucket"], Key=call.outputs["key"])
-    return {"etag": head["ETag"].strip('"')}
-
-
 ADAPTERS = (
     Adapter(
         type="aws:s3/bucket:Bucket",
@@ -210,15 +175,5 @@ ADAPTERS = (
         updates=words("policy"),
         delete=_delete_policy,
         check=_check_policy,
-    ),
-    Adapter(
-        type="aws:s3/bucketObjectv2:BucketObjectv2",
-        service="s3",
-        inputs=words(f"bucket key content contentBase64 {_OBJECT_KEYS}"),
-        create=_create_object,
-        update=_put_object,
-        updates=words(f"content contentBase64 {_OBJECT_KEYS}"),
-        delete=_delete_object,
-        read=_read_object,
     ),
 )

@@ -113,7 +113,7 @@ class KubernetesApi:
             existing = self._objects.get(key)
             self._admit(key, manifest)
             if existing is not None:
-                _refuse_takeover(key, existing, owner)
+                _refuse_other_owner(key, existing, owner)
                 _refuse_immutable(key, existing.manifest, manifest)
             return self._put(manifest, owner=owner, existing=existing)
 
@@ -198,7 +198,7 @@ def _without_metadata(manifest: Manifest) -> Manifest:
     return {key: value for key, value in manifest.items() if key != "metadata"}
 
 
-def _refuse_takeover(key: Key, existing: _Stored, owner: str) -> None:
+def _refuse_other_owner(key: Key, existing: _Stored, owner: str) -> None:
     if existing.owner != owner:
         raise ApiError(f'{key.kind} "{key.name}" already exists, declared by {existing.owner or "the cluster"}')
 

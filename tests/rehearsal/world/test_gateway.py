@@ -241,19 +241,19 @@ def test_a_control_plane_is_lost_with_its_home(client: Clients, gateway: str, fa
 
 
 def test_objects_come_and_go_through_the_gateway(bucket: Any) -> None:
-    bucket.put_object(Bucket=BUCKET, Key="takeover", Body=b"this site leads\n")
-    assert bucket.get_object(Bucket=BUCKET, Key="takeover")["Body"].read() == b"this site leads\n"
-    assert bucket.head_object(Bucket=BUCKET, Key="takeover")["ContentLength"] == len(b"this site leads\n")
-    assert bucket.delete_object(Bucket=BUCKET, Key="takeover")["ResponseMetadata"]["HTTPStatusCode"] == 204
+    bucket.put_object(Bucket=BUCKET, Key="page", Body=b"a page\n")
+    assert bucket.get_object(Bucket=BUCKET, Key="page")["Body"].read() == b"a page\n"
+    assert bucket.head_object(Bucket=BUCKET, Key="page")["ContentLength"] == len(b"a page\n")
+    assert bucket.delete_object(Bucket=BUCKET, Key="page")["ResponseMetadata"]["HTTPStatusCode"] == 204
     with pytest.raises(ClientError) as absent:
-        bucket.head_object(Bucket=BUCKET, Key="takeover")
+        bucket.head_object(Bucket=BUCKET, Key="page")
     assert error(absent.value)["Code"] == "404"
 
 
 def test_a_buckets_lost_region_is_a_broken_connection(bucket: Any, faults: Faults) -> None:
     faults.lose(EAST)
     with pytest.raises(ConnectionClosedError):
-        bucket.head_object(Bucket=BUCKET, Key="takeover")
+        bucket.head_object(Bucket=BUCKET, Key="page")
 
 
 def test_status_and_headers_are_the_stand_ins_own(client: Clients, bucket: Any) -> None:

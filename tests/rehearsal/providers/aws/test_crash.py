@@ -16,7 +16,7 @@ from engine.state import Resource, State
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.server import refreshed
 from tests.rehearsal.providers.aws.test_rds import INSTANCE, Databases
-from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, make, unique, urn
+from tests.rehearsal.providers.aws.world import urn
 
 
 class Killed(BaseException):
@@ -120,13 +120,3 @@ def test_a_promotion_that_was_not_written_down_is_an_error_until_that_one_resour
     resource.inputs, resource.outputs = refreshed(resource.inputs, resource.outputs, now), now
     state.end(replica.urn, resource)
     assert replica.up(databases.promoted_inputs) == []
-
-
-def test_a_takeover_object_that_was_not_written_down_is_put_again(stack, world):
-    bucket = make(world.west, BUCKET, {"bucket": unique("switch")})[0]
-    takeover = stack(OBJECT)
-    takeover.dies_after({"bucket": bucket, "key": "takeover", "content": "this site leads\n"})
-    assert State(takeover.state_file).pending == {takeover.urn: "create"}
-    steps = takeover.up({"bucket": bucket, "key": "takeover", "content": "this site leads\n"})
-    assert [step.op for step in steps] == ["create"]
-    assert State(takeover.state_file).pending == {}

@@ -23,7 +23,7 @@ def test_failover_latency_and_alias_records_are_there_for_an_evaluator(world):
     }
     app, _ = make(world.east, CHECK, check)
     switch, _ = make(
-        world.east, CHECK, {**check, "fqdn": "bucket.example", "resourcePath": "/takeover", "invertHealthcheck": True}
+        world.east, CHECK, {**check, "fqdn": "bucket.example", "resourcePath": "/page", "invertHealthcheck": True}
     )
     both, _ = make(
         world.east, CHECK, {"type": "CALCULATED", "childHealthchecks": [app, switch], "childHealthThreshold": 2}

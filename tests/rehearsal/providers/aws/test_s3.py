@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.rehearsal.providers.aws.world import BUCKET, OBJECT, WEST, make, remove, unique, urn
+from tests.rehearsal.providers.aws.world import BUCKET, WEST, make, remove, unique
 
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
 
 def test_a_bucket_gives_its_regional_name_and_takes_its_settings(world):
-    name, outputs = make(world.west, BUCKET, {"bucket": unique("switch")})
+    name, outputs = make(world.west, BUCKET, {"bucket": unique("logs")})
     assert outputs["bucketRegionalDomainName"] == f"{name}.s3.{WEST}.amazonaws.com"
     for token, inputs in (
         ("BucketVersioning", {"versioningConfiguration": {"status": "Enabled"}}),
@@ -47,9 +47,9 @@ def test_a_bucket_gives_its_regional_name_and_takes_its_settings(world):
 
 
 def test_a_tls_only_policy_is_kept_and_does_not_lock_the_bucket(world):
-    bucket, _ = make(world.west, BUCKET, {"bucket": unique("switch")})
+    bucket, _ = make(world.west, BUCKET, {"bucket": unique("logs")})
     arn = f"arn:aws:s3:::{bucket}"
-    read = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{arn}/takeover"}
+    read = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{arn}/page"}
     refuse = {
         "Effect": "Deny",
         "Principal": "*",
@@ -59,23 +59,12 @@ def test_a_tls_only_policy_is_kept_and_does_not_lock_the_bucket(world):
     }
     whole = {"Version": "2012-10-17", "Statement": [read, refuse]}
     policy = make(world.west, POLICY, {"bucket": bucket, "policy": json.dumps(whole)})
-    _, written = make(world.west, OBJECT, {"bucket": bucket, "key": "takeover", "content": "yes", "tags": {"a": "b"}})
     s3 = world.client("s3", WEST)
     assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == [read]
     assert world.tables["s3-policies"][bucket] == whole
-    assert s3.get_object(Bucket=bucket, Key="takeover")["Body"].read() == b"yes"
-    assert written["arn"] == f"{arn}/takeover"
     remove(world.west, POLICY, policy)
     assert bucket not in world.tables["s3-policies"]
 
 
 def test_a_policy_that_is_no_json_is_refused_before_moto_would_break_on_it(world):
     assert [key for key, _ in world.east.check(POLICY, {"bucket": "b", "policy": "{"})] == ["policy"]
-
-
-def test_taking_the_switch_back_removes_the_object(world):
-    bucket, _ = make(world.west, BUCKET, {"bucket": unique("switch")})
-    made = make(world.west, OBJECT, {"bucket": bucket, "key": "takeover", "content": "yes"})
-    assert world.west.read(OBJECT, urn("x", OBJECT), *made) is not None
-    remove(world.west, OBJECT, made)
-    assert world.west.read(OBJECT, urn("x", OBJECT), *made) is None
