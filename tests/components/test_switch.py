@@ -6,13 +6,13 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from components.kube.services import SWITCH
+from components.kube.services import BACKEND, SWITCH
 from components.switch import Switch, SwitchArgs
 from components.targets import PATHS
 from engine.recorder import record
 from engine.registration import Registration
-from recovery.naming import LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
-from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy, only, route, site
+from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
+from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT, deploy, only, route, site
 
 IMAGE = f"operations@sha256:{'1' * 64}"
 ARN = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/lifeline-switch-8080/1234567890123456"
@@ -117,3 +117,19 @@ def test_routes_to_a_cluster_come_after_its_switch():
     rules = [entry for entry in resources if entry.type == RULE and entry.name.startswith("routes-")]
     assert len(rules) == len(PATHS)
     assert all(pods.urn in entry.dependencies for entry in rules)
+
+
+def test_a_backend_asks_the_switch_where_the_contract_says_and_knows_the_domain() -> None:
+    resources = deploy("secondary")
+    service = only(resources, "kubernetes:core/v1:Service", "switch-service").inputs
+    (port,) = service["spec"]["ports"]
+    address = f"http://{service['metadata']['name']}:{port['port']}{LEADER_PATH}"
+    assert f"`{address}`" in (ROOT / "docs" / "services.md").read_text()
+    policy = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+    way = {"ports": [{"protocol": "TCP", "port": SWITCH.port}]}
+    out = only(resources, policy, "platform-policy-allow-from-backend").inputs["spec"]["egress"]
+    assert {"to": [{"podSelector": {"matchLabels": SWITCH.labels}}], **way} in out
+    (into,) = only(resources, policy, "platform-policy-allow-to-switch").inputs["spec"]["ingress"]
+    assert {"podSelector": {"matchLabels": BACKEND.labels}} in into["from"]
+    settings = only(resources, "kubernetes:core/v1:ConfigMap", "platform-config").inputs["data"]
+    assert settings["DOMAIN"] == "mentalhealthplatform.com"
