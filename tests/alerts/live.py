@@ -32,7 +32,7 @@ from tests.alerts.services import OWN, Services
 from tests.patience import wait_until
 
 OWN_JOBS = (BACKEND.name, CRISIS_DETECTOR.name, DATABASE_JOB, "kube-state-metrics")
-JOBS = (*OWN_JOBS, PROBER, PROBE_JOB, CANARY, FENCE)
+JOBS = (*OWN_JOBS, PROBER, PROBE_JOB, CANARY, FENCE, SWITCH.name)
 SPEED = 60
 """All times but those of the life-critical alert are divided by this number."""
 SITE = OWN
