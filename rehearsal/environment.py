@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
+SLOWER = {"database-loss": 2.5}
+"""The scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts less."""
 
 
 class Environment:

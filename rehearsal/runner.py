@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from rehearsal.environment import SPEED, Environment
+from rehearsal.environment import SLOWER, SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import SCENARIOS
 
@@ -74,8 +74,9 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
     if chosen == "pulumi" and not pulumi_cli.available():
         console.print("[red]there is no pulumi[/]\n  hint: run 'make engine', or use --engine in-process")
         return 1
+    speed = SLOWER.get(name, SPEED)
     console.print(
-        f"Rehearsing [bold]{name}[/] with the {chosen} engine; one simulated second takes {1 / SPEED:.1f} real seconds."
+        f"Rehearsing [bold]{name}[/] with the {chosen} engine; one simulated second takes {1 / speed:.1f} real seconds."
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -83,7 +84,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
             Display(console) as display,
-            Environment(Path(folder), engine=chosen) as environment,
+            Environment(Path(folder), engine=chosen, speed=speed) as environment,
         ):
             outcome = SCENARIOS[name](environment, display)
     except KeyboardInterrupt:
