@@ -81,6 +81,15 @@ def _of_replication(site: Site) -> Iterator[Caller]:
                 yield Caller(policy, calls.REPLICATION, names)
 
 
+def accounts(site: Site) -> dict[str, str]:
+    """The service accounts of the policies of pods by URN, also while a preview does not know a role's ARN."""
+    return {
+        policy.urn: str(association.get("serviceAccount"))
+        for association in site.of(ASSOCIATION)
+        for policy in _policies(site, association, "roleArn")
+    }
+
+
 def requests(site: Site, caller: Caller) -> Iterator[iam.Request]:
     """The calls of an identity as IAM sees them, and the uses of keys that follow from them."""
     for call in caller.made:

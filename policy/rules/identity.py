@@ -12,6 +12,7 @@ from policy.rules.callers import (
     ATTACHMENT,
     ROLE,
     ROLE_POLICY,
+    accounts,
     aws_accounts,
     callers,
     described,
@@ -91,12 +92,12 @@ def no_more_than_its_calls(site: Site) -> Iterator[tuple[Resource, str]]:
 )
 def claims_nothing(site: Site) -> Iterator[tuple[Resource, str]]:
     """Only a claim's own pods write claims, no role deletes an item, and the application touches events only."""
-    accounts = {caller.policy.urn: caller.account for caller in callers(site)}
+    names = accounts(site)
     for policy in site.of(ROLE_POLICY):
         document = policy.document("policy")
         if document is UNKNOWN or document is None:
             continue
-        account = accounts.get(policy.urn, "")
+        account = names.get(policy.urn, "")
         for number in aws_accounts(document):
             ledger = f"arn:aws:dynamodb:{site.region}:{number}:table/{site.setting('LEDGER_TABLE')}"
             for request in _forbidden(ledger, account):
