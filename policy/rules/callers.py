@@ -40,8 +40,6 @@ class Caller:
     listed: tuple[Call, ...]
     names: Mapping[str, Any]
     """The values of the names in its calls; UNKNOWN if a preview cannot know one."""
-    account: str = ""
-    """The service account of its pods; empty for a role of an AWS service."""
 
     @property
     def document(self) -> Any:
@@ -69,7 +67,7 @@ def _of_pods(site: Site) -> Iterator[Caller]:
         names = {"account": aws_accounts(role)[0], **environment(site, account)}
         for policy in _policies(site, association, "roleArn"):
             if UNKNOWN not in (role, policy.document("policy")):
-                yield Caller(policy, calls.CALLS.get(account, ()), names, account)
+                yield Caller(policy, calls.CALLS.get(account, ()), names)
 
 
 def _of_replication(site: Site) -> Iterator[Caller]:
