@@ -224,11 +224,12 @@ def tier_outcomes(
     )
 
 
-def _no_write_is_stranded(environment: Environment) -> Check:
-    """Whether every write that met a site that cannot take it was led to the other one, once that was ready."""
-    refused = sum(platform.refused for platform in environment.platforms.values())
-    redirected = sum(platform.redirected for platform in environment.platforms.values())
-    return Check(f"writes refused while the other site was ready: {refused}, sent there: {redirected}", not refused)
+def _no_web_request_is_stranded(environment: Environment) -> Check:
+    """Whether every web request that met a site that cannot take writes was led to the other one, once it was ready."""
+    strays = [platform.strays for platform in environment.platforms.values()]
+    answered, led, pages = (sum(getattr(stray, kind) for stray in strays) for kind in ("answered", "led", "pages"))
+    text = f"web requests answered by a site that cannot take writes while the other one could: {answered}"
+    return Check(f"{text}, led there: {led}, pages without data: {pages}", passed=not answered)
 
 
 def outcome(
@@ -265,6 +266,6 @@ def outcome(
         user_data_loss_seconds=losses.oldest_missing(writes_ended),
         user_data_rpo_seconds=user_data_rpo_seconds,
         steps=steps,
-        checks=(*checks, _no_write_is_stranded(environment)),
+        checks=(*checks, _no_web_request_is_stranded(environment)),
         phases=phases.seconds,
     )

@@ -200,6 +200,7 @@ class BlackBoxClient:
         self._new_user()
 
     def _look_at_everything(self) -> None:
+        self.send(self._domain, "GET", "/")
         answer = self.send(self._domain, "GET", "/health/complete")
         # A standby is healthy, but only a site that takes writes serves people in full.
         if answer.get("role") != "active":

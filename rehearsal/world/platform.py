@@ -6,16 +6,20 @@ own services.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from recovery.naming import LEADER_PATH, LEDGER_KEY, ready_key, site_host
 from rehearsal.world.detector import KEYWORD_ONLY, detect
+from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
-from rehearsal.world.users import DatabaseUnavailableError, ReadOnlyDatabaseError, Users
+from rehearsal.world.strays import Strays
+from rehearsal.world.users import DatabaseUnavailableError, Users
 
 BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"
@@ -24,6 +28,8 @@ HOTLINE_GATEWAY = "hotline-gateway"
 SWITCH = "switch"
 DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 
+_OWN_HEALTH = ("/health", "/health/complete")
+"""Paths that tell about the site itself, whoever leads."""
 _SAMPLE = "I am thinking about hurting myself"
 
 
@@ -65,8 +71,7 @@ class SitePlatform:
         self._switch = switch
         self._other_is_ready = other_is_ready
         self._reaches_pods = reaches_pods
-        self.refused = self.redirected = 0
-        """Writes that met a site that cannot take them while another one was ready, by the kind of the answer."""
+        self.strays = Strays()
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
@@ -131,10 +136,20 @@ class SitePlatform:
         handler = self._switch if deployment == SWITCH else known
         if handler is None:
             return Reply(404, {"error": f"{request.method} {request.path} is not served"})
+        stray = self._is_stray(deployment, request)
         try:
-            return handler(request)
+            reply = handler(request)
         except ConnectionError as error:  # the ledger or the database
-            return Reply(503, {"error": str(error)})
+            reply = Reply(503, {"error": str(error)})
+        if stray:
+            self.strays.count(reply.status, page=deployment == FRONTEND)
+        return reply
+
+    def _is_stray(self, deployment: str, request: Request) -> bool:
+        """Whether a person's web request met a site that cannot take writes while another one is ready."""
+        if deployment not in (BACKEND, FRONTEND) or request.path in _OWN_HEALTH or request.agent == AGENT:
+            return False
+        return not self._can_write() and self._other_is_ready()
 
     @property
     def _mode(self) -> str:
@@ -190,30 +205,33 @@ class SitePlatform:
         user = request.body.get("id")
         if not isinstance(user, str):
             return Reply(400, {"error": "id is missing"})
-        if self._read_config().get("EMERGENCY_READ_ONLY") == "true":
-            return self._elsewhere(request)
-        try:
-            self._users.add(self._database_host, user)
-        except ReadOnlyDatabaseError:  # the fence knows of a newer leader before the ConfigMap does
-            return self._elsewhere(request)
-        return Reply(201, {"id": user})
+        if self._read_config().get("EMERGENCY_READ_ONLY") != "true":
+            # The fence knows of a newer leader before the ConfigMap does. A write that may have been saved has an id.
+            with contextlib.suppress(DatabaseUnavailableError):
+                self._users.add(self._database_host, user)
+                return Reply(201, {"id": user})
+        none = Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
+        return self._way_to_leader(request) or none
 
-    def _elsewhere(self, request: Request) -> Reply:
-        """The answer to a write that this site cannot take: where to go, or to try again (docs/services.md)."""
-        other = self._other_is_ready()
+    def _get_user(self, request: Request) -> Reply:
+        # A person must find what the leading site has just saved for them. A replica may not have it yet.
+        way = None if self._can_write() else self._way_to_leader(request)
+        return way or self._read_user(request)
+
+    def _read_user(self, request: Request) -> Reply:
+        user = request.query.get("id", "")
+        exists = self._users.has(self._database_host, user)
+        return Reply(200, {"id": user}) if exists else Reply(404, {"error": "no such user"})
+
+    def _way_to_leader(self, request: Request) -> Reply | None:
+        """Where to go, from a site that cannot take writes; None if no other site leads (docs/services.md)."""
         told = self._switch(Request("GET", LEADER_PATH))
         leader, domain = str(told.body.get("answer", "")).strip(), self._read_config().get("DOMAIN", "")
         # A request to the site's own name was sent here by the other site. Two sites must not send it back and forth.
         if told.status != 200 or leader == self._site or request.host == site_host(self._site, domain):
-            self.refused += other
-            return Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
-        self.redirected += other
-        return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}"})
-
-    def _get_user(self, request: Request) -> Reply:
-        user = request.query.get("id", "")
-        exists = self._users.has(self._database_host, user)
-        return Reply(200, {"id": user}) if exists else Reply(404, {"error": "no such user"})
+            return None
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}{query}"})
 
     def _complete_health(self, _: Request) -> Reply:
         ready = self._replicas()
@@ -234,6 +252,12 @@ class SitePlatform:
         config = self._read_config()
         writable = self._users.takes_writes(self._database_host)
         return writable and config.get("SITE_ROLE") == "active" and config.get("EMERGENCY_READ_ONLY") != "true"
+
+    def _can_write(self) -> bool:
+        try:
+            return self.takes_writes()
+        except DatabaseUnavailableError:
+            return False
 
     def is_ready(self) -> bool:
         """Whether the site takes writes and its epoch is ready: its pods have rolled out and have the role."""

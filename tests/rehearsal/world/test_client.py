@@ -87,7 +87,7 @@ def test_each_tier_asks_its_own_question(world: World) -> None:
         "crisis": [("POST", "/api/crisis/detect")],
         "hotline": [("POST", "/api/crisis/hotline")],
         "core": [("POST", "/api/users")],
-        "full": [("GET", "/health/complete")],
+        "full": [("GET", "/"), ("GET", "/health/complete")],
         "data": [("POST", "/api/users"), ("GET", "/api/users")],
     }
     assert set(world.dials) == {"site.elb"}

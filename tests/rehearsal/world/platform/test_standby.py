@@ -1,4 +1,4 @@
-"""A site that cannot take a write says where to go."""
+"""A site that cannot take writes says where to go, to people who write and to people who read."""
 
 from __future__ import annotations
 
@@ -8,56 +8,101 @@ from http.client import HTTPConnection
 import pytest
 
 from recovery.naming import LEDGER_KEY
+from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.strays import Strays
 from tests.rehearsal.world.platform.site import CRISIS, EAST, Site
 
-READ_ONLY = ({"EMERGENCY_READ_ONLY": "true"}, {"DB_HOST": "replica"})
-"""A site that was told that it cannot write, and one whose database says so."""
+CANNOT_WRITE = ({"EMERGENCY_READ_ONLY": "true"}, {"DB_HOST": "replica"}, {"DB_HOST": "gone"})
+"""A site that was told that it cannot write, one whose database says so, and one whose database does not answer."""
+READ_ONLY = CANNOT_WRITE[:2]
+WRITE, READ = ("POST", "/api/users"), ("GET", "/api/users?id=x%26y")
+BROWSER = "Mozilla/5.0"
 
 
-def answered(site: Site, *, host: str = "api.example.com") -> tuple[int, str | None, str | None]:
-    """Status, Location and Retry-After of the answer to a write."""
+def answered(
+    site: Site, request: tuple[str, str], *, host: str = "api.example.com", agent: str = BROWSER
+) -> tuple[int, str | None, str | None]:
+    """Status, Location and Retry-After of the answer to a request."""
     connection = HTTPConnection(*site.platform.address, timeout=10)
+    body = json.dumps({"id": "x"}) if request[0] == "POST" else None
     try:
-        connection.request("POST", "/api/users", json.dumps({"id": "x"}), {"Host": host})
+        connection.request(*request, body, {"Host": host, "User-Agent": agent})
         response = connection.getresponse()
         return response.status, response.getheader("Location"), response.getheader("Retry-After")
     finally:
         connection.close()
 
 
-@pytest.mark.parametrize("change", READ_ONLY)
-def test_a_write_that_a_site_cannot_take_is_sent_to_the_site_that_leads(site: Site, change: dict[str, str]) -> None:
+@pytest.mark.parametrize("change", CANNOT_WRITE)
+@pytest.mark.parametrize("request_", [WRITE, READ])
+def test_a_site_that_cannot_write_sends_people_to_the_site_that_leads(
+    site: Site, change: dict[str, str], request_: tuple[str, str]
+) -> None:
     site.config |= change
     site.leader, site.other_is_ready = "secondary", True
-    assert answered(site) == (307, "https://secondary.example.com/api/users", None)
-    assert (site.platform.refused, site.platform.redirected) == (0, 1)
+    assert answered(site, request_) == (307, f"https://secondary.example.com{request_[1]}", None)
+    assert site.platform.strays == Strays(led=1)
 
 
-@pytest.mark.parametrize("change", READ_ONLY)
+@pytest.mark.parametrize("change", CANNOT_WRITE)
 @pytest.mark.parametrize("leader", ["primary", None])
 def test_a_write_is_to_be_tried_again_while_no_other_site_leads(
     site: Site, change: dict[str, str], leader: str | None
 ) -> None:
     site.config |= change
     site.leader = leader
-    assert answered(site) == (503, None, "5")
-    assert (site.platform.refused, site.platform.redirected) == (0, 0)
+    assert answered(site, WRITE) == (503, None, "5")
+    assert site.platform.strays == Strays()
     site.other_is_ready = True
-    assert answered(site) == (503, None, "5")
-    assert site.platform.refused == 1, "it is counted when another site could have taken it"
-
-
-def test_two_sites_do_not_send_a_write_back_and_forth(site: Site) -> None:
-    site.config |= READ_ONLY[0]
-    site.leader = "secondary"
-    assert answered(site, host="primary.example.com") == (503, None, "5")
+    assert answered(site, WRITE) == (503, None, "5")
+    assert site.platform.strays == Strays(answered=1), "it is counted when another site could have taken it"
 
 
 @pytest.mark.parametrize("change", READ_ONLY)
-def test_a_site_that_cannot_write_reads_and_serves_the_crisis(site: Site, change: dict[str, str]) -> None:
+@pytest.mark.parametrize("leader", ["primary", None])
+def test_reading_goes_on_while_no_other_site_leads(site: Site, change: dict[str, str], leader: str | None) -> None:
     site.config |= change
-    assert site.ask("GET", "/api/users?id=x")[0] == 404
+    site.leader = leader
+    assert answered(site, READ) == (404, None, None)
+    assert site.platform.strays == Strays()
+
+
+@pytest.mark.parametrize(("request_", "answer"), [(WRITE, (503, None, "5")), (READ, (404, None, None))])
+def test_two_sites_do_not_send_a_request_back_and_forth(
+    site: Site, request_: tuple[str, str], answer: tuple[int, str | None, str | None]
+) -> None:
+    site.config |= READ_ONLY[0]
+    site.leader = "secondary"
+    assert answered(site, request_, host="primary.example.com") == answer
+
+
+def test_a_site_that_takes_writes_answers_by_itself(site: Site) -> None:
+    site.leader, site.other_is_ready = "secondary", True
+    assert answered(site, WRITE)[0] == 201
+    assert answered(site, READ)[0] == 404
+    assert site.platform.strays == Strays()
+
+
+def test_a_page_is_answered_where_it_is_asked_for(site: Site) -> None:
+    site.config |= READ_ONLY[0]
+    site.leader, site.other_is_ready = "secondary", True
+    assert answered(site, ("GET", "/"))[0] == 200
+    assert answered(site, ("GET", "/"), agent=AGENT)[0] == 200
+    assert site.platform.strays == Strays(pages=1), "a health checker is no person"
+
+
+def test_the_health_of_a_site_is_its_own(site: Site) -> None:
+    site.config |= READ_ONLY[0]
+    site.leader, site.other_is_ready = "secondary", True
+    assert answered(site, ("GET", "/health"))[0] == 200
+    assert answered(site, ("GET", "/health/complete"))[0] in (200, 503)
+    assert site.platform.strays == Strays()
+
+
+@pytest.mark.parametrize("change", CANNOT_WRITE)
+def test_a_site_that_cannot_write_serves_the_crisis(site: Site, change: dict[str, str]) -> None:
+    site.config |= change
     assert site.ask("POST", "/api/crisis/detect", CRISIS)[0] == 200
 
 
