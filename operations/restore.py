@@ -34,6 +34,9 @@ _EMPTY = (
     " AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e'))"
 )
 
+_NOTE = "restored from "
+"""The beginning of the database's comment after a restore. A dump does not contain the comment of its database."""
+
 
 class RestoreRefusedError(JobRefusedError):
     """The restore would damage data, or there is nothing to restore."""
@@ -73,8 +76,11 @@ class Restore:
     def _restored_from(self) -> str:
         """The backup that an earlier run restored. Later changes are the platform's own."""
         with psycopg.connect(self.address.conninfo()) as connection:
-            row = connection.execute("SELECT current_setting('lifeline.restored_from', true)").fetchone()
-        return str(row[0] or "") if row else ""
+            row = connection.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+        note = str(row[0] or "") if row else ""
+        return note.removeprefix(_NOTE) if note.startswith(_NOTE) else ""
 
     def _require_leader(self) -> None:
         claim = self.ledger.newest_claim()
@@ -118,9 +124,10 @@ class Restore:
 
     def _note(self, manifest: Manifest) -> None:
         with psycopg.connect(self.address.conninfo(), autocommit=True) as connection:
+            # A setting of our own would need a superuser, which RDS offers to no one.
             connection.execute(
-                sql.SQL("ALTER DATABASE {} SET lifeline.restored_from = {}").format(
-                    sql.Identifier(self.address.name), sql.Literal(manifest.name)
+                sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                    sql.Identifier(self.address.name), sql.Literal(f"{_NOTE}{manifest.name}")
                 )
             )
 

@@ -182,6 +182,7 @@ def _world(rows: int) -> Generator[tuple[dict[str, str], Server]]:
 def _fill(server: Server, rows: int) -> None:
     with server.connect() as connection:
         connection.execute(_FILL.format(rows=rows).encode())
+    with server.connect_as_admin() as connection:
         connection.execute("CHECKPOINT")
 
 

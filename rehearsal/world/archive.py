@@ -6,10 +6,9 @@ import shutil
 import time
 from pathlib import Path
 
-from recovery.naming import DATABASE_USER
 from rehearsal.world import binaries
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.server import Server
+from rehearsal.world.server import ADMIN_ENVIRONMENT, Server
 
 LATEST = "latest"
 _PATIENCE_SECONDS = 20.0
@@ -46,10 +45,10 @@ class Archive:
         """
         shutil.rmtree(self._copy(server.name), ignore_errors=True)
         command = [
-            *(self._programs / "pg_basebackup", "-D", self._copy(server.name), "-h", "127.0.0.1"),
-            *("-p", str(server.port), "-U", DATABASE_USER, "-X", "none", "-c", "fast", "--no-sync"),
+            *(self._programs / "pg_basebackup", "-D", self._copy(server.name), *server.admin_arguments),
+            *("-X", "none", "-c", "fast", "--no-sync"),
         ]
-        binaries.run(command, self._account, {"PGPASSWORD": server.password})
+        binaries.run(command, self._account, ADMIN_ENVIRONMENT)
 
     def unpack(self, name: str, data: Path, source: str, moment: str) -> None:
         """Prepare a data folder so that its server starts as another server was at a time in UTC, or at the latest.

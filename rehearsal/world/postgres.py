@@ -21,11 +21,12 @@ from typing import Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from recovery.naming import DATABASE_NAME, DATABASE_USER
+from recovery.naming import DATABASE_NAME
 from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.server import Server, create_database, free_port, load_schema, slot, wal_position
+from rehearsal.world.schema import create_database, load_schema
+from rehearsal.world.server import ADMIN, ADMIN_ENVIRONMENT, Server, free_port, slot, wal_position
 
 PATIENCE_SECONDS = 20.0
 """The limit in real seconds for a server to start, stop or catch up."""
@@ -92,11 +93,7 @@ class PostgresServers:
         """
         with self._lock:
             server = self._admit(name, password)
-            with tempfile.NamedTemporaryFile("w", dir=self._home, prefix="password-") as secret:
-                secret.write(password)
-                secret.flush()
-                self._account.own(Path(secret.name))
-                self._initialise(name, Path(secret.name))
+            self._initialise(name)
             self._servers[name] = server
             self.start(name)
             create_database(server)
@@ -114,10 +111,10 @@ class PostgresServers:
             source = self[source_name]
             server = self._admit(name, source.password)
             command = [
-                *(self._programs / "pg_basebackup", "-D", self._data(name), "-h", "127.0.0.1", "-p", str(source.port)),
-                *("-U", DATABASE_USER, "-X", "stream", "-c", "fast", "-R", "-C", "-S", slot(name), "--no-sync"),
+                *(self._programs / "pg_basebackup", "-D", self._data(name), *source.admin_arguments, "-X", "stream"),
+                *("-c", "fast", "-R", "-C", "-S", slot(name), "--no-sync"),
             ]
-            binaries.run(command, self._account, {"PGPASSWORD": source.password})
+            binaries.run(command, self._account, ADMIN_ENVIRONMENT)
             self._servers[name] = server
             self.start(name)
             return server
@@ -257,13 +254,14 @@ class PostgresServers:
                 raise PostgresError(f"{name} does not end its recovery: {self._last_words(name)}")
             time.sleep(0.05)
 
-    def _initialise(self, name: str, secret: Path) -> None:
-        command = [
-            *(self._programs / "initdb", "-D", self._data(name), "-U", DATABASE_USER, "--pwfile", secret),
-            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--wal-segsize", "1"),
-            *("--no-sync", "--no-instructions"),
-        ]
-        binaries.run(command, self._account)
+    def _initialise(self, name: str) -> None:
+        with tempfile.NamedTemporaryFile("w", dir=self._home, prefix="password-") as secret:
+            secret.write(ADMIN_ENVIRONMENT["PGPASSWORD"])
+            secret.flush()
+            self._account.own(Path(secret.name))
+            command = [self._programs / "initdb", "-D", self._data(name), "-U", ADMIN, "--pwfile", secret.name]
+            command += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--wal-segsize", "1"]
+            binaries.run([*command, "--no-sync", "--no-instructions"], self._account)
 
     def _launch(self, server: Server) -> None:
         command: list[str | Path] = [self._programs / "postgres", "-D", self._data(server.name), "-p", str(server.port)]
@@ -275,7 +273,7 @@ class PostgresServers:
 
     def _answers(self, server: Server, deadline: float) -> bool:
         while self.is_running(server.name) and time.monotonic() < deadline:
-            with contextlib.suppress(psycopg.OperationalError), server.connect("postgres"):
+            with contextlib.suppress(psycopg.OperationalError), server.connect_as_admin():
                 return True
             time.sleep(0.02)
         return False

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from recovery.naming import DATABASE_NAME, DATABASE_USER
 from rehearsal.world.binaries import PostgresError
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
+ADMIN, _ADMIN_PASSWORD = "rdsadmin", "only-RDS-knows-this"
+"""The superuser of a server. On RDS it is AWS's own: no person and no job can be it."""
+ADMIN_ENVIRONMENT = {"PGPASSWORD": _ADMIN_PASSWORD}
 _MAINTENANCE = "postgres"
 """The database for questions about the whole server: a fence ends every session in the platform's own database."""
 
@@ -28,23 +28,29 @@ class Server:
     password: str = field(repr=False)
 
     def conninfo(self, database: str = DATABASE_NAME) -> str:
-        """The connection string for psycopg."""
-        return make_conninfo(
-            host="127.0.0.1",
-            port=self.port,
-            user=DATABASE_USER,
-            password=self.password,
-            dbname=database,
-            connect_timeout=5,
-        )
+        """The connection string for psycopg, as the database's owner."""
+        return self._conninfo(database, DATABASE_USER, self.password)
 
     def connect(self, database: str = DATABASE_NAME) -> psycopg.Connection:
-        """A new connection that commits each statement.
+        """A new connection of the database's owner that commits each statement.
 
         Raises:
             psycopg.OperationalError: if the server does not answer.
         """
         return psycopg.connect(self.conninfo(database), autocommit=True)
+
+    def connect_as_admin(self, database: str = _MAINTENANCE) -> psycopg.Connection:
+        """A new connection of the superuser that commits each statement.
+
+        Raises:
+            psycopg.OperationalError: if the server does not answer.
+        """
+        return psycopg.connect(self._conninfo(database, ADMIN, _ADMIN_PASSWORD), autocommit=True)
+
+    @property
+    def admin_arguments(self) -> tuple[str, ...]:
+        """The options with which PostgreSQL's programs connect as the superuser. They read ADMIN_ENVIRONMENT."""
+        return ("-h", "127.0.0.1", "-p", str(self.port), "-U", ADMIN)
 
     def truth(self, question: LiteralString, database: str = _MAINTENANCE) -> bool:
         """The result of a query for one boolean. No row, or NULL, is false.
@@ -64,11 +70,16 @@ class Server:
 
     def _ask(self, question: LiteralString, database: str) -> Any:
         try:
-            with self.connect(database) as connection:
+            with self.connect_as_admin(database) as connection:
                 row = connection.execute(question).fetchone()
         except psycopg.Error as error:
             raise PostgresError(f"{self.name} does not answer: {error}") from error
         return row[0] if row else None
+
+    def _conninfo(self, database: str, user: str, password: str) -> str:
+        return make_conninfo(
+            host="127.0.0.1", port=self.port, user=user, password=password, dbname=database, connect_timeout=5
+        )
 
 
 def wal_position(lsn: str) -> int:
@@ -87,15 +98,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def create_database(server: Server) -> None:
-    """Create the platform's database, without tables."""
-    with server.connect("postgres") as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
-
-
-def load_schema(server: Server) -> None:
-    """Create the platform's tables."""
-    with server.connect() as connection:
-        connection.execute(_SCHEMA.read_bytes())

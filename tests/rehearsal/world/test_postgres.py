@@ -104,6 +104,15 @@ def test_a_promotion_finishes_while_a_fence_ends_every_session_of_the_platforms_
     assert servers.is_writable("secondary-1")
 
 
+def test_the_owner_of_the_database_is_no_superuser(standing: PostgresServers) -> None:
+    with standing["primary-1"].connect() as owner, standing["primary-1"].connect_as_admin(DATABASE_NAME) as aws:
+        for refused in ("SET session_replication_role = replica", "ALTER SYSTEM SET fsync = off", "CHECKPOINT"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                owner.execute(refused)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            owner.execute("SELECT pg_terminate_backend(%s)", [aws.info.backend_pid])
+
+
 def test_promoting_what_is_no_replica_is_an_error(standing: PostgresServers) -> None:
     with pytest.raises(PostgresError, match=r"^primary-1 is not a replica: there is nothing to promote$"):
         standing.promote("primary-1")
