@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
+import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import sql
 
+from operations.deadline import Deadline
 from operations.environment import DatabaseAddress
 
 _OPTIONS = "-c statement_timeout=5000"
@@ -17,6 +21,8 @@ _OPTIONS = "-c statement_timeout=5000"
 _PAST_THE_FENCE = " -c default_transaction_read_only=off"
 """The fence itself must be able to write in a database that it has set read-only."""
 _FAREWELL_SECONDS = 5.0
+_FORMALITIES_SECONDS = 0.05
+"""`pg_stat_activity` lists a new session only after the session has read its settings."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -38,21 +44,51 @@ class OwnDatabase:
         self._options = _OPTIONS if fenced else _OPTIONS + _PAST_THE_FENCE
 
     @contextmanager
-    def session(self) -> Generator[Session]:
+    def session(self, deadline: Deadline | None = None) -> Generator[Session]:
         """A connection for one check.
+
+        Args:
+            deadline: the moment at which it is cut, in whatever statement it is; None for never.
 
         Raises:
             DatabaseUnreachableError: if it cannot be opened, it breaks, or the database refuses a statement.
+            TooLateError: if the deadline has passed when it opens.
         """
+        if deadline is not None:
+            deadline.left()
         try:
             conninfo = self._address.conninfo()
         except OSError as error:
             raise DatabaseUnreachableError(f"password of {self._address.host}: {error}") from error
         try:
-            with psycopg.connect(conninfo, autocommit=True, options=self._options) as connection:
+            with (
+                psycopg.connect(conninfo, autocommit=True, options=self._options) as connection,
+                _cut_at(deadline, connection),
+            ):
                 yield Session(connection, self._address.name)
         except psycopg.Error as error:
             raise DatabaseUnreachableError(f"{self._address.host}: {str(error).strip()}") from error
+
+
+@contextmanager
+def _cut_at(deadline: Deadline | None, connection: Connection) -> Generator[None]:
+    """Cut a connection at a deadline. `statement_timeout` does not help if the server is gone: no answer comes."""
+    if deadline is None:
+        yield
+        return
+    timer = threading.Timer(deadline.left(), _cut, [connection.pgconn.socket])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # the number of the socket may belong to another one soon
+
+
+def _cut(number: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as connected:  # it may be broken already
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 class Session:
@@ -74,33 +110,102 @@ class Session:
         )
         return "default_transaction_read_only=on" in str(settings or "").split(",")
 
-    def close_writes(self) -> None:
+    def close_writes(self, epoch: int) -> bool:
         """Make new sessions read-only and end older sessions. When this returns, no session can write.
 
-        Sessions that connect meanwhile are read-only and are not ended: pools that reconnect at once would never be
-        finished.
+        The database notes when it was closed. So a fence that was killed halfway finishes when it starts again, and one
+        that looks again ends nothing: sessions that began after that time are read-only. They are not ended, because
+        pools that reconnect at once would never be finished.
+
+        Args:
+            epoch: the newest claimed epoch, which decides.
+
+        Returns:
+            Whether anything was left to do.
 
         Raises:
-            DatabaseUnreachableError: if a session does not end.
+            DatabaseUnreachableError: if a session does not end, or a newer epoch has decided.
         """
-        self._connection.execute(
-            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(self._database)
-        )
-        closed_at = self._one("SELECT clock_timestamp()")
+        if not self.is_read_only():
+            self._alter(sql.SQL("SET default_transaction_read_only = on"), epoch)
+        closed_at = self._closed_at()
+        changed = closed_at is None
+        if changed:
+            closed_at = self._note_closing(epoch)
+            time.sleep(_FORMALITIES_SECONDS)
         deadline = time.monotonic() + _FAREWELL_SECONDS
-        while True:
-            time.sleep(0.05)  # pg_stat_activity lists a new session only after the session has read its settings
-            if not self._end_others(closed_at):
-                return
+        while self._end_others(closed_at):
+            changed = True
             if time.monotonic() > deadline:
                 raise DatabaseUnreachableError("sessions that may write do not end")
+            time.sleep(_FORMALITIES_SECONDS)
+        return changed
 
-    def open_writes(self) -> None:
-        """Remove the read-only default, and end the read-only sessions, whose clients then reconnect as writers."""
-        self._connection.execute(
-            sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(self._database)
-        )
+    def open_writes(self, epoch: int) -> None:
+        """Remove the read-only default, and end the read-only sessions, whose clients then reconnect as writers.
+
+        Args:
+            epoch: the newest claimed epoch, which decides.
+
+        Raises:
+            DatabaseUnreachableError: if a newer epoch has decided. A fence that was delayed opens nothing.
+        """
+        self._alter(sql.SQL("RESET default_transaction_read_only"), epoch)
         self._end_others(self._one("SELECT clock_timestamp()"))
+
+    def _alter(self, change: sql.SQL, epoch: int) -> None:
+        """Change the default on behalf of an epoch, unless a newer one has changed it."""
+        with self._connection.transaction():
+            self._decide(epoch)
+            # A restored dump brings the note of another server, whose transactions have other numbers.
+            self._connection.execute("UPDATE lifeline.closing SET at = NULL, setting = NULL")
+            self._connection.execute(sql.SQL("ALTER DATABASE {} ").format(self._database) + change)
+
+    def _decide(self, epoch: int) -> None:
+        """Lock the note about the closing for an epoch, until the transaction ends.
+
+        Raises:
+            DatabaseUnreachableError: if a newer epoch has had it.
+        """
+        self._connection.execute("CREATE SCHEMA IF NOT EXISTS lifeline")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS lifeline.closing (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+            " epoch bigint NOT NULL, at timestamptz, setting text)"
+        )
+        newest = self._one(
+            "INSERT INTO lifeline.closing (epoch) VALUES (%s) ON CONFLICT (one)"
+            " DO UPDATE SET epoch = greatest(closing.epoch, excluded.epoch) RETURNING epoch",
+            epoch,
+        )
+        if newest != epoch:
+            raise DatabaseUnreachableError(f"epoch {epoch} is over: epoch {newest} has decided")
+
+    def _setting(self) -> object:
+        """The transaction that last changed the defaults of the database."""
+        return self._one(
+            "SELECT pg_db_role_setting.xmin::text FROM pg_db_role_setting"
+            " JOIN pg_database ON pg_database.oid = setdatabase WHERE setrole = 0 AND datname = current_database()"
+        )
+
+    def _closed_at(self) -> object:
+        """When new sessions had become read-only; None if it was not noted since the defaults were last changed."""
+        if self._one("SELECT to_regclass('lifeline.closing')") is None:
+            return None
+        return self._one("SELECT at FROM lifeline.closing WHERE setting = %s", self._setting())
+
+    def _note_closing(self, epoch: int) -> object:
+        """Note that new sessions are read-only from now on, unless another fence has done so. Returns when it was."""
+        setting = self._setting()
+        with self._connection.transaction():
+            self._decide(epoch)
+            self._connection.execute(
+                "UPDATE lifeline.closing SET at = clock_timestamp(), setting = %s WHERE setting IS DISTINCT FROM %s",
+                (setting, setting),
+            )
+        closed_at = self._closed_at()
+        if closed_at is None:
+            raise DatabaseUnreachableError("the defaults of the database were changed meanwhile")
+        return closed_at
 
     def written_to(self) -> str:
         """A position after which nothing that is committed now is written."""
@@ -144,9 +249,13 @@ class Session:
         return math.nan if age is None else float(str(age))
 
     def _end_others(self, began_by: object) -> int:
-        """Ask sessions that began before a time to end, except our own. Returns their number."""
+        """Ask sessions that began before a time to end, except our own. Returns their number.
+
+        Superusers are left out: RDS's own sessions may not be ended, and asking would fail the whole statement.
+        """
         asked = self._connection.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid"
+            " WHERE datname = current_database() AND NOT rolsuper"
             " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND backend_start <= %s",
             (began_by,),
         ).fetchone()

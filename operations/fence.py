@@ -22,12 +22,17 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from operations.database import DatabaseUnreachableError, OwnDatabase, Session
+from operations.deadline import Deadline, TooLateError
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
 from operations.job import until_stopped
-from operations.ledger import JobLedger, LedgerUnreadableError
+from operations.ledger import QUICK, JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.records import Claim, HandoverRecord
+
+LOOK_SECONDS = 6.0
+"""The limit of one check. Together with the time between two checks it bounds how long a superseded leader writes on:
+see `tests/operations/test_fence_bound.py`."""
 
 
 class Standing(enum.StrEnum):
@@ -80,34 +85,35 @@ class Fence:
     """Whether the site was asked to drain."""
     _marked: int = field(default=0, init=False)
     """The epoch whose ready mark was written."""
-    _closing: bool = field(default=False, init=False)
-    """Whether closing was interrupted. New sessions are read-only then, but older ones may still write."""
 
     def look(self) -> Standing:
-        """Compare, act, and return the resulting standing. Repeating it changes nothing."""
+        """Compare, act, and return the resulting standing. Repeating it changes nothing.
+
+        It lasts at most LOOK_SECONDS, and a call of the ledger more (`operations.ledger.CALL_SECONDS`). After
+        LOOK_SECONDS it changes no database.
+        """
+        deadline = Deadline.after(LOOK_SECONDS)
         try:
-            claim = self.ledger.newest_claim()
+            claim = self.ledger.newest_claim(deadline)
             if claim is None:
                 return Standing.UNKNOWN
-            with self.database.session() as session:
+            with self.database.session(deadline) as session:
                 return self._settle(claim, session)
-        except (LedgerUnreadableError, DatabaseUnreachableError) as error:
+        except (LedgerUnreadableError, DatabaseUnreachableError, TooLateError) as error:
             say("look failed", problem=str(error))
             return Standing.UNKNOWN
 
     def _settle(self, claim: Claim, session: Session) -> Standing:
         if session.follows():
             return Standing.FOLLOWS
-        read_only = session.is_read_only()
         if claim.database != self.place.database:
-            if self._closing or not read_only:
-                self._close(session)
+            if session.close_writes(claim.epoch):
                 say("fenced", epoch=claim.epoch, leader=claim.database, own=self.place.database)
             return Standing.SUPERSEDED
         if self.drain:
             self._drain(claim, session)
             return Standing.DRAINED
-        if read_only and not self._resume(claim, session):
+        if session.is_read_only() and not self._resume(claim, session):
             return Standing.DRAINED
         self._mark_ready(claim)
         return Standing.LEADS
@@ -124,15 +130,10 @@ class Fence:
         recorded = self.ledger.handover_record(claim.epoch)
         if recorded is not None and session.is_read_only():
             return
-        self._close(session)
+        session.close_writes(claim.epoch)
         handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), _now())
         if self.ledger.note(handover):
             say("drained", epoch=claim.epoch, position=handover.position)
-
-    def _close(self, session: Session) -> None:
-        self._closing = True
-        session.close_writes()
-        self._closing = False
 
     def _resume(self, claim: Claim, session: Session) -> bool:
         """Open the database, unless the other site has taken the handover record. Returns whether it is open.
@@ -143,7 +144,7 @@ class Fence:
         if recorded is not None and not self.ledger.withdraw(recorded):
             say("handover is taken", epoch=claim.epoch, taker=recorded.taker)
             return False
-        session.open_writes()
+        session.open_writes(claim.epoch)
         say("writes resumed", epoch=claim.epoch, leader=claim.database)
         return True
 
@@ -161,7 +162,7 @@ def main(environment: Mapping[str, str]) -> int:
     reader.done()
     fence = Fence(
         place,
-        JobLedger.connect(place.region, place.ledger_table),
+        JobLedger.connect(place.region, place.ledger_table, QUICK),
         OwnDatabase(address),
         epoch,
         drain,

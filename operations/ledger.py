@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operations.deadline import Deadline
 from operations.records import Claim, HandoverRecord, HandoverState
 from recovery.naming import LEDGER_KEY, claim_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
@@ -23,6 +24,11 @@ PATIENCE = Config(
     connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=2
 )
 """Seconds. A check that fails is better than one that waits: the next check follows in a few seconds."""
+
+QUICK = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}, max_pool_connections=2)
+"""Seconds. For the fence, which looks again after a few seconds anyway."""
+CALL_SECONDS = 2.0
+"""The longest that one call with QUICK waits: for a connection, and for an answer."""
 
 LOOK_AHEAD = 3
 """The number of epochs after the newest known claim that are read. It allows for two unclaimed epochs in a row."""
@@ -47,23 +53,29 @@ class JobLedger:
         self._ready: Claim | None = None
 
     @classmethod
-    def connect(cls, region: str, table: str) -> Self:
+    def connect(cls, region: str, table: str, patience: Config = PATIENCE) -> Self:
         """The table in a region, with the credentials of the environment."""
-        return cls(boto3.client("dynamodb", region_name=region, config=PATIENCE), table)
+        return cls(boto3.client("dynamodb", region_name=region, config=patience), table)
 
-    def newest_claim(self) -> Claim | None:
+    def newest_claim(self, deadline: Deadline | None = None) -> Claim | None:
         """The claim of the newest epoch, or None if no epoch was ever claimed.
 
         Claims are never deleted, so the search continues from the newest claim seen before. It skips gaps: an epoch
         stays unclaimed if a stack file names it and its run never reaches the claim.
 
+        Args:
+            deadline: the moment after which nothing more is asked; None for never.
+
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
+            TooLateError: if the deadline passes.
         """
         epoch = self._newest.epoch if self._newest else 0
         ahead = epoch + LOOK_AHEAD
         while epoch < ahead:
             epoch += 1
+            if deadline is not None:
+                deadline.left()
             claim = self.claim(epoch)
             if claim is not None:
                 self._newest = claim

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from operations.database import DatabaseUnreachableError
+from operations.deadline import Deadline
 from operations.instance import AVAILABLE
 from operations.ledger import LedgerUnreadableError
 from operations.records import Claim, HandoverRecord
@@ -21,6 +22,8 @@ class Database:
     writes: set[int] = field(default_factory=set[int])
     source: DatabaseId | None = None
     read_only: bool = False
+    decided: int = 0
+    """The newest epoch for which a fence has closed or opened it."""
 
     @property
     def takes_writes(self) -> bool:
@@ -50,6 +53,7 @@ class Cloud:
             if database.source in self.databases and not {id_.site, database.source.site} & self.lost:
                 database.writes |= self.databases[database.source].writes
                 database.read_only = self.databases[database.source].read_only
+                database.decided = self.databases[database.source].decided
 
 
 @dataclass
@@ -59,7 +63,7 @@ class View:
     cloud: Cloud
     own: DatabaseId
 
-    def newest_claim(self) -> Claim | None:
+    def newest_claim(self, _: Deadline | None = None) -> Claim | None:
         self._reach()
         return Claim(max(self.cloud.claims), self.cloud.claims[max(self.cloud.claims)]) if self.cloud.claims else None
 
@@ -106,7 +110,7 @@ class View:
         self.cloud.ready.setdefault(claim.epoch, claim.database)
 
     @contextmanager
-    def session(self) -> Generator[View]:
+    def session(self, _: Deadline | None = None) -> Generator[View]:
         if self.own.site in self.cloud.lost or self.own not in self.cloud.databases:
             raise DatabaseUnreachableError(str(self.own))
         yield self
@@ -117,11 +121,19 @@ class View:
     def is_read_only(self) -> bool:
         return self._database.read_only
 
-    def close_writes(self) -> None:
-        self._database.read_only = True
+    def close_writes(self, epoch: int) -> bool:
+        self._decide(epoch)
+        closed, self._database.read_only = self._database.read_only, True
+        return not closed
 
-    def open_writes(self) -> None:
+    def open_writes(self, epoch: int) -> None:
+        self._decide(epoch)
         self._database.read_only = False
+
+    def _decide(self, epoch: int) -> None:
+        if epoch < self._database.decided:
+            raise DatabaseUnreachableError(f"epoch {epoch} is over")
+        self._database.decided = epoch
 
     def written_to(self) -> str:
         return str(len(self._database.writes))

@@ -23,7 +23,7 @@ PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "DB
 FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN", "EPOCH")
 """A flip changes the epoch, as its last step: then the fence may write the ready mark."""
 FENCE_SECONDS = 5
-"""The time between two checks of the fence. A superseded leader is read-only within twice this time."""
+"""The time between two checks of the fence. See `operations.fence.LOOK_SECONDS` for the length of a check."""
 ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
 _TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
 """The image contains RDS's certificate authorities."""

@@ -18,7 +18,7 @@ from rehearsal.world import binaries
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.postgres import PostgresServers, Server
 from tests.operations.backups import locked_bucket, s3
-from tests.operations.world import FenceOf, Table, database, ledger, set_by_hand
+from tests.operations.world import FenceOf, Table, database, forget_closings, ledger
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer
 
 @pytest.fixture
 def leader(servers: PostgresServers) -> Server:
-    """The leader, writable again after each test."""
-    set_by_hand(servers["primary-1"], read_only=False)
+    """The leader, as new in each test."""
+    forget_closings(servers["primary-1"])
     return servers["primary-1"]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +15,20 @@ from operations.records import HandoverRecord
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position
+from tests.operations.sessions import in_background, is_ended, is_writable, users, write
 from tests.operations.world import (
     REFUSED,
     SILENT,
     FenceOf,
     Table,
     database,
+    forget_closings,
     ledger,
     nothing,
     said,
     set_by_hand,
 )
 from tests.patience import wait_until
-
-_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -42,49 +39,6 @@ def nobody(tmp_path: Path) -> Server:
 
 def fail() -> None:
     raise SILENT
-
-
-def write(connection: psycopg.Connection) -> str:
-    user = f"user-{next(_numbers)}"
-    connection.execute("INSERT INTO users (id) VALUES (%s)", [user])
-    return user
-
-
-def is_writable(server: Server) -> bool:
-    with server.connect() as connection:
-        try:
-            write(connection)
-        except psycopg.errors.ReadOnlySqlTransaction:
-            return False
-        return True
-
-
-def users(server: Server) -> set[str]:
-    with server.connect() as connection:
-        return {row[0] for row in connection.execute("SELECT id FROM users").fetchall()}
-
-
-def is_ended(connection: psycopg.Connection) -> bool:
-    try:
-        connection.execute("SELECT 1")
-    except psycopg.OperationalError:
-        return True
-    return False
-
-
-@contextmanager
-def in_background(work: Callable[[threading.Event], None], *, times: int) -> Generator[None]:
-    """A thread that repeats an action until it is stopped or fails."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=work, args=(stop,)) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_the_database_of_the_newest_claim_leads_and_goes_on_writing(fence_of: FenceOf, leader: Server) -> None:
@@ -121,50 +75,6 @@ def test_an_epoch_that_nobody_claimed_hides_no_later_one(fence_of: FenceOf, lead
 def test_another_database_of_the_same_site_supersedes_too(fence_of: FenceOf, leader: Server) -> None:
     assert fence_of(Table("primary-1", "primary-2")).look() is Standing.SUPERSEDED
     assert not is_writable(leader)
-
-
-def test_looking_again_at_a_fenced_database_ends_no_reader(
-    fence_of: FenceOf, leader: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    table = Table("primary-1", "secondary-1")
-    fence_of(table).look()
-    assert [line["step"] for line in said(capsys)] == ["fenced"]
-    with leader.connect() as reader:
-        assert fence_of(table).look() is Standing.SUPERSEDED
-        assert not is_ended(reader)
-    assert said(capsys) == []
-
-
-def test_pools_that_reconnect_at_once_do_not_keep_a_database_open(fence_of: FenceOf, leader: Server) -> None:
-    began = threading.Semaphore(0)
-
-    def reconnect(stop: threading.Event) -> None:
-        while not stop.is_set():
-            with suppress(psycopg.OperationalError), leader.connect() as session:
-                began.release()
-                while not (stop.wait(0.01) or is_ended(session)):
-                    pass
-
-    with in_background(reconnect, times=3):
-        for _ in range(3):
-            began.acquire()
-        assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
-
-
-def test_closing_that_broke_off_is_finished_at_the_next_look(
-    fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def break_off(*_: object) -> int:
-        raise psycopg.OperationalError
-
-    fence = fence_of(Table("primary-1", "secondary-1"))
-    with leader.connect() as session:
-        with monkeypatch.context() as broken:
-            broken.setattr(Session, "_end_others", break_off)
-            assert fence.look() is Standing.UNKNOWN
-        write(session)
-        assert fence.look() is Standing.SUPERSEDED
-        assert is_ended(session)
 
 
 @pytest.mark.parametrize("failure", [REFUSED, SILENT])
@@ -253,9 +163,10 @@ def test_the_position_is_taken_after_the_last_writer_ended(
     closed: list[str] = []
     close_writes = Session.close_writes
 
-    def close(session: Session) -> None:
-        close_writes(session)
+    def close(session: Session, epoch: int) -> bool:
+        changed = close_writes(session, epoch)
         closed.append(leader.text("SELECT pg_current_wal_insert_lsn()::text"))
+        return changed
 
     monkeypatch.setattr(Session, "close_writes", close)
     table = Table("primary-1")
@@ -381,7 +292,8 @@ def promotion(servers: PostgresServers) -> Server:
 
 @pytest.fixture
 def promoted(promotion: Server) -> Server:
-    """The promoted replica, read-only again after each test."""
+    """The promoted replica, read-only in each test, and otherwise as new."""
+    forget_closings(promotion)
     set_by_hand(promotion, read_only=True)
     return promotion
 

@@ -158,6 +158,13 @@ def set_by_hand(server: Server, *, read_only: bool) -> None:
         connection.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(DATABASE_NAME)) + sql.SQL(change))
 
 
+def forget_closings(server: Server) -> None:
+    """Make a database writable, as if no fence had ever closed or opened it."""
+    set_by_hand(server, read_only=False)
+    with server.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS lifeline.closing")
+
+
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """The logged lines, without their times."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
