@@ -104,11 +104,7 @@ class Session:
 
     def is_read_only(self) -> bool:
         """Whether new sessions of the database are read-only by default."""
-        settings = self._one(
-            "SELECT array_to_string(setconfig, ',') FROM pg_db_role_setting"
-            " JOIN pg_database ON pg_database.oid = setdatabase WHERE setrole = 0 AND datname = current_database()"
-        )
-        return "default_transaction_read_only=on" in str(settings or "").split(",")
+        return "default_transaction_read_only=on" in self._defaults()[1].split(",")
 
     def close_writes(self, epoch: int) -> bool:
         """Make new sessions read-only and end older sessions. When this returns, no session can write.
@@ -182,10 +178,15 @@ class Session:
 
     def _setting(self) -> object:
         """The transaction that last changed the defaults of the database."""
-        return self._one(
-            "SELECT pg_db_role_setting.xmin::text FROM pg_db_role_setting"
+        return self._defaults()[0]
+
+    def _defaults(self) -> tuple[object, str]:
+        """The transaction that last changed the defaults of the database, and the defaults."""
+        row = self._connection.execute(
+            "SELECT pg_db_role_setting.xmin::text, array_to_string(setconfig, ',') FROM pg_db_role_setting"
             " JOIN pg_database ON pg_database.oid = setdatabase WHERE setrole = 0 AND datname = current_database()"
-        )
+        ).fetchone()
+        return (row[0], str(row[1])) if row else (None, "")
 
     def _closed_at(self) -> object:
         """When new sessions had become read-only; None if it was not noted since the defaults were last changed."""

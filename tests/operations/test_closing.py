@@ -59,6 +59,10 @@ def test_pools_that_reconnect_at_once_do_not_keep_a_database_open(fence_of: Fenc
         assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
 
 
+def break_off(*_: object) -> None:
+    raise psycopg.OperationalError
+
+
 HALVES = ("_note_closing", "_end_others")
 """The steps that follow after new sessions have become read-only."""
 
@@ -67,9 +71,6 @@ HALVES = ("_note_closing", "_end_others")
 def test_another_fence_finishes_a_closing_that_broke_off(
     fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch, half: str
 ) -> None:
-    def break_off(*_: object) -> None:
-        raise psycopg.OperationalError
-
     table = Table("primary-1", "secondary-1")
     with leader.connect() as session:
         with monkeypatch.context() as broken:
@@ -84,9 +85,6 @@ def test_a_closing_is_not_mistaken_for_an_earlier_one(
     fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database was closed, opened by hand and used. Then a fence died right after it had closed it again."""
-
-    def break_off(*_: object) -> None:
-        raise psycopg.OperationalError
 
     table = Table("primary-1", "secondary-1")
     fence_of(table).look()
