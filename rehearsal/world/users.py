@@ -15,10 +15,6 @@ class DatabaseUnavailableError(ConnectionError):
     """The database does not answer, or takes no writes."""
 
 
-class ReadOnlyDatabaseError(DatabaseUnavailableError):
-    """The database takes no writes."""
-
-
 class Users:
     """The rows of `users`. A write returns when it is committed.
 
@@ -34,8 +30,7 @@ class Users:
         """Add a user. Adding the same user again has no effect.
 
         Raises:
-            ReadOnlyDatabaseError: if the database takes no writes.
-            DatabaseUnavailableError: if it is not certain that the row was committed.
+            DatabaseUnavailableError: if the database takes no writes, or it is not certain that the row was committed.
         """
         with self._connection(host) as connection:
             connection.execute("INSERT INTO users (id) VALUES (%s) ON CONFLICT DO NOTHING", [user])
@@ -72,9 +67,7 @@ class Users:
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.OperationalError, psycopg.InterfaceError) as error:
             connection.close()
             self.close()  # the others are as old: otherwise each of them would fail one request
-            read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
-            kind = ReadOnlyDatabaseError if read_only else DatabaseUnavailableError
-            raise kind(f"{host}: {error}") from error
+            raise DatabaseUnavailableError(f"{host}: {error}") from error
         except BaseException:
             connection.close()
             raise
