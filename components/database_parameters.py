@@ -27,7 +27,7 @@ def parameters(*, storage_gib: int) -> tuple[Parameter, ...]:
     """Every setting that differs from RDS's default or must not depend on it, sorted by name.
 
     No user statement is logged, whether it is slow or fails, because statements contain health information. Performance
-    Insights finds slow statements; the audit log records changes of schema and of roles.
+    Insights finds slow statements. `operations.roles` tells the audit what to log, when its extension exists.
 
     Args:
         storage_gib: the instance's storage. Up to a quarter of it may hold WAL for a replica that does not answer.
@@ -44,7 +44,6 @@ def parameters(*, storage_gib: int) -> tuple[Parameter, ...]:
         # MiB. A lost replica leaves its slot behind, and the WAL kept for it would fill the leader's disk. Beyond this
         # limit, the replica must be reseeded.
         Parameter("max_slot_wal_keep_size", str(storage_gib * MIB_PER_GIB // 4)),
-        Parameter("pgaudit.log", "ddl,role"),
         Parameter("rds.accepted_password_auth_method", "scram"),
         Parameter("rds.force_ssl", "1"),
         Parameter("shared_preload_libraries", "pg_stat_statements,pgaudit", "pending-reboot"),

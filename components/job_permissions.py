@@ -27,6 +27,12 @@ def claim(*, account: str, region: str) -> Document:
     )
 
 
+def roles(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+    """The pods that make the roles: read the passwords of the owner and of the application."""
+    secrets = (naming.PASSWORD_SECRET, naming.APPLICATION_SECRET)
+    return document(*read_password(account=account, region=region, secrets_key_arn=secrets_key_arn, secrets=secrets))
+
+
 def switch(*, account: str, region: str) -> Document:
     """The switch's pods: read claims and ready marks."""
     table = naming.ledger_arn(account=account, region=region)

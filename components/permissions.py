@@ -119,7 +119,10 @@ def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Docume
     """
     table = naming.ledger_arn(account=account, region=region)
     ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (table,), condition=ledger_keys(*APPLICATION_KEYS))
-    return document(ledger, *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn))
+    password = read_password(
+        account=account, region=region, secrets_key_arn=secrets_key_arn, secrets=(naming.APPLICATION_SECRET,)
+    )
+    return document(ledger, *password)
 
 
 def ledger_keys(*patterns: str) -> dict[str, Any]:
@@ -135,12 +138,14 @@ def ledger_keys(*patterns: str) -> dict[str, Any]:
     }
 
 
-def read_password(*, account: str, region: str, secrets_key_arn: str | None) -> Iterator[Statement]:
-    """Read the copy of the database password in a region, whose key is None if AWS manages it."""
+def read_password(
+    *, account: str, region: str, secrets_key_arn: str | None, secrets: tuple[str, ...] = (naming.PASSWORD_SECRET,)
+) -> Iterator[Statement]:
+    """Read the copies of database passwords in a region, whose key is None if AWS manages it."""
     yield statement(
         "ReadPassword",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
-        (f"arn:aws:secretsmanager:{region}:{account}:secret:{naming.PASSWORD_SECRET}-??????",),
+        tuple(f"arn:aws:secretsmanager:{region}:{account}:secret:{secret}-??????" for secret in secrets),
     )
     if secrets_key_arn is not None:
         via = {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}}

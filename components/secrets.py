@@ -1,4 +1,4 @@
-"""The password of the database's owner, created once and stored in both regions."""
+"""The passwords of the database's roles, created once and stored in both regions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.site import Site
-from recovery.naming import PASSWORD_SECRET
 
 PASSWORD_LENGTH = 48
 """Characters. Letters and digits only: RDS refuses `/`, `"`, `@` and spaces, and a URL needs no escapes."""
@@ -20,8 +19,12 @@ RECOVERY_WINDOW_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class DatabasePasswordArgs:
-    """The regions and the key of the password's secret."""
+    """One password, and the regions and the key of its secret."""
 
+    secret_name: str
+    description: str
+    number: int
+    """A higher number is another password."""
     peer_region: str
     """The region of the secret's replica, which has the same name: a flip must not need this region."""
     key_arn: pulumi.Input[str]
@@ -33,28 +36,38 @@ class DatabasePasswordArgs:
 class DatabasePassword(pulumi.ComponentResource):
     """A random password, in a secret that contains only the password."""
 
+    version: aws.secretsmanager.SecretVersion
     value: pulumi.Output[str]
     """The password. `RandomPassword` marks it, and every value derived from it, as secret."""
 
     def __init__(self, name: str, args: DatabasePasswordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:DatabasePassword", name, {}, opts)
         protected = pulumi.ResourceOptions(parent=self, protect=args.site.protect)
-        password = random.RandomPassword(f"{name}-random", length=PASSWORD_LENGTH, special=False, opts=protected)
+        # The earlier ones stay, so that a rotation deletes nothing that is protected.
+        *_, password = (
+            random.RandomPassword(_numbered(name, number), length=PASSWORD_LENGTH, special=False, opts=protected)
+            for number in range(1, args.number + 1)
+        )
         secret = aws.secretsmanager.Secret(
             f"{name}-secret",
-            name=PASSWORD_SECRET,
-            description="Password of the database's owner",
+            name=args.secret_name,
+            description=args.description,
             kms_key_id=args.key_arn,
             recovery_window_in_days=RECOVERY_WINDOW_DAYS,
             replicas=[{"region": args.peer_region}],
-            tags=args.site.tags.of(tier="data", data="credentials", name=PASSWORD_SECRET),
+            tags=args.site.tags.of(tier="data", data="credentials", name=args.secret_name),
             opts=protected,
         )
-        aws.secretsmanager.SecretVersion(
+        self.version = aws.secretsmanager.SecretVersion(
             f"{name}-version",
             secret_id=secret.id,
             secret_string=password.result,
-            opts=pulumi.ResourceOptions(parent=self),
+            # A rotation keeps the former version, as AWSPREVIOUS, until the next one.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         self.value = password.result
         self.register_outputs({})
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-random" if number == 1 else f"{name}-random-{number}"

@@ -15,7 +15,7 @@ import pulumi
 
 from components.kube import connections, foundation, pods, scaling
 from components.kube.objects import checksum, declare
-from components.kube.services import BACKEND, SERVICES, SHORT_NAMES, Service
+from components.kube.services import SERVICES, SHORT_NAMES, Service
 from components.site import Site
 
 
@@ -38,8 +38,6 @@ class WorkloadsArgs:
     placeholder_image: str
     """An image that does nothing, in the site's own region: see `pause_image`."""
     target_group_arns: Mapping[str, pulumi.Input[str]]
-    secret_name: str
-    """The name of the database password's secret, which exists in the site's own region."""
     site: Site
     namespace: tuple[pulumi.Resource, ...]
     """The namespace, and what must exist before its first pod."""
@@ -87,8 +85,6 @@ class Workloads(pulumi.ComponentResource):
     """The services' pods and what they need: settings, the password, their ways in, and their sizes."""
 
     config_map: pulumi.CustomResource
-    password_class: pulumi.CustomResource
-    """Mounts the database password."""
     settled: tuple[pulumi.Resource, ...]
     """The resources that a flip waits for before it moves traffic: completed rollouts, autoscalers at their new
     minimum, and no placeholder left."""
@@ -98,13 +94,10 @@ class Workloads(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self.config_map = self._declare("config", self._config_manifest(), (*args.namespace, *args.after))
-        self.password_class = self._declare(
-            "database-password", self._password_manifest(), (*args.namespace, *args.after)
-        )
         # A pod gets its readiness gate only if the binding exists before the pod.
         bindings = [self._expose(service) for service in SERVICES]
         accounts = [self._account(service) for service in SERVICES]
-        needed = (self.config_map, *args.namespace, self.password_class, *bindings, *accounts)
+        needed = (self.config_map, *args.namespace, *bindings, *accounts)
         deployments = [self._deployment(service, needed) for service in SERVICES]
         autoscalers = [self._scale(service) for service in SERVICES]
         placeholders = self._placeholders((self.config_map, *args.namespace))
@@ -119,12 +112,6 @@ class Workloads(pulumi.ComponentResource):
     def _config_manifest(self) -> pods.Manifest:
         labels = self._args.site.tags.labels(tier="platform", data="none")
         return foundation.config_map(self._args.config, labels=labels)
-
-    def _password_manifest(self) -> pods.Manifest:
-        labels = self._args.site.tags.labels(tier=BACKEND.tier.name, data="credentials")
-        return foundation.password_class(
-            secret_name=self._args.secret_name, region=self._args.site.region, labels=labels
-        )
 
     def _account(self, service: Service) -> pulumi.CustomResource:
         labels = self._service_labels(service)

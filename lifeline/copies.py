@@ -27,7 +27,7 @@ class Copy:
     proved: str
 
 
-USERS, EVENTS, PASSWORD = "user data", "crisis events", "database password"
+USERS, EVENTS, PASSWORD = "user data", "crisis events", "database passwords"
 CONFIGURATION, LOGS, IMAGES, MODELS = "configuration", "logs", "images", "models"
 _PRESENT = "the present state: a deletion reaches it"
 _DAILY = "`restore-check`, every day"

@@ -21,6 +21,7 @@ from operations import (
     promotion_snapshot,
     restore,
     restore_check,
+    roles,
     self_check,
     switch,
 )
@@ -40,6 +41,7 @@ JOBS: dict[str, ModuleType] = {
     "promotion-snapshot": promotion_snapshot,
     "restore": restore,
     "restore-check": restore_check,
+    "roles": roles,
     "self-check": self_check,
     "switch": switch,
 }

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from operations.deadline import Deadline
 from operations.environment import DatabaseAddress
+from recovery.naming import DATABASE_APPLICATION, DATABASE_WRITERS
 
 _OPTIONS = "-c statement_timeout=5000"
 """A job must not wait for a database that does not answer."""
@@ -103,8 +104,8 @@ class Session:
         return bool(self._one("SELECT pg_is_in_recovery()"))
 
     def is_read_only(self) -> bool:
-        """Whether new sessions of the database are read-only by default."""
-        return "default_transaction_read_only=on" in self._defaults()[1].split(",")
+        """Whether new sessions of the database are read-only by default, and the application may not write."""
+        return "default_transaction_read_only=on" in self._defaults()[1].split(",") and not self._may_write()
 
     def close_writes(self, epoch: int) -> bool:
         """Make new sessions read-only and end older sessions. When this returns, no session can write.
@@ -123,7 +124,10 @@ class Session:
             DatabaseUnreachableError: if a session does not end, or a newer epoch has decided.
         """
         if not self.is_read_only():
-            self._alter(sql.SQL("SET default_transaction_read_only = on"), epoch)
+            # The membership stops the application, whatever it sets. The default stops the jobs of the owner.
+            self._alter(sql.SQL("SET default_transaction_read_only = on"), sql.SQL("REVOKE {} FROM {}"), epoch)
+            if self._may_write():
+                raise DatabaseUnreachableError("the application has the right to write from somebody else, too")
         closed_at = self._closed_at()
         changed = closed_at is None
         if changed:
@@ -146,16 +150,33 @@ class Session:
         Raises:
             DatabaseUnreachableError: if a newer epoch has decided. A fence that was delayed opens nothing.
         """
-        self._alter(sql.SQL("RESET default_transaction_read_only"), epoch)
+        self._alter(sql.SQL("RESET default_transaction_read_only"), sql.SQL("GRANT {} TO {}"), epoch)
         self._end_others(self._one("SELECT clock_timestamp()"))
 
-    def _alter(self, change: sql.SQL, epoch: int) -> None:
-        """Change the default on behalf of an epoch, unless a newer one has changed it."""
+    def _alter(self, default: sql.SQL, right: sql.SQL, epoch: int) -> None:
+        """Change the default and the right to write on behalf of an epoch, unless a newer one has changed them."""
         with self._connection.transaction():
             self._decide(epoch)
             # A restored dump brings the note of another server, whose transactions have other numbers.
             self._connection.execute("UPDATE lifeline.closing SET at = NULL, setting = NULL")
-            self._connection.execute(sql.SQL("ALTER DATABASE {} ").format(self._database) + change)
+            self._connection.execute(sql.SQL("ALTER DATABASE {} ").format(self._database) + default)
+            if self._has_roles():
+                self._connection.execute(right.format(*map(sql.Identifier, (DATABASE_WRITERS, DATABASE_APPLICATION))))
+
+    def _has_roles(self) -> bool:
+        """Whether the database was bootstrapped. Before, no application can log in."""
+        return bool(self._one("SELECT true FROM pg_roles WHERE rolname = %s", DATABASE_APPLICATION))
+
+    def _may_write(self) -> bool:
+        return bool(
+            self._one(
+                "SELECT true FROM pg_auth_members JOIN pg_roles AS role ON role.oid = roleid"
+                " JOIN pg_roles AS application ON application.oid = member"
+                " WHERE role.rolname = %s AND application.rolname = %s",
+                DATABASE_WRITERS,
+                DATABASE_APPLICATION,
+            )
+        )
 
     def _decide(self, epoch: int) -> None:
         """Lock the note about the closing for an epoch, until the transaction ends.

@@ -16,6 +16,7 @@ from recovery.naming import (
     LEDGER_CRON_JOB,
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
+    ROLES_CRON_JOB,
     SNAPSHOT_CRON_JOB,
 )
 
@@ -63,6 +64,7 @@ def _list(bucket: str) -> Call:
 
 _READ = ("DescribeSecret", "GetSecretValue")
 PASSWORD = _secret(naming.PASSWORD_SECRET, *_READ)
+APPLICATION_PASSWORD = _secret(naming.APPLICATION_SECRET, *_READ)
 DUMPS = ("dumps/d", "manifests/m")
 EVENTS = ("event#e", "escalation#e")
 _OWN, _OWN_COPY = "{BACKUP_BUCKET}", "{COPY_BUCKET}"
@@ -72,7 +74,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     # The application. Its keys are its only part of the ledger.
     "mental-health-backend": (
         *_items(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"), *EVENTS),
-        *PASSWORD,
+        *APPLICATION_PASSWORD,
     ),
     "crisis-detector": _items(("GetItem", "PutItem"), *EVENTS),
     "hotline-gateway": _items(("GetItem", "PutItem"), *EVENTS),
@@ -84,6 +86,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *PASSWORD,
     ),
     "claim": _items(("GetItem", "PutItem"), "epoch#1"),
+    ROLES_CRON_JOB: (*PASSWORD, *APPLICATION_PASSWORD),
     "switch": _items(("GetItem",), "epoch#1", "ready#1"),
     "handover": (
         *_items(("GetItem",), "epoch#1", "handover#1"),

@@ -15,6 +15,8 @@ NAMESPACE = "mental-health-platform"
 CONFIG_MAP = "mental-health-app-config"
 DATABASE_NAME = "mental_health_platform"
 DATABASE_USER = "lifeline"
+DATABASE_APPLICATION = "lifeline_application"
+DATABASE_WRITERS = "lifeline_writers"
 LEADS_PATH = "/lifeline/leads"
 YIELDS_PATH = "/lifeline/yields"
 """The paths of a site's switch. Health checkers read them; see `leads_answer` and `yields_answer`."""
@@ -40,6 +42,7 @@ BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
 CONFIGURATION_CRON_JOB = "configuration-export"
+ROLES_CRON_JOB = "roles"
 SNAPSHOT_CRON_JOB = "promotion-snapshot"
 EXPORTER = "recovery-exporter"
 CANARY = "canary"
@@ -77,6 +80,9 @@ REPOSITORIES = (
 )
 """The repositories of images and charts, in the registry of each region."""
 PASSWORD_SECRET = f"{PROJECT}/database/password"
+"""The secret with the password of the database's owner, which jobs read."""
+APPLICATION_SECRET = f"{PROJECT}/database/application"
+"""The secret with the password of the application, which services read."""
 
 
 @dataclass(frozen=True, kw_only=True)

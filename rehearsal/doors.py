@@ -12,8 +12,10 @@ from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
-from rehearsal.world.platform import DEPLOYMENTS, SWITCH, SitePlatform
+from rehearsal.world.platform import BACKEND, DEPLOYMENTS, SWITCH, SitePlatform
 from rehearsal.world.pods import Pods
+from rehearsal.world.secrets import Mounted
+from rehearsal.world.server import Server
 
 ROUTE_SECONDS = 0.2
 """Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
@@ -40,16 +42,25 @@ class Door:
     def open(
         self,
         account: OfflineAccount,
-        conninfo: Callable[[str], str | None],
+        server: Callable[[str], Server | None],
+        gateway: Callable[[], str],
         others: Callable[[], Iterable[SitePlatform]],
     ) -> SitePlatform:
         """The services of the site.
 
         Args:
             account: the account with the ledger.
-            conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
+            server: returns the PostgreSQL server behind the ConfigMap's DB_HOST; None if there is none.
+            gateway: returns the address of AWS.
             others: returns the services of the other sites.
         """
+        mounts = Mounted(self._cluster, BACKEND, namespace=NAMESPACE, region=self._site.region, endpoint=gateway)
+
+        def conninfo(host: str) -> str | None:
+            database = server(host)
+            user = str(_config_map(self._cluster()).get("DB_USER"))
+            return database.conninfo_of(user, mounts.password()) if database else None
+
         return SitePlatform(
             self._site.name,
             self._site.region,

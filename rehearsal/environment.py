@@ -214,15 +214,11 @@ class Environment:
             return [platform for name, platform in self.platforms.items() if name != site.name]
 
         door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults)
-        return door.open(self.account, self._conninfo, others)
+        return door.open(self.account, self._server, lambda: self._gateway.url, others)
 
     def _server(self, host: str) -> Server | None:
         name = self.effects.by_address.get(host)
         return self.postgres[name] if name else None
-
-    def _conninfo(self, host: str) -> str | None:
-        server = self._server(host)
-        return server.conninfo() if server else None
 
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""

@@ -12,6 +12,7 @@ from components.backup_buckets import BackupBuckets, BackupBucketsArgs
 from components.backup_jobs import BackupJobs, BackupJobsArgs, DumpRestore, DumpRestoreArgs
 from components.configuration_export import ConfigurationExport, ConfigurationExportArgs
 from components.database_copies import DatabaseCopies, DatabaseCopiesArgs
+from components.database_roles import DailyRoles, DailyRolesArgs, DatabaseRoles
 from components.exporter import Exporter, ExporterArgs
 from components.kube.backup_jobs import BackupPlace
 from components.kube.configuration_export import ExportPlace
@@ -35,7 +36,7 @@ from stacks.copies import LOCK_MODES
 from stacks.platform import identity, settings
 
 
-def backups(context: Context, workloads: Workloads, databases: Databases) -> None:
+def backups(context: Context, workloads: Workloads, databases: Databases, roles: DatabaseRoles) -> None:
     """Everything that backs up the site's database, and measures it. A flip changes none of it."""
     config = context.config.backups
     buckets = BackupBuckets(
@@ -60,11 +61,15 @@ def backups(context: Context, workloads: Workloads, databases: Databases) -> Non
         ),
     )
     _copy_rds_backups(context, databases)
-    after = (workloads.config_map, workloads.password_class, *_identities(context, buckets), *buckets.own.settings)
+    after = (workloads.config_map, *_identities(context, buckets), *buckets.own.settings)
     args = BackupJobsArgs(place=_place(context), image=context.operations_image, site=context.site, after=after)
     BackupJobs(context.of_cluster("backup-jobs"), args, context.in_cluster)
     snapshot = PromotionSnapshotArgs(image=context.operations_image, site=context.site, after=after)
     PromotionSnapshot(context.of_cluster(SNAPSHOT_CRON_JOB), snapshot, context.in_cluster)
+    daily = DailyRolesArgs(
+        image=context.operations_image, site=context.site, after=(workloads.config_map, roles.account)
+    )
+    DailyRoles(context.of_cluster("daily-roles"), daily, context.in_cluster)
     _export_configuration(context, after)
     Exporter(
         context.of_cluster("exporter"),
@@ -114,7 +119,7 @@ def _copy_rds_backups(context: Context, databases: Databases) -> None:
     DatabaseCopies("database-copies", args)
 
 
-def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, ...]:
+def restores(context: Context, databases: Databases, roles: tuple[pulumi.Resource, ...]) -> tuple[pulumi.Resource, ...]:
     """The Jobs that fill databases from dumps. No other pod may know such a database before its Job has ended."""
     filled: list[pulumi.Resource] = []
     for restore in context.config.database.restores:
@@ -130,7 +135,7 @@ def restores(context: Context, databases: Databases) -> tuple[pulumi.Resource, .
             region=region,
             image=context.operations_image,
             site=context.site,
-            after=(databases[database].instance,),
+            after=(databases[database].instance, *roles),
         )
         name = context.of_cluster(f"restore-{database.epoch}")
         filled.append(DumpRestore(name, args, context.in_cluster).job)

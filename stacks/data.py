@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pulumi
 
 from components import job_permissions
 from components.claims import Claims, ClaimsArgs
 from components.database import Database, DatabaseArgs, Restore
+from components.database_roles import DatabaseRoles, DatabaseRolesArgs
 from components.fence import Handover, HandoverArgs
-from components.kube.once import CLAIM
+from components.kube.once import CLAIM, ROLES
 from components.ledger import Ledger, LedgerArgs
 from components.secrets import DatabasePassword, DatabasePasswordArgs
 from recovery import naming
@@ -71,22 +73,71 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
     )
 
 
-def databases(context: Context, claims: Claims) -> Databases:
+@dataclass(frozen=True)
+class Passwords:
+    """The passwords of the database's roles."""
+
+    owner: DatabasePassword
+    application: DatabasePassword
+
+
+def passwords(context: Context) -> Passwords | None:
+    """The passwords, or None if the other stack declares them.
+
+    Declared as long as the site exists, whichever site leads: the replicas of both sites were seeded with them.
+    """
+    if not context.is_first:
+        return None
+    numbers = context.config.database
+    owner = _password(context, "password", naming.PASSWORD_SECRET, "the database's owner", numbers.owner_password)
+    application = _password(
+        context, "application-password", naming.APPLICATION_SECRET, "the application", numbers.application_password
+    )
+    return Passwords(owner, application)
+
+
+def databases(context: Context, claims: Claims, passwords: Passwords | None) -> Databases:
     """Every database that the site keeps.
 
     Each waits for the claims, because a site must own an epoch before it leads it.
     """
-    # Declared as long as the site exists, whichever site leads: the replicas of both sites were seeded with it.
-    password = _password(context).value if context.is_first else None
-    return {database: _database(context, database, password, claims) for database in context.config.databases}
+    owner = passwords.owner.value if passwords else None
+    return {database: _database(context, database, owner, claims) for database in context.config.databases}
+
+
+def roles(context: Context, passwords: Passwords | None, databases: Databases) -> DatabaseRoles:
+    """The Jobs that make the roles of databases that began empty. No other pod may know such a database before."""
+    config, site = context.config, context.site
+    policy = context.secrets_key_arn.apply(
+        lambda key: json.dumps(job_permissions.roles(account=site.account, region=site.region, secrets_key_arn=key))
+    )
+    empty = [
+        database
+        for database in config.databases
+        if _begins_empty(context, database) and config.cluster.has_job_of(database.epoch)
+    ]
+    return DatabaseRoles(
+        context.of_cluster("roles"),
+        DatabaseRolesArgs(
+            empty={database: databases[database].address for database in empty},
+            image=context.operations_image,
+            site=site,
+            after=(
+                *(databases[database].instance for database in empty),
+                *((passwords.owner.version, passwords.application.version) if passwords else ()),
+                *context.cluster.nodes,
+                *context.namespace.resources,
+                identity(context, "roles-identity", ROLES, policy, tier="data"),
+            ),
+        ),
+        context.in_cluster,
+    )
 
 
 def _database(context: Context, database: DatabaseId, password: pulumi.Output[str] | None, claims: Claims) -> Database:
     config, history = context.config, context.config.history
     restores = {restore.epoch: restore for restore in config.database.restores}
     restore = _restore(restores.get(database.epoch), history)
-    # A database for a dump begins empty, as the first one did.
-    begins_empty = rules.is_born_leader(database, history) and restore is None
     return Database(
         f"database-{database.epoch}",
         DatabaseArgs(
@@ -95,7 +146,7 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             source_arn=_source_arn(context, database),
             born_leader=rules.is_born_leader(database, history),
             restore=restore,
-            password=password if begins_empty else None,
+            password=password if _begins_empty(context, database) else None,
             engine_version=config.database.engine_version,
             instance_class=config.database.instance_class,
             storage_gib=config.database.storage_gib,
@@ -115,11 +166,23 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
     )
 
 
-def _password(context: Context) -> DatabasePassword:
+def _begins_empty(context: Context, database: DatabaseId) -> bool:
+    """Whether a database begins empty: the first one, and one for a dump."""
+    history, restores = context.config.history, context.config.database.restores
+    restored = any(restore.epoch == database.epoch and restore.dump is None for restore in restores)
+    return rules.is_born_leader(database, history) and not restored
+
+
+def _password(context: Context, name: str, secret: str, of: str, number: int) -> DatabasePassword:
     args = DatabasePasswordArgs(
-        peer_region=context.config.peer.region, key_arn=context.keys.secrets_arn, site=context.site
+        secret_name=secret,
+        description=f"Password of {of}",
+        number=number,
+        peer_region=context.config.peer.region,
+        key_arn=context.keys.secrets_arn,
+        site=context.site,
     )
-    return DatabasePassword("password", args)
+    return DatabasePassword(name, args)
 
 
 def _restore(restore: RestoreConfig | None, history: tuple[DatabaseId, ...]) -> Restore | None:

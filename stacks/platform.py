@@ -48,7 +48,12 @@ def foundation(config: SiteConfig) -> Context:
     serving = config.cluster.serving_generation
     namespace = Namespace(
         naming.of_generation("platform", serving),
-        NamespaceArgs(vpc_cidr=config.network.cidr, database_cidrs=network.database_cidrs, site=site),
+        NamespaceArgs(
+            vpc_cidr=config.network.cidr,
+            database_cidrs=network.database_cidrs,
+            site=site,
+            drivers=tuple(clusters[serving].nodes),
+        ),
         pulumi.ResourceOptions(provider=clusters[serving].provider),
     )
     return Context(config=config, site=site, keys=keys, network=network, clusters=clusters, namespace=namespace)
@@ -106,7 +111,6 @@ def workloads(
             images=_images(context),
             placeholder_image=pause_image(site.region),
             target_group_arns={name: targets.group_arns[name] for name in sorted(SHORT_NAMES)},
-            secret_name=naming.PASSWORD_SECRET,
             namespace=context.namespace.resources,
             site=site,
             # A pod with the new role must find a database that takes its writes.
@@ -148,7 +152,7 @@ def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
             image=context.operations_image,
             site=context.site,
             # The ready mark is the last step of a flip: traffic must not come before the pods have the new role.
-            after=(*workloads.settled, workloads.password_class, *_job_identities(context)),
+            after=(*workloads.settled, *_job_identities(context)),
         ),
         context.in_cluster,
     )
@@ -188,7 +192,7 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
         "DB_HOST": database_host,
         "DB_PORT": str(PORT),
         "DB_NAME": naming.DATABASE_NAME,
-        "DB_USER": naming.DATABASE_USER,
+        "DB_USER": naming.DATABASE_APPLICATION,
         "LEDGER_TABLE": naming.LEDGER_TABLE,
         "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER and not config.drains else "true",
         "CRISIS_FALLBACK_MODE": "hybrid",

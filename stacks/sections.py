@@ -143,6 +143,9 @@ class DatabaseConfig(Section):
     unprotected: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of databases, no longer current, whose deletion Pulumi and RDS allow: the step before `retired`."""
     restores: tuple[RestoreConfig, ...] = Field(default=(), strict=False)
+    owner_password: int = Field(default=1, ge=1, le=100)
+    application_password: int = Field(default=1, ge=1, le=100)
+    """The numbers of the passwords. A higher number makes a new password (docs/runbooks/rotation.md)."""
     engine_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{1,2}$")] = "17.6"
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.r7g.large"
     storage_gib: int = Field(default=200, ge=100, le=65536)

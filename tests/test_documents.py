@@ -46,6 +46,7 @@ COUNTED: dict[str, list[str]] = {
     "first-deployment": ["failover"],
     "first-drill": [],
     "upgrade": [],
+    "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""

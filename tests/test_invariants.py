@@ -71,7 +71,13 @@ FOREIGN: dict[str, set[tuple[str, str]]] = {
     "secondary leads": EVERY_SITE,
 }
 """The inputs that may name a region other than the site's own. After a recovery, only those of the backups' copy do."""
-PASSWORD_HOLDERS = {"primary": ["database-1-instance", "password-version"], "secondary": []}
+PASSWORD_HOLDERS = {
+    "primary": {
+        "password-version": ["database-1-instance", "password-version"],
+        "application-password-version": ["application-password-version"],
+    },
+    "secondary": {"password-version": [], "application-password-version": []},
+}
 TIER_NAMES = {"platform", *(tier.name for tier in TIERS)}
 DATA_CLASSES = {"none", "operational", "credentials", "phi"}
 UNTAGGABLE_AWS = {
@@ -205,12 +211,16 @@ def test_everything_stateful_is_protected(stack: str, timeline: tuple[str, ...])
 def test_no_secret_is_printed(stack: str, timeline: tuple[str, ...]) -> None:
     """Search for the password's value: a value that lost its mark as a secret would be printed."""
     registrations = deploy(stack, timeline)
-    password = only(deploy("primary"), "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"]
-    held = [resource.name for resource in registrations if password in json.dumps(resource.inputs)]
-    assert sorted(held) == PASSWORD_HOLDERS[stack]
-    assert [resource.name for resource in registrations if password in json.dumps(resource.printable_inputs())] == []
-    printed = {resource.printable_inputs()[key] for resource in registrations for key in resource.secrets}
-    assert printed == {"[secret]"}
+    for version, holders in PASSWORD_HOLDERS[stack].items():
+        password = only(deploy("primary"), "aws:secretsmanager/secretVersion:SecretVersion", version).inputs[
+            "secretString"
+        ]
+        held = [resource.name for resource in registrations if password in json.dumps(resource.inputs)]
+        assert sorted(held) == holders
+        printed = [entry.name for entry in registrations if password in json.dumps(entry.printable_inputs())]
+        assert printed == []
+    shown = {resource.printable_inputs()[key] for resource in registrations for key in resource.secrets}
+    assert shown == {"[secret]"}
 
 
 def test_a_third_epoch_keeps_every_resource_of_the_second_and_adds_its_claim() -> None:

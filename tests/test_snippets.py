@@ -59,6 +59,7 @@ CASES: dict[str, list[Case]] = {
         Case("primary", {"switchover": {"drain": 1}}),
         Case("secondary", {"timeline": ["primary-1", "primary-2"]}),
     ],
+    "docs/runbooks/rotation.md": [Case("primary")],
     "docs/runbooks/upgrade.md": [Case("secondary") for _ in range(4)],
     "docs/runbooks/switchover.md": [Case("primary"), Case("secondary"), Case("primary", {"switchover": {"drain": 1}})],
 }

@@ -70,6 +70,12 @@ MOVED = [
 RECONCILERS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule database-1-network-from-reconcilers"
 """The rule that lets pods reach a fenced database, to compare its rows."""
 
+FORMER_VERSIONS = {
+    f"replace secretsmanager/secretVersion:SecretVersion {name}-version"
+    for name in ("password", "application-password")
+}
+"""The state forgets the former version of a secret, and Secrets Manager keeps it (tests/components/test_secrets.py)."""
+
 TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "failover": (
         "secondary",
@@ -98,6 +104,25 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": PRIMARY_LEADS},
         {"timeline": PRIMARY_LEADS, "switchover": {"drain": 1}},
         DRAINED,
+    ),
+    "another password of the application": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": PRIMARY_LEADS, "database": {"applicationPassword": 2}},
+        [
+            "create index/randomPassword:RandomPassword application-password-random-2",
+            "replace secretsmanager/secretVersion:SecretVersion application-password-version",
+        ],
+    ),
+    "another password of the owner": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": PRIMARY_LEADS, "database": {"ownerPassword": 2}},
+        [
+            "create index/randomPassword:RandomPassword password-random-2",
+            "replace secretsmanager/secretVersion:SecretVersion password-version",
+            "update rds/instance:Instance database-1-instance",
+        ],
     ),
     "drain taken back": (
         "primary",
@@ -245,7 +270,7 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    assert resources <= {f"delete {RECONCILERS}"}
+    assert resources <= {f"delete {RECONCILERS}", *FORMER_VERSIONS}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:
@@ -267,8 +292,9 @@ def test_retiring_takes_away_one_fenced_database_and_the_engine_refuses_while_it
     before = deploy("primary", FAILED_BACK, database={"seeded": 2})
     after = deploy("primary", FAILED_BACK, database={"seeded": 2, "retired": [1]})
     resources = sorted(map(short, steps_between(before, after)))
+    roles = "create batch/v1:Job roles-1"
     copy = "create rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication database-copies-1"
-    assert resources == sorted(step.replace("create", "delete", 1) for step in [*database(1), copy])
+    assert resources == sorted(step.replace("create", "delete", 1) for step in [*database(1), copy, roles])
     gone = {entry.urn for entry in before} - {entry.urn for entry in after}
     guarded = [entry.type for entry in before if entry.urn in gone and entry.protect]
     assert guarded == ["aws:rds/instance:Instance"]

@@ -13,6 +13,7 @@ from recovery.naming import (
     LEDGER_CRON_JOB,
     NAMESPACE,
     RESTORE_CHECK_CRON_JOB,
+    ROLES_CRON_JOB,
     SNAPSHOT_CRON_JOB,
 )
 
@@ -21,6 +22,7 @@ CRON_JOBS = (
     RESTORE_CHECK_CRON_JOB,
     CONFIGURATION_CRON_JOB,
     LEDGER_CRON_JOB,
+    ROLES_CRON_JOB,
     SNAPSHOT_CRON_JOB,
 )
 _SOURCE = "kube-state-metrics"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.kube.pods import CREDENTIALS_CLASS, CREDENTIALS_FILE
+from components.kube.pods import CREDENTIALS_FILE
 from components.kube.services import Service
 from recovery.naming import CONFIG_MAP, NAMESPACE
 
@@ -65,8 +65,8 @@ def service_account(of: Service, *, labels: Mapping[str, str]) -> Manifest:
     }
 
 
-def password_class(*, secret_name: str, region: str, labels: Mapping[str, str]) -> Manifest:
-    """Mounts the database password from Secrets Manager, in the site's own region, as a file.
+def password_class(*, name: str, secret_name: str, region: str, labels: Mapping[str, str]) -> Manifest:
+    """Mounts a password of the database from Secrets Manager, in the site's own region, as a file.
 
     Parameters as in the AWS Secrets Manager User Guide, "AWS Secrets and Configuration Provider code examples".
     """
@@ -75,7 +75,7 @@ def password_class(*, secret_name: str, region: str, labels: Mapping[str, str]) 
     return {
         "apiVersion": "secrets-store.csi.x-k8s.io/v1",
         "kind": "SecretProviderClass",
-        "metadata": {"name": CREDENTIALS_CLASS, "namespace": NAMESPACE, "labels": dict(labels)},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(labels)},
         "spec": {
             "provider": "aws",
             "parameters": {"region": region, "usePodIdentity": "true", "objects": json.dumps([secret])},

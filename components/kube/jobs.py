@@ -12,13 +12,13 @@ from components.kube import pods
 from components.kube.scaling import disruption_budget
 from components.kube.services import APP, priority_class
 from recovery import objectives
-from recovery.naming import NAMESPACE
+from recovery.naming import DATABASE_USER, NAMESPACE
 
 Manifest = dict[str, Any]
 
 FENCE = "fence"
 HANDOVER = "handover"
-PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "DB_USER", "LEDGER_TABLE")
+PLACE_SETTINGS = ("AWS_REGION", "DATABASE", "DB_HOST", "DB_NAME", "DB_PORT", "LEDGER_TABLE")
 """The keys of the ConfigMap that tell a job its site, database and ledger. A flip changes none of them."""
 FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN", "EPOCH")
 """A flip changes the epoch, as its last step: then the fence may write the ready mark."""
@@ -121,6 +121,7 @@ def container(
     config_keys: tuple[str, ...],
     *,
     database: bool = True,
+    application: bool = False,
     cpu_millis: int = 100,
     memory_mib: int = 192,
     **plain: Any,
@@ -131,30 +132,40 @@ def container(
         job: the command of `python -m operations`.
         image: the operations image, by digest.
         config_keys: the keys of the ConfigMap that become environment variables.
-        database: whether the job connects to the site's database, with its password.
+        database: whether the job connects to the site's database, with the password of its owner.
+        application: whether it sets the application's password, which it then has too.
         cpu_millis: the request; the limit is five times as much.
         memory_mib: the request and the limit.
         plain: more environment variables.
     """
+    password = pods.OWNER if database else None
+    if database:
+        plain["DB_USER"] = DATABASE_USER
+    if application:
+        plain["APPLICATION_PASSWORD_FILE"] = pods.password_file(pods.APPLICATION)
     return {
         "name": job,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "operations", job],
-        "env": list(pods.environment(config_keys=config_keys, password=database, **_TLS, **plain)),
+        "env": list(pods.environment(config_keys=config_keys, password=password, **_TLS, **plain)),
         "resources": pods.resources(cpu_millis, memory_mib, cpu_limit_millis=5 * cpu_millis, scratch=True),
         "securityContext": pods.container_security(),
-        "volumeMounts": list(pods.mounts(password=database)),
+        "volumeMounts": list(pods.mounts(passwords=_passwords(database, application))),
     }
 
 
-def pod_spec(account: str, container: Manifest, *, database: bool = True) -> Manifest:
+def _passwords(database: bool, application: bool) -> tuple[str, ...]:
+    return (*((pods.OWNER,) if database else ()), *((pods.APPLICATION,) if application else ()))
+
+
+def pod_spec(account: str, container: Manifest, *, database: bool = True, application: bool = False) -> Manifest:
     """The pod of a job, with the identity of a service account."""
     return {
         **pods.pod_basics(priority_class(objectives.DATA), selector(account)),
         "serviceAccountName": account,
         "containers": [container],
-        "volumes": list(pods.volumes(password=database)),
+        "volumes": list(pods.volumes(passwords=_passwords(database, application))),
     }
 
 

@@ -1,4 +1,4 @@
-"""Jobs that a stack waits for: the gate of a switchover, the claim of an epoch, and the restore of a dump.
+"""Jobs that a stack waits for: gate of a switchover, claim of an epoch, roles of a database, restore of a dump.
 
 Each runs once, at its step of a recovery.
 """
@@ -9,14 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.kube import jobs
-from components.kube.cron import RETRIES, failure_policy
+from components.kube.connections import DATABASE_PORT
+from components.kube.cron import RETRIES, cron_job, failure_policy
 from recovery import objectives
-from recovery.naming import NAMESPACE, RESTORE_JOB
+from recovery.naming import DATABASE_NAME, NAMESPACE, RESTORE_JOB, ROLES_CRON_JOB
 from recovery.timeline import DatabaseId
 
 Manifest = dict[str, Any]
 
 CLAIM = "claim"
+ROLES = ROLES_CRON_JOB
+ROLES_SCHEDULE = "47 8 * * *"
+"""Every day, in UTC."""
+_ROLES_SECONDS = 180
 _HANDOVER_PATIENCE_SECONDS = 300
 """A replica that had caught up needs seconds. If one needs longer, an engineer must find the reason."""
 _CLAIM_SECONDS = 180
@@ -77,6 +82,37 @@ def claim(
     return _job(name, CLAIM, own, database=False, retries=RETRIES, seconds=_CLAIM_SECONDS, labels=labels)
 
 
+def roles(*, image: str, database: DatabaseId, host: Any, labels: Mapping[str, str]) -> Manifest:
+    """The Job that makes the roles of a new database, before any other pod knows the database.
+
+    The ConfigMap has none of its settings: in the first deployment it does not exist yet.
+
+    Args:
+        image: the operations image, by digest.
+        database: the database, which leads.
+        host: its host name.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        ROLES, image, (), application=True, DB_HOST=host, DB_PORT=str(DATABASE_PORT), DB_NAME=DATABASE_NAME
+    )
+    name = f"{ROLES}-{database}"
+    return _job(name, ROLES, own, application=True, retries=RETRIES, seconds=_ROLES_SECONDS, labels=labels)
+
+
+def daily_roles(*, image: str, labels: Mapping[str, str]) -> Manifest:
+    """The CronJob that adds what is missing. `kubectl create job --from=cronjob/roles NAME` does so at once."""
+    own = jobs.container(ROLES, image, ("DB_HOST", "DB_NAME", "DB_PORT"), application=True)
+    return cron_job(
+        ROLES,
+        ROLES_SCHEDULE,
+        jobs.pod_spec(ROLES, own, application=True),
+        seconds=_ROLES_SECONDS,
+        pod_labels=jobs.pod_labels(ROLES),
+        labels=labels,
+    )
+
+
 def restore(
     *, image: str, database: DatabaseId, host: Any, backup: str, bucket: str, region: str, labels: Mapping[str, str]
 ) -> Manifest:
@@ -117,10 +153,12 @@ def _job(
     seconds: int,
     labels: Mapping[str, str],
     database: bool = True,
+    application: bool = False,
 ) -> Manifest:
+    spec = jobs.pod_spec(account, own, database=database, application=application)
     template = {
         "metadata": {"labels": jobs.pod_labels(account, database=database)},
-        "spec": {**jobs.pod_spec(account, own, database=database), "restartPolicy": "Never"},
+        "spec": {**spec, "restartPolicy": "Never"},
     }
     return {
         "apiVersion": "batch/v1",

@@ -17,9 +17,10 @@ from recovery.naming import CONFIG_MAP, NAMESPACE
 Manifest = dict[str, Any]
 
 CHECKSUM_ANNOTATION = "lifeline/config-checksum"
-CREDENTIALS_CLASS = "database-password"
+OWNER, APPLICATION = "database-password", "application-password"
+"""The classes that mount the passwords of the database's owner and of the application."""
 CREDENTIALS_FILE = "password"
-SECRETS_PATH = "/var/run/secrets/lifeline/database"
+SECRETS_PATHS = {OWNER: "/var/run/secrets/lifeline/database", APPLICATION: "/var/run/secrets/lifeline/application"}
 PLACEHOLDER = "placeholder"
 PLACEHOLDER_PRIORITY_CLASS = "lifeline-placeholder"
 
@@ -124,7 +125,7 @@ def _pod_spec(service: Service, container: Manifest) -> Manifest:
         "serviceAccountName": service.name,
         "terminationGracePeriodSeconds": _DEREGISTRATION_SECONDS + 40,
         "containers": [container],
-        "volumes": list(volumes(password=service.uses_database)),
+        "volumes": list(volumes(passwords=_passwords(service))),
     }
 
 
@@ -169,7 +170,7 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...], **pla
         "env": list(
             environment(
                 config_keys=config_keys,
-                password=service.uses_database,
+                password=APPLICATION if service.uses_database else None,
                 PORT=str(service.port),
                 METRICS_PORT=str(METRICS_PORT),
                 **plain,
@@ -179,7 +180,7 @@ def _container(service: Service, image: str, config_keys: tuple[str, ...], **pla
             service.cpu_millis, service.memory_mib, cpu_limit_millis=4 * service.cpu_millis, scratch=True
         ),
         "securityContext": container_security(),
-        "volumeMounts": list(mounts(password=service.uses_database)),
+        "volumeMounts": list(mounts(passwords=_passwords(service))),
         "lifecycle": {"preStop": {"sleep": {"seconds": _DEREGISTRATION_SECONDS}}},
         **_probes(service),
     }
@@ -190,29 +191,38 @@ def metrics_port() -> Manifest:
     return {"name": METRICS_PORT_NAME, "containerPort": METRICS_PORT, "protocol": "TCP"}
 
 
-def volumes(*, password: bool, scratch: str = "256Mi") -> Iterator[Manifest]:
-    """The volumes of a pod: a writable one, and the database password if the pod needs it."""
+def volumes(*, passwords: tuple[str, ...], scratch: str = "256Mi") -> Iterator[Manifest]:
+    """The volumes of a pod: a writable one, and the passwords that the pod needs."""
     yield {"name": "scratch", "emptyDir": {"sizeLimit": scratch}}
-    if password:
-        attributes = {"secretProviderClass": CREDENTIALS_CLASS}
+    for password in passwords:
+        attributes = {"secretProviderClass": password}
         source = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, "volumeAttributes": attributes}
-        yield {"name": CREDENTIALS_CLASS, "csi": source}
+        yield {"name": password, "csi": source}
 
 
-def mounts(*, password: bool) -> Iterator[Manifest]:
+def mounts(*, passwords: tuple[str, ...]) -> Iterator[Manifest]:
     """The mount points of those volumes."""
     yield {"name": "scratch", "mountPath": "/tmp"}  # noqa: S108 - a folder of the pod, which no other process can see
-    if password:
-        yield {"name": CREDENTIALS_CLASS, "mountPath": SECRETS_PATH, "readOnly": True}
+    for password in passwords:
+        yield {"name": password, "mountPath": SECRETS_PATHS[password], "readOnly": True}
 
 
-def environment(*, config_keys: tuple[str, ...], password: bool, **plain: Any) -> Iterator[Manifest]:
+def environment(*, config_keys: tuple[str, ...], password: str | None, **plain: Any) -> Iterator[Manifest]:
     """A container's environment: plain values, keys of the ConfigMap, and the path of the password."""
     yield from ({"name": key, "value": value} for key, value in plain.items())
     for key in config_keys:
         yield {"name": key, "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}}
-    if password:
-        yield {"name": "DB_PASSWORD_FILE", "value": f"{SECRETS_PATH}/{CREDENTIALS_FILE}"}
+    if password is not None:
+        yield {"name": "DB_PASSWORD_FILE", "value": password_file(password)}
+
+
+def password_file(password: str) -> str:
+    """The file of a mounted password."""
+    return f"{SECRETS_PATHS[password]}/{CREDENTIALS_FILE}"
+
+
+def _passwords(service: Service) -> tuple[str, ...]:
+    return (APPLICATION,) if service.uses_database else ()
 
 
 def _probes(service: Service) -> Manifest:

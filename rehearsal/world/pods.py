@@ -1,8 +1,8 @@
 """The jobs of a cluster as real processes: this machine runs the command of a rendered pod.
 
 The command and the environment are the manifest's own. Eight things are replaced: the image's interpreter and its
-PostgreSQL by those of this machine, the database's host name by its server on loopback, the mounted password by a file,
-the mounted disk by a folder, the ports by free ones, the API server and its token by those of the cluster in memory,
+PostgreSQL by those of this machine, the database's host name by its server on loopback, mounted secrets by files, the
+mounted disk by a folder, the ports by free ones, the API server and its token by those of the cluster in memory,
 and AWS by a gateway.
 """
 
@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from engine.program import PROGRAM_ROOT
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
-from rehearsal.world import binaries
+from rehearsal.world import binaries, secrets
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
 from rehearsal.world.loopback import Reply, Request
@@ -244,7 +244,9 @@ class Pods:
         server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
             variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
-            variables["DB_PASSWORD_FILE"] = self._file(f"{name}-password", server.password)
+        mounted = secrets.mounted(self.cluster, self.namespace, pod, self.region, self.endpoint)
+        files = {key: mounted[value] for key, value in variables.items() if value in mounted}
+        variables |= {key: self._file(f"{name}-{key.lower()}", content) for key, content in files.items()}
         variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
         variables["AWS_ACCESS_KEY_ID"] = identity(self.region, str(pod.get("serviceAccountName")))
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"

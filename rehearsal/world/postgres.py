@@ -25,7 +25,7 @@ from recovery.naming import DATABASE_NAME
 from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.schema import create_database, load_schema
+from rehearsal.world.schema import create_database, extensions, load_schema
 from rehearsal.world.server import ADMIN, ADMIN_ENVIRONMENT, Server, free_port, slot, wal_position
 
 PATIENCE_SECONDS = 20.0
@@ -266,6 +266,7 @@ class PostgresServers:
     def _launch(self, server: Server) -> None:
         command: list[str | Path] = [self._programs / "postgres", "-D", self._data(server.name), "-p", str(server.port)]
         own = {"unix_socket_directories": str(self._home), **self._archive.settings(server.name)}
+        own |= extensions(self._home)
         for key, value in {**_SETTINGS, **own}.items():
             command += ["-c", f"{key}={value}"]
         with (self._logs / f"{server.name}.log").open("ab") as log:

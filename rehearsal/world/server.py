@@ -31,6 +31,10 @@ class Server:
         """The connection string for psycopg, as the database's owner."""
         return self._conninfo(database, DATABASE_USER, self.password)
 
+    def conninfo_of(self, user: str, password: str) -> str:
+        """The connection string for psycopg, as another user of the platform's database."""
+        return self._conninfo(DATABASE_NAME, user, password)
+
     def connect(self, database: str = DATABASE_NAME) -> psycopg.Connection:
         """A new connection of the database's owner that commits each statement.
 

@@ -8,7 +8,15 @@ from collections.abc import Callable, Generator
 
 import psycopg
 
+from rehearsal.providers.kubernetes.api import ApiError
+
 Connection = psycopg.Connection[tuple[object, ...]]
+
+_TAKES_WRITES = (
+    "SELECT NOT current_setting('transaction_read_only')::boolean AND has_table_privilege('users', 'INSERT')"
+)
+"""A replica and a new session of a closed database are read-only. An older session only loses the right to write."""
+_NO_WRITER = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -19,7 +27,8 @@ class Users:
     """The rows of `users`. A write returns when it is committed.
 
     Args:
-        conninfo: returns the connection string for a host of the ConfigMap; None for an unknown host.
+        conninfo: returns the connection string for a host of the ConfigMap; None for an unknown host. It may raise an
+            ApiError, when the pods do not get the password.
     """
 
     def __init__(self, conninfo: Callable[[str], str | None]) -> None:
@@ -45,13 +54,13 @@ class Users:
             return connection.execute("SELECT 1 FROM users WHERE id = %s", [user]).fetchone() is not None
 
     def takes_writes(self, host: str) -> bool:
-        """Whether the database is no replica and not set read-only.
+        """Whether the database is no replica, and this session may write.
 
         Raises:
             DatabaseUnavailableError: if the database does not answer.
         """
         with self._connection(host) as connection:
-            return connection.execute("SHOW transaction_read_only").fetchone() == ("off",)
+            return connection.execute(_TAKES_WRITES).fetchone() == (True,)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -64,7 +73,7 @@ class Users:
         connection = self._take(host)
         try:
             yield connection
-        except (psycopg.errors.ReadOnlySqlTransaction, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except (*_NO_WRITER, psycopg.OperationalError, psycopg.InterfaceError) as error:
             connection.close()
             self.close()  # the others are as old: otherwise each of them would fail one request
             raise DatabaseUnavailableError(f"{host}: {error}") from error
@@ -80,7 +89,10 @@ class Users:
                 if kept == host and not connection.closed:
                     return connection
                 connection.close()
-        conninfo = self._conninfo(host)
+        try:
+            conninfo = self._conninfo(host)
+        except ApiError as error:
+            raise DatabaseUnavailableError(f"no pod has the password: {error}") from error
         if conninfo is None:
             raise DatabaseUnavailableError(f"no database answers at '{host}'")
         try:

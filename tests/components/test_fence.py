@@ -175,7 +175,7 @@ def test_both_find_the_password_where_their_environment_says(pod):
     csi = [
         volume["csi"]["volumeAttributes"]["secretProviderClass"] for volume in pod["spec"]["volumes"] if "csi" in volume
     ]
-    (mount,) = (mounted for mounted in container["volumeMounts"] if mounted["name"] == pods.CREDENTIALS_CLASS)
+    (mount,) = (mounted for mounted in container["volumeMounts"] if mounted["name"] == pods.OWNER)
     assert csi == ["database-password"]
     assert mount["readOnly"] is True
     assert variables(pod)["DB_PASSWORD_FILE"] == f"{mount['mountPath']}/password"
@@ -330,11 +330,11 @@ def test_the_fence_starts_after_its_role_the_password_and_everything_that_traffi
         only(resources, "aws:eks/podIdentityAssociation:PodIdentityAssociation", "fence-identity-association").urn,
         *(only(resources, DEPLOYMENT, f"platform-{service.short_name}").urn for service in SERVICES),
         *(entry.urn for entry in resources if entry.type.endswith(":HorizontalPodAutoscaler")),
-        only(
-            resources, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass", "platform-database-password"
-        ).urn,
     }
     assert expected <= set(only(resources, DEPLOYMENT, "fence-pods").dependencies)
+    class_ = "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass"
+    passwords = {only(resources, class_, f"platform-{of}-password").urn for of in ("database", "application")}
+    assert passwords <= set(only(resources, DEPLOYMENT, "platform-backend").dependencies), "which the fence follows"
 
 
 def test_two_generations_of_pods_never_look_side_by_side(fence: dict[str, Registration]) -> None:

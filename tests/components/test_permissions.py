@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 OWN = {"account": "123456789012", "region": "us-west-2"}
 KEY = "arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
 LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
+APPLICATION = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/application-??????"
 PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
 TARGETS = [
     f"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/{name}/0123456789abcdef"
@@ -39,6 +40,7 @@ BUCKETS = {
 }
 
 DOCUMENTS: dict[str, Document] = {
+    "roles": job_permissions.roles(**OWN, secrets_key_arn=KEY),
     "backup": backup_permissions.backup(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
@@ -133,7 +135,7 @@ def test_every_pattern_among_the_resources_has_its_reason_and_no_reason_is_left_
 
 def test_the_backend_uses_the_ledger_and_reads_the_password_of_its_own_region():
     document = DOCUMENTS["backend"]
-    assert resources(document) == {"UseLedger": [LEDGER], "ReadPassword": [PASSWORD], "DecryptPassword": [KEY]}
+    assert resources(document) == {"UseLedger": [LEDGER], "ReadPassword": [APPLICATION], "DecryptPassword": [KEY]}
     assert allowed(document) == {
         "UseLedger": [
             "dynamodb:BatchGetItem",

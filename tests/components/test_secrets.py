@@ -1,4 +1,4 @@
-"""The database's password."""
+"""The passwords of the database's roles."""
 
 import pulumi_aws as aws
 import pytest
@@ -11,13 +11,21 @@ from tests.harness import site
 KEY = "arn:aws:kms:us-east-2:123456789012:key/secrets"
 
 
-def password(*, protect: bool = True) -> DatabasePassword:
-    args = DatabasePasswordArgs(peer_region="us-west-2", key_arn=KEY, site=site(protect=protect))
+def password(*, protect: bool = True, number: int = 1) -> DatabasePassword:
+    args = DatabasePasswordArgs(
+        secret_name="lifeline/database/password",
+        description="Password of the database's owner",
+        number=number,
+        peer_region="us-west-2",
+        key_arn=KEY,
+        site=site(protect=protect),
+    )
     return DatabasePassword("password", args)
 
 
-def registered(*, protect: bool = True) -> dict[str, Registration]:
-    return {resource.name: resource for resource in record(lambda: password(protect=protect)) if resource.custom}
+def registered(*, protect: bool = True, number: int = 1) -> dict[str, Registration]:
+    recorded = record(lambda: password(protect=protect, number=number))
+    return {resource.name: resource for resource in recorded if resource.custom}
 
 
 def test_the_password_needs_no_escape_in_a_url():
@@ -56,3 +64,15 @@ def test_password_and_secret_are_protected_together(protect):
         "password-secret": protect,
         "password-version": False,
     }
+
+
+def test_a_higher_number_makes_another_password_and_deletes_nothing():
+    first, second = registered(), registered(number=2)
+    assert second.keys() - first.keys() == {"password-random-2"}
+    assert second["password-random"] == first["password-random"]
+    assert second["password-random-2"].protect
+    assert second["password-random-2"].urn in second["password-version"].dependencies
+
+
+def test_a_rotation_keeps_the_former_version():
+    assert registered()["password-version"].retain_on_delete

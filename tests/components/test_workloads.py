@@ -32,7 +32,7 @@ CONFIG = {
     "DB_HOST": "lifeline-secondary-1.example.us-west-2.rds.amazonaws.com",
     "DB_PORT": "5432",
     "DB_NAME": "mental_health_platform",
-    "DB_USER": "lifeline",
+    "DB_USER": "lifeline_application",
     "LEDGER_TABLE": "lifeline-crisis-ledger",
     "EMERGENCY_READ_ONLY": "false",
     "CRISIS_FALLBACK_MODE": "hybrid",
@@ -45,7 +45,6 @@ ARGS = WorkloadsArgs(
     images={component: f"{component}@sha256:{'1' * 64}" for component in ACTIVE},
     placeholder_image=pause_image("us-west-2"),
     target_group_arns={component: f"arn:aws:elasticloadbalancing:::{component}" for component in ACTIVE},
-    secret_name="lifeline/database/password",
     site=site("secondary"),
     namespace=(),
 )
@@ -217,17 +216,25 @@ def test_every_service_pod_has_all_probes_requests_limits_and_spreads_over_zones
         assert pod["terminationGracePeriodSeconds"] > stops > 0
 
 
-def test_only_the_backend_mounts_the_database_password() -> None:
+def test_only_the_backend_mounts_a_password_and_it_is_not_the_owners() -> None:
     mounting = [
-        name
+        (name, volume["csi"]["volumeAttributes"]["secretProviderClass"])
         for name, resource in of_kind("Deployment").items()
-        if any("csi" in volume for volume in resource["spec"]["template"]["spec"].get("volumes", []))
+        for volume in resource["spec"]["template"]["spec"].get("volumes", [])
+        if "csi" in volume
     ]
-    assert mounting == ["mental-health-backend"]
-    parameters = of_kind("SecretProviderClass")["database-password"]["spec"]["parameters"]
+    assert mounting == [("mental-health-backend", "application-password")]
+
+
+@pytest.mark.parametrize(
+    ("class_", "secret"),
+    [("database-password", "lifeline/database/password"), ("application-password", "lifeline/database/application")],
+)
+def test_a_password_comes_from_the_sites_own_region(class_: str, secret: str) -> None:
+    parameters = of_kind("SecretProviderClass")[class_]["spec"]["parameters"]
     assert parameters["region"] == "us-west-2"
     assert parameters["usePodIdentity"] == "true"
-    assert '"lifeline/database/password"' in parameters["objects"]
+    assert f'"{secret}"' in parameters["objects"]
 
 
 def test_the_namespace_is_closed_in_both_directions() -> None:

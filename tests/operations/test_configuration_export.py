@@ -61,7 +61,7 @@ def cluster() -> KubernetesApi:
     api.apply({**priority, "metadata": {"name": "lifeline-data"}})
     api.apply(foundation.namespace(labels={}))
     api.apply(foundation.config_map(dict.fromkeys(jobs.FENCE_SETTINGS, "x") | {"SITE": "primary"}, labels={}))
-    api.apply(foundation.password_class(secret_name="s", region=REGION, labels={}))
+    api.apply(foundation.password_class(name="database-password", secret_name="s", region=REGION, labels={}))
     for account in (CONFIGURATION_CRON_JOB, jobs.FENCE):
         api.apply(jobs.service_account(account, labels={}))
     api.apply(jobs.fence(image="operations@sha256:1", checksum="one", labels={}))

@@ -159,6 +159,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "promotion-snapshot",
             "restore",
             "restore-check",
+            "roles",
             "self-check",
             "switch",
         ],

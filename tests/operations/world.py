@@ -20,7 +20,14 @@ from operations.fence import Fence
 from operations.instance import OwnInstance
 from operations.ledger import JobLedger
 from operations.records import Claim
-from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
+from recovery.naming import (
+    DATABASE_APPLICATION,
+    DATABASE_NAME,
+    DATABASE_USER,
+    DATABASE_WRITERS,
+    LEDGER_KEY,
+    LEDGER_TABLE,
+)
 from recovery.timeline import DatabaseId
 from rehearsal.world.server import Server
 
@@ -163,6 +170,9 @@ def forget_closings(server: Server) -> None:
     set_by_hand(server, read_only=False)
     with server.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS lifeline.closing")
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (DATABASE_APPLICATION,)).fetchone():
+            right = sql.SQL("GRANT {} TO {}")
+            connection.execute(right.format(*map(sql.Identifier, (DATABASE_WRITERS, DATABASE_APPLICATION))))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

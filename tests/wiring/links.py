@@ -49,7 +49,7 @@ LINKS: tuple[Link, ...] = (
     Link(r"cluster-1-nodes-template", "blockDeviceMappings", ("keys-cluster",), r".*:key/.*"),
     _key(r"database-1-instance", "kmsKeyId", "database"),
     _key(r"database-1-instance", "performanceInsightsKmsKeyId", "database"),
-    _key(r"password-secret", "kmsKeyId", "secrets"),
+    _key(r"(application-)?password-secret", "kmsKeyId", "secrets"),
     _key(r"(cluster-1-logs|network-flow-logs-group|database-1-logs-(postgresql|upgrade))", "kmsKeyId", "logs"),
     _key(r"(front-firewall-log|pod-logs-(platform|system))", "kmsKeyId", "logs"),
     # network
@@ -106,7 +106,7 @@ LINKS: tuple[Link, ...] = (
     ),
     Link(r"(traffic-(apex|api|site|www)|certificate-proof)", "zoneId", ("zone-zone",), r'"Z\w+"'),
     # the database and its users
-    Link(r"(exporter-pods|fence-pods|platform-backend)", "spec", ("database-1-instance",)),
+    Link(r"(exporter-pods|fence-pods|platform-backend|roles-1)", "spec", ("database-1-instance",)),
     Link(
         r"platform-config",
         "data",
@@ -118,7 +118,7 @@ LINKS: tuple[Link, ...] = (
     # the rights of pods
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),
-    _policy(r"(backend|fence|handover|promotion-snapshot|restore)", "keys-secrets"),
+    _policy(r"(backend|fence|handover|promotion-snapshot|restore|roles)", "keys-secrets"),
     Link(
         r"log-collector-identity-policy",
         "policy",

@@ -209,7 +209,7 @@ def test_a_binding_without_the_controllers_chart_is_refused(standby: list[Regist
         ("workloads-config", 'configmap "mental-health-app-config" not found'),
         ("workloads-backend-account", 'serviceaccount "mental-health-backend" not found'),
         ("workloads-priority-lifeline-core", "no PriorityClass with name lifeline-core was found"),
-        ("workloads-database-password", 'secretproviderclass "database-password" not found'),
+        ("workloads-application-password", 'secretproviderclass "application-password" not found'),
     ],
 )
 def test_a_deployment_whose_pods_could_not_start_is_refused(

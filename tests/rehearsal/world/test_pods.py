@@ -176,7 +176,6 @@ def test_what_a_laptop_has_not_got_is_put_in_its_place(cluster: KubernetesApi, p
     manifest = told.next()
     environment = manifest["env"]
     assert (environment["DB_HOST"], environment["DB_PORT"]) == ("127.0.0.1", str(SERVER.port))
-    assert Path(environment["DB_PASSWORD_FILE"]).read_text() == SERVER.password
     assert (environment["AWS_ENDPOINT_URL"], environment["PGSSLMODE"]) == (GATEWAY, "disable")
     assert environment["AWS_ACCESS_KEY_ID"] == "us-west-2.fence"
     assert float(environment["FENCE_SECONDS"]) == jobs.FENCE_SECONDS / SPEED
@@ -310,7 +309,7 @@ def test_nothing_is_left_after_the_end(cluster: KubernetesApi, told: Told, tmp_p
         cluster.apply(fence(told))
         environment = told.next()["env"]
     assert told.alive == set()
-    assert not Path(environment["DB_PASSWORD_FILE"]).exists()
+    assert not Path(environment["ALIVE_FILE"]).exists()
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["fence.log"]
 
 
