@@ -20,6 +20,8 @@ class FenceArgs:
     config: Mapping[str, pulumi.Input[str]]
     """The ConfigMap's data: a changed value of `jobs.FENCE_SETTINGS` restarts the pods."""
     image: str
+    strict: bool
+    """Whether a leader that cannot read the ledger stops taking writes."""
     site: Site
     after: tuple[pulumi.Resource, ...] = ()
     """The settled workloads, the pods' identities, and the object that mounts the password."""
@@ -39,6 +41,7 @@ class Fence(pulumi.ComponentResource):
         manifest = jobs.fence(
             image=args.image,
             checksum=checksum({key: args.config[key] for key in jobs.FENCE_SETTINGS}),
+            strict=args.strict,
             labels=labels,
         )
         declare(f"{name}-pods", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *accounts]))

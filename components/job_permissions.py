@@ -15,6 +15,7 @@ def fence(*, account: str, region: str, secrets_key_arn: str | None) -> Document
             "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (table,), condition=ledger_keys("handover#*")
         ),
         statement("MarkReady", ("dynamodb:PutItem",), (table,), condition=ledger_keys("ready#*")),
+        statement("NoteClosing", ("dynamodb:PutItem",), (table,), condition=ledger_keys("closed#*")),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
@@ -48,6 +49,16 @@ def handover(*, account: str, region: str, site: str, secrets_key_arn: str | Non
         statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
         statement("TakeHandover", ("dynamodb:UpdateItem",), (table,), condition=ledger_keys("handover#*")),
         _read_instances(account=account, region=region, site=site),
+        *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def promotion_wait(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+    """The wait before a promotion: read claims, closings, handover records and the password."""
+    table = naming.ledger_arn(account=account, region=region)
+    keys = ledger_keys("epoch#*", "closed#*", "handover#*")
+    return document(
+        statement("ReadClosing", ("dynamodb:GetItem",), (table,), condition=keys),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 

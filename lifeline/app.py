@@ -146,7 +146,8 @@ def rehearse(
     scenario: Annotated[
         str,
         typer.Argument(
-            help="region-loss, cluster-loss, ledger-impaired, database-loss, switchover, failback or split-brain."
+            help="region-loss, cluster-loss, ledger-impaired, database-loss, live-flip, fence-crash, switchover, "
+            "failback or split-brain."
         ),
     ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,

@@ -21,7 +21,7 @@ import psycopg
 from operations import contents, postgres_programs
 from operations.backup_store import BackupStore, part_bytes
 from operations.contents import WATCHED, Contents
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress, Place, Reader
 from operations.exit_codes import REFUSED, SUCCESS
 from operations.job import JobFailedError, exit_code, uninterrupted
@@ -30,6 +30,7 @@ from operations.log import say
 from operations.manifest import Manifest, backup_name, dump_key
 from operations.postgres_programs import Dump, ProgramError
 from operations.retry import patiently
+from operations.session import DatabaseUnreachableError
 from operations.source import Source, SourceRefusedError, require_source
 
 SKEW_SECONDS = 60.0

@@ -18,12 +18,13 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from operations.backup_store import BackupStore, StoreError
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
 from operations.job import until_stopped
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
+from operations.session import DatabaseUnreachableError
 
 BACKUP_SECONDS = 300.0
 """The time between two looks at the bucket."""
@@ -72,7 +73,7 @@ class Exporter:
         metrics, leads = self.metrics, self._leads()
         try:
             with self.database.session() as session:
-                if leads and not session.follows() and not session.is_read_only():
+                if leads and not session.follows() and session.is_open():
                     session.write_heartbeat(str(self.place.database))
                 metrics.heartbeat_age.set(session.heartbeat_age())
             metrics.answers.set(1)

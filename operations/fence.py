@@ -2,8 +2,11 @@
 
 Every few seconds it compares the newest claim in the ledger with the site's own database. It acts only on positive
 evidence: a claim that names another database. A ledger that cannot be read changes nothing, because a broken dependency
-must not stop a healthy region. The newest claim decides in both directions: a database that was drained for a handover,
-and a replica that copied its read-only setting, take writes again when the newest claim names them.
+must not stop a healthy region, unless the site asks for a lease (`lifeline:fence: strict`). The newest claim decides in
+both directions: a database that was drained for a handover, and a replica that was promoted closed, take writes again
+when the newest claim names them.
+
+A database that it closes for good gets a note in the ledger, with its last position. The wait of a promotion reads it.
 
 When its site has been built for the epoch that it leads, and the database takes writes, the fence writes the epoch's
 ready mark. The switches of both sites read it, and the web traffic follows.
@@ -21,14 +24,15 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from operations.database import DatabaseUnreachableError, OwnDatabase, Session
+from operations.database import OwnDatabase
 from operations.deadline import Deadline, TooLateError
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
 from operations.job import until_stopped
 from operations.ledger import QUICK, JobLedger, LedgerUnreadableError
 from operations.log import say
-from operations.records import Claim, HandoverRecord
+from operations.records import Claim, Closing, HandoverRecord
+from operations.session import DatabaseUnreachableError, Session
 
 LOOK_SECONDS = 6.0
 """The limit of one check. Together with the time between two checks it bounds how long a superseded leader writes on:
@@ -83,40 +87,77 @@ class Fence:
     """The epoch that the site's settings name. They change as the last step of a flip."""
     drain: bool = False
     """Whether the site was asked to drain."""
+    lease: float = 0.0
+    """The seconds for which a leader takes writes without reading the ledger; 0 if it takes them forever (`lifeline:fence`)."""
     _marked: int = field(default=0, init=False)
     """The epoch whose ready mark was written."""
+    _noted: int = field(default=0, init=False)
+    """The newest epoch for which the closing was noted."""
 
     def look(self) -> Standing:
         """Compare, act, and return the resulting standing. Repeating it changes nothing.
 
         It lasts at most LOOK_SECONDS, and a call of the ledger more (`operations.ledger.CALL_SECONDS`). After
-        LOOK_SECONDS it changes no database.
+        LOOK_SECONDS it changes no database. To end a lease, it may last LOOK_SECONDS more.
         """
-        deadline = Deadline.after(LOOK_SECONDS)
+        began, deadline = time.monotonic(), Deadline.after(LOOK_SECONDS)
         try:
-            claim = self.ledger.newest_claim(deadline)
+            claim = self._newest_claim(deadline)
             if claim is None:
                 return Standing.UNKNOWN
             with self.database.session(deadline) as session:
-                return self._settle(claim, session)
+                if self.lease and claim.database == self.place.database and not session.follows():
+                    session.renew_lease(time.monotonic() - began)
+                return self._settle(claim, session, deadline)
         except (LedgerUnreadableError, DatabaseUnreachableError, TooLateError) as error:
             say("look failed", problem=str(error))
             return Standing.UNKNOWN
 
-    def _settle(self, claim: Claim, session: Session) -> Standing:
+    def _newest_claim(self, deadline: Deadline) -> Claim | None:
+        try:
+            return self.ledger.newest_claim(deadline)
+        except (LedgerUnreadableError, TooLateError):
+            if self.lease:
+                self._give_up_old_lease()
+            raise
+
+    def _give_up_old_lease(self) -> None:
+        """Close a leader that has not read the ledger for longer than its lease: it may be superseded.
+
+        It gets a time limit of its own, because the ledger may have used up that of the look.
+        """
+        with self.database.session(Deadline.after(LOOK_SECONDS)) as session:
+            if session.follows() or session.lease_age() <= self.lease:
+                return
+            if session.close_writes(session.decided()):
+                say("lease is over", own=self.place.database, seconds=self.lease)
+
+    def _settle(self, claim: Claim, session: Session, deadline: Deadline) -> Standing:
         if session.follows():
             return Standing.FOLLOWS
         if claim.database != self.place.database:
             if session.close_writes(claim.epoch):
                 say("fenced", epoch=claim.epoch, leader=claim.database, own=self.place.database)
+            self._note_closing(claim, session, deadline)
             return Standing.SUPERSEDED
         if self.drain:
             self._drain(claim, session)
             return Standing.DRAINED
-        if session.is_read_only() and not self._resume(claim, session):
+        if not session.is_open() and not self._resume(claim, session):
             return Standing.DRAINED
         self._mark_ready(claim)
         return Standing.LEADS
+
+    def _note_closing(self, newest: Claim, session: Session, deadline: Deadline) -> None:
+        """Note where this leader stopped, once: the promotion of another one waits until its replica has everything."""
+        if self._noted == newest.epoch:
+            return
+        led = self.ledger.claim_before(newest.epoch, deadline, of=self.place.database)
+        if led is not None:
+            closing = Closing(led.epoch, led.database, session.written_to(), _now())
+            if self.ledger.note_closing(closing):
+                say("closing noted", epoch=closing.epoch, position=closing.position)
+        self._noted = newest.epoch
 
     def _mark_ready(self, claim: Claim) -> None:
         """Let the traffic follow, once. Not before the workloads have the new role: the settings name another epoch."""
@@ -128,7 +169,7 @@ class Fence:
 
     def _drain(self, claim: Claim, session: Session) -> None:
         recorded = self.ledger.handover_record(claim.epoch)
-        if recorded is not None and session.is_read_only():
+        if recorded is not None and session.is_closed():
             return
         session.close_writes(claim.epoch)
         handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), _now())
@@ -158,6 +199,7 @@ def main(environment: Mapping[str, str]) -> int:
     reader = Reader(environment)
     place, address, drain = reader.place(), reader.address(), reader.flag("DRAIN")
     epoch, seconds = int(reader.number("EPOCH")), reader.number("FENCE_SECONDS")
+    lease = reader.number("LEASE_SECONDS", 0.0)
     alive, port = Path(reader.text("ALIVE_FILE")), int(reader.number("METRICS_PORT"))
     reader.done()
     fence = Fence(
@@ -166,6 +208,7 @@ def main(environment: Mapping[str, str]) -> int:
         OwnDatabase(address),
         epoch,
         drain,
+        lease,
     )
     registry = CollectorRegistry()
     metrics = Metrics(registry)

@@ -10,13 +10,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.instance import AVAILABLE, InstanceUnknownError, OwnInstance
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.records import HandoverRecord
+from operations.session import DatabaseUnreachableError
 from recovery.timeline import DatabaseId
 
 

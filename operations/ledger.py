@@ -1,11 +1,11 @@
-"""The crisis ledger as the jobs use it: claims, ready marks and handover records.
+"""The crisis ledger as the jobs use it: claims, ready marks, handover records and closings.
 
 Every read is strongly consistent: with multi-Region strong consistency it sees each write acknowledged in any region.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
@@ -13,8 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.deadline import Deadline
-from operations.records import Claim, HandoverRecord, HandoverState
-from recovery.naming import LEDGER_KEY, claim_key, handover_key, ready_key
+from operations.ledger_items import LedgerUnreadableError, held, missing
+from operations.records import Claim, Closing, HandoverRecord, HandoverState
+from recovery.naming import LEDGER_KEY, claim_key, closing_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
 
 if TYPE_CHECKING:
@@ -32,15 +33,6 @@ CALL_SECONDS = 2.0
 
 LOOK_AHEAD = 3
 """The number of epochs after the newest known claim that are read. It allows for two unclaimed epochs in a row."""
-
-_BATCH = 100
-"""The most items of one BatchGetItem. Source: Amazon DynamoDB API Reference."""
-_ROUNDS = 8
-"""DynamoDB answers a part of a batch if the table is throttled. The rest is asked for again, so many times."""
-
-
-class LedgerUnreadableError(ConnectionError):
-    """The ledger did not answer, which proves nothing."""
 
 
 class JobLedger:
@@ -91,6 +83,20 @@ class JobLedger:
         item = self._get(claim_key(epoch))
         return Claim(epoch, DatabaseId.parse(item["database"]["S"])) if item is not None else None
 
+    def claim_before(self, epoch: int, deadline: Deadline, of: DatabaseId | None = None) -> Claim | None:
+        """The newest claim of an earlier epoch, or the newest by one database; None if there is none.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+            TooLateError: if the deadline passes.
+        """
+        for earlier in range(epoch - 1, 0, -1):
+            deadline.left()
+            claim = self.claim(earlier)
+            if claim is not None and of in (None, claim.database):
+                return claim
+        return None
+
     def put_claim(self, claim: Claim) -> bool:
         """Claim an epoch for a database. Returns False if another database has it. Claiming it again has no effect.
 
@@ -99,7 +105,7 @@ class JobLedger:
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
         """
-        return _held(
+        return held(
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=cast("Any", claim.item),
@@ -134,18 +140,28 @@ class JobLedger:
         Raises:
             LedgerUnreadableError: if the ledger does not answer.
         """
-        item = {
-            LEDGER_KEY: {"S": ready_key(claim.epoch)},
-            "database": {"S": str(claim.database)},
-            "readyAt": {"S": at},
-        }
-        _held(
-            lambda: self._client.put_item(
-                TableName=self._table,
-                Item=cast("Any", item),
-                ConditionExpression="attribute_not_exists(#key)",
-                ExpressionAttributeNames={"#key": LEDGER_KEY},
-            )
+        self._put_absent(ready_key(claim.epoch), database=str(claim.database), readyAt=at)
+
+    def closing(self, epoch: int) -> Closing | None:
+        """The closing of an epoch's leader, or None if it is not noted.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        item = self._get(closing_key(epoch))
+        if item is None:
+            return None
+        database = DatabaseId.parse(item["database"]["S"])
+        return Closing(epoch, database, item["position"]["S"], item["closedAt"]["S"])
+
+    def note_closing(self, closing: Closing) -> bool:
+        """Note that the leader of an epoch is closed. Returns False if that was noted before, which is never changed.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        return self._put_absent(
+            closing_key(closing.epoch), database=str(closing.database), position=closing.position, closedAt=closing.at
         )
 
     def handover_record(self, epoch: int) -> HandoverRecord | None:
@@ -179,7 +195,7 @@ class JobLedger:
             "drainedAt": {"S": handover.at},
             "state": {"S": HandoverState.DRAINED},
         }
-        return _held(
+        return held(
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=cast("Any", item),
@@ -237,37 +253,23 @@ class JobLedger:
         Raises:
             LedgerUnreadableError: if the ledger does not answer, or answers too slowly.
         """
-        asked = sorted(set(keys))
-        present: set[str] = set()
-        for start in range(0, len(asked), _BATCH):
-            present |= self._present(asked[start : start + _BATCH])
-        return [key for key in asked if key not in present]
-
-    def _present(self, keys: list[str]) -> set[str]:
-        request: dict[str, Any] = {
-            self._table: {
-                "Keys": [{LEDGER_KEY: {"S": key}} for key in keys],
-                "ConsistentRead": True,
-                "ProjectionExpression": "#key",
-                "ExpressionAttributeNames": {"#key": LEDGER_KEY},
-            }
-        }
-        present: set[str] = set()
-        for _ in range(_ROUNDS):
-            try:
-                answer = self._client.batch_get_item(RequestItems=request)
-            except (BotoCoreError, ClientError) as error:
-                raise LedgerUnreadableError(str(error)) from error
-            present |= {str(item[LEDGER_KEY].get("S")) for item in answer["Responses"].get(self._table, ())}
-            request = cast("dict[str, Any]", answer.get("UnprocessedKeys"))
-            if not request:
-                return present
-        raise LedgerUnreadableError(f"{len(keys)} items were not read in {_ROUNDS} requests")
+        return missing(self._client, self._table, keys)
 
     def _change(self, handover: HandoverRecord, **change: Any) -> bool:
         """Update a handover record on a condition. Returns whether the condition held."""
         key = {LEDGER_KEY: {"S": handover_key(handover.epoch)}}
-        return _held(lambda: self._client.update_item(TableName=self._table, Key=key, **change))
+        return held(lambda: self._client.update_item(TableName=self._table, Key=key, **change))
+
+    def _put_absent(self, key: str, **words: str) -> bool:
+        """Put an item on the condition that it is absent. Returns whether it was."""
+        return held(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item={LEDGER_KEY: {"S": key}, **{name: {"S": word} for name, word in words.items()}},
+                ConditionExpression="attribute_not_exists(#key)",
+                ExpressionAttributeNames={"#key": LEDGER_KEY},
+            )
+        )
 
     def _get(self, key: str) -> dict[str, Any] | None:
         try:
@@ -275,20 +277,3 @@ class JobLedger:
         except (BotoCoreError, ClientError) as error:
             raise LedgerUnreadableError(str(error)) from error
         return cast("dict[str, Any] | None", answer.get("Item"))
-
-
-def _held(write: Callable[[], object]) -> bool:
-    """Make a conditional write. Returns whether its condition held.
-
-    Raises:
-        LedgerUnreadableError: if the ledger does not answer.
-    """
-    try:
-        write()
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-            return False
-        raise LedgerUnreadableError(str(error)) from error
-    except BotoCoreError as error:
-        raise LedgerUnreadableError(str(error)) from error
-    return True

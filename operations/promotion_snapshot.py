@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import Place, Reader
 from operations.exit_codes import SUCCESS
 from operations.instance import AVAILABLE, InstanceUnknownError, OwnInstance
 from operations.job import JobFailedError, exit_code
 from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
+from operations.session import DatabaseUnreachableError
 from recovery.naming import promotion_snapshot
 
 

@@ -1,4 +1,4 @@
-"""The records in the ledger that decide who leads: claims and handovers."""
+"""The records in the ledger that decide who leads: claims, handovers and closings."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ class Claim:
             "site": {"S": self.database.site},
             "database": {"S": str(self.database)},
         }
+
+
+@dataclass(frozen=True)
+class Closing:
+    """The position at which a superseded leader stopped. It commits nothing of the application after this position."""
+
+    epoch: int
+    """The epoch that it led."""
+    database: DatabaseId
+    position: str
+    """A position in the write-ahead log, such as `0/3000148`."""
+    at: str
+    """The time in UTC, ISO 8601."""
 
 
 class HandoverState(enum.StrEnum):

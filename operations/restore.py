@@ -16,7 +16,7 @@ from psycopg import sql
 
 from operations import contents, postgres_programs
 from operations.backup_store import BackupStore
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress, Place, Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.job import JobRefusedError, exit_code
@@ -24,6 +24,7 @@ from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.log import say
 from operations.manifest import Manifest
 from operations.retry import patiently
+from operations.session import DatabaseUnreachableError
 
 LATEST = "latest"
 _OPTIONS = ("--single-transaction", "--no-comments")

@@ -15,12 +15,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from operations.database import DatabaseUnreachableError
 from operations.environment import DatabaseAddress, Reader
 from operations.exit_codes import SUCCESS
 from operations.job import exit_code
 from operations.log import say
 from operations.retry import patiently
+from operations.session import DatabaseUnreachableError
 from recovery.naming import DATABASE_APPLICATION, DATABASE_USER, DATABASE_WRITERS
 
 KEPT_CONNECTIONS = 20

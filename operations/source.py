@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from operations.database import Session
 from operations.environment import Place
 from operations.job import JobRefusedError
 from operations.ledger import JobLedger, LedgerUnreadableError
+from operations.session import Session
 
 LEADER = "leader"
 REPLICA = "replica"

@@ -82,10 +82,11 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "fence": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
         *_items(("PutItem", "UpdateItem"), "handover#1"),
-        *_items(("PutItem",), "ready#1"),
+        *_items(("PutItem",), "ready#1", "closed#1"),
         *PASSWORD,
     ),
     "claim": _items(("GetItem", "PutItem"), "epoch#1"),
+    "promotion-wait": (*_items(("GetItem",), "epoch#1", "closed#1", "handover#1"), *PASSWORD),
     ROLES_CRON_JOB: (*PASSWORD, *APPLICATION_PASSWORD),
     "switch": _items(("GetItem",), "epoch#1", "ready#1"),
     "handover": (

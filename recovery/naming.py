@@ -123,6 +123,11 @@ def ready_key(epoch: int) -> str:
     return f"ready#{epoch}"
 
 
+def closing_key(epoch: int) -> str:
+    """The ledger's key for the closing of an epoch's leader: it is superseded and takes no writes."""
+    return f"closed#{epoch}"
+
+
 def leads_answer(site: str) -> str:
     """The words of a site's switch at `LEADS_PATH` while the newest ready mark names the site."""
     return f"lifeline-leads {site}"

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-SLOWER = {"database-loss": 2.5}
+SLOWER = {"database-loss": 2.5, "fence-crash": 2.5}
 """The scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts less."""
 
 
@@ -61,6 +61,7 @@ class Environment:
         self.clock = ScaledClock(speed)
         with contextlib.ExitStack() as guard:
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
+            guard.enter_context(self.clock)
             self.fronts = Fronts()
             self.effects = EnvironmentEffects(self.postgres, self.fronts, self.clock)
             self.account = guard.enter_context(
@@ -208,6 +209,11 @@ class Environment:
         """The ids of every user row in a database."""
         with psycopg.connect(self.postgres[database].conninfo()) as connection:
             return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
+
+    def writers(self) -> dict[str, str]:
+        """The database that committed each user row, by the row's id."""
+        hosts = {user: host for platform in self.platforms.values() for user, host in platform.users.hosts.items()}
+        return {user: self.effects.by_address[host] for user, host in hosts.items()}
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
         def others() -> list[SitePlatform]:

@@ -63,6 +63,8 @@ class SiteConfig(Section):
     backups: BackupsConfig = BackupsConfig()
     switchover: SwitchoverConfig = SwitchoverConfig()
     ledger: LedgerConfig = LedgerConfig()
+    fence: Literal["evidence", "strict"] = "evidence"
+    """Whether a leader that cannot read the ledger stops taking writes. Equal at both sites."""
     capacity: Capacity
     images: Images
 

@@ -12,8 +12,9 @@ from components.claims import Claims, ClaimsArgs
 from components.database import Database, DatabaseArgs, Restore
 from components.database_roles import DatabaseRoles, DatabaseRolesArgs
 from components.fence import Handover, HandoverArgs
-from components.kube.once import CLAIM, ROLES
+from components.kube.once import CLAIM, PROMOTION_WAIT, PROMOTION_WAIT_SECONDS, ROLES, STRICT_WAIT_SECONDS
 from components.ledger import Ledger, LedgerArgs
+from components.promotion_waits import PromotionWaits, PromotionWaitsArgs
 from components.secrets import DatabasePassword, DatabasePasswordArgs
 from recovery import naming
 from recovery import timeline as rules
@@ -96,13 +97,47 @@ def passwords(context: Context) -> Passwords | None:
     return Passwords(owner, application)
 
 
-def databases(context: Context, claims: Claims, passwords: Passwords | None) -> Databases:
+def promotion_waits(context: Context, claims: Claims) -> PromotionWaits:
+    """The waits before the promotions of all databases of the site that were replicas.
+
+    Without it, the rows that the old leader commits after the promotion has begun are lost.
+    """
+    config, site = context.config, context.site
+    policy = context.secrets_key_arn.apply(
+        lambda key: json.dumps(
+            job_permissions.promotion_wait(account=site.account, region=site.region, secrets_key_arn=key)
+        )
+    )
+    return PromotionWaits(
+        context.of_cluster(PROMOTION_WAIT),
+        PromotionWaitsArgs(
+            epochs=tuple(
+                epoch
+                for epoch, database in sorted(rules.led_epochs(site.name, config.history).items())
+                if not rules.is_born_leader(database, config.history) and config.cluster.has_job_of(epoch)
+            ),
+            seconds=STRICT_WAIT_SECONDS if config.fence == "strict" else PROMOTION_WAIT_SECONDS,
+            image=context.operations_image,
+            site=site,
+            needs=(
+                *context.cluster.nodes,
+                *context.namespace.resources,
+                identity(context, "promotion-wait-identity", PROMOTION_WAIT, policy, tier="data"),
+            ),
+            after=claims.jobs,
+        ),
+        context.in_cluster,
+    )
+
+
+def databases(context: Context, waits: PromotionWaits, claims: Claims, passwords: Passwords | None) -> Databases:
     """Every database that the site keeps.
 
-    Each waits for the claims, because a site must own an epoch before it leads it.
+    Each waits for the claims, because a site must own an epoch before it leads it, and for the waits.
     """
     owner = passwords.owner.value if passwords else None
-    return {database: _database(context, database, owner, claims) for database in context.config.databases}
+    after = (*claims.jobs, *waits.jobs)
+    return {database: _database(context, database, owner, after) for database in context.config.databases}
 
 
 def roles(context: Context, passwords: Passwords | None, databases: Databases) -> DatabaseRoles:
@@ -134,7 +169,9 @@ def roles(context: Context, passwords: Passwords | None, databases: Databases) -
     )
 
 
-def _database(context: Context, database: DatabaseId, password: pulumi.Output[str] | None, claims: Claims) -> Database:
+def _database(
+    context: Context, database: DatabaseId, password: pulumi.Output[str] | None, after: tuple[pulumi.Resource, ...]
+) -> Database:
     config, history = context.config, context.config.history
     restores = {restore.epoch: restore for restore in config.database.restores}
     restore = _restore(restores.get(database.epoch), history)
@@ -161,7 +198,7 @@ def _database(context: Context, database: DatabaseId, password: pulumi.Output[st
             key_arn=context.keys.database_arn,
             logs_key_arn=context.keys.logs_arn,
             site=context.site,
-            after=claims.jobs,
+            after=after,
         ),
     )
 

@@ -150,6 +150,7 @@ def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
         FenceArgs(
             config=settings(config, databases[config.own_database].address),
             image=context.operations_image,
+            strict=config.fence == "strict",
             site=context.site,
             # The ready mark is the last step of a flip: traffic must not come before the pods have the new role.
             after=(*workloads.settled, *_job_identities(context)),

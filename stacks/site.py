@@ -23,7 +23,7 @@ def build(config: SiteConfig) -> None:
     front = edge.front(context, zone_id)
     claims = data.claims(context, ledger, data.handover(context))
     passwords = data.passwords(context)
-    databases = data.databases(context, claims, passwords)
+    databases = data.databases(context, data.promotion_waits(context, claims), claims, passwords)
     roles = data.roles(context, passwords, databases)
     targets = edge.targets(context, front)
     filled = (*roles.jobs, *backups.restores(context, databases, roles.jobs))

@@ -58,7 +58,7 @@ def test_a_flip_touches_only_what_a_recovery_may_touch(
     steps = sorted((step.op, step.type, step.keys) for step in flip(stack, before, after))
     assert steps == sorted(
         [
-            ("create", "kubernetes:batch/v1:Job", ()),
+            *[("create", "kubernetes:batch/v1:Job", ())] * 2,
             ("update", "aws:rds/instance:Instance", ("replicateSourceDb",)),
             ("update", "kubernetes:core/v1:ConfigMap", ("data",)),
             # backend, frontend, placeholders and fence: the crisis services and the switch read no key that changes

@@ -223,8 +223,11 @@ def test_no_secret_is_printed(stack: str, timeline: tuple[str, ...]) -> None:
     assert shown == {"[secret]"}
 
 
-def test_a_third_epoch_keeps_every_resource_of_the_second_and_adds_its_claim() -> None:
+def test_a_third_epoch_keeps_every_resource_of_the_second_and_adds_its_claim_and_its_wait() -> None:
     before = {resource.urn: resource.name for resource in deploy("primary", FAILED_OVER, database={"seeded": 2})}
     after = {resource.urn: resource.name for resource in deploy("primary", FAILED_BACK, database={"seeded": 2})}
     assert before.keys() <= after.keys()
-    assert [after[urn] for urn in after.keys() - before.keys()] == ["claims-epoch-3-primary-2"]
+    assert sorted(after[urn] for urn in after.keys() - before.keys()) == [
+        "claims-epoch-3-primary-2",
+        "promotion-wait-3",
+    ]

@@ -83,6 +83,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER},
         [
             "create batch/v1:Job claims-epoch-2-secondary-1",
+            "create batch/v1:Job promotion-wait-2",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
         ],
@@ -138,6 +139,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "create index:Handover handover-2",
             "create batch/v1:Job handover-2-job",
             "create batch/v1:Job claims-epoch-2-secondary-1",
+            "create batch/v1:Job promotion-wait-2",
             "update rds/instance:Instance database-1-instance",
             *STANDBY,
         ],
@@ -154,6 +156,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_BACK, "database": {"seeded": 2}},
         [
             "create batch/v1:Job claims-epoch-3-primary-2",
+            "create batch/v1:Job promotion-wait-3",
             "update rds/instance:Instance database-2-instance",
             *STANDBY,
         ],
@@ -166,6 +169,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "create index:Handover handover-3",
             "create batch/v1:Job handover-3-job",
             "create batch/v1:Job claims-epoch-3-primary-2",
+            "create batch/v1:Job promotion-wait-3",
             "update rds/instance:Instance database-2-instance",
             *STANDBY,
         ],
@@ -185,6 +189,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": TAKEN, "database": {"seeded": 3}},
         [
             "create batch/v1:Job claims-epoch-4-secondary-3",
+            "create batch/v1:Job promotion-wait-4",
             "update rds/instance:Instance database-3-instance",
             *STANDBY,
         ],

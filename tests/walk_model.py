@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from operations.database import DatabaseUnreachableError
 from operations.deadline import Deadline
 from operations.instance import AVAILABLE
 from operations.ledger import LedgerUnreadableError
-from operations.records import Claim, HandoverRecord
+from operations.records import Claim, Closing, HandoverRecord
+from operations.session import DatabaseUnreachableError
 from recovery.timeline import DatabaseId
 
 
@@ -40,13 +40,20 @@ class Cloud:
     handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
     files: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     """The stack file with which an epoch was claimed, which version control still has."""
+    closings: dict[int, Closing] = field(default_factory=dict[int, Closing])
     events: set[int] = field(default_factory=set[int])
     ready: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
     """The databases that were marked as ready, by epoch."""
 
     def copy(self) -> Cloud:
         databases = {id_: replace(found, writes=set(found.writes)) for id_, found in self.databases.items()}
-        return replace(self, databases=databases, handovers=dict(self.handovers), ready=dict(self.ready))
+        return replace(
+            self,
+            databases=databases,
+            handovers=dict(self.handovers),
+            closings=dict(self.closings),
+            ready=dict(self.ready),
+        )
 
     def replicate(self) -> None:
         for id_, database in self.databases.items():
@@ -74,6 +81,16 @@ class View:
     def claim(self, epoch: int) -> Claim | None:
         self._reach()
         return Claim(epoch, self.cloud.claims[epoch]) if epoch in self.cloud.claims else None
+
+    def claim_before(self, epoch: int, _: Deadline, of: DatabaseId | None = None) -> Claim | None:
+        self._reach()
+        earlier = [led for led, database in self.cloud.claims.items() if led < epoch and of in (None, database)]
+        return Claim(max(earlier), self.cloud.claims[max(earlier)]) if earlier else None
+
+    def note_closing(self, closing: Closing) -> bool:
+        self._reach()
+        assert not self._database.takes_writes, f"{closing.database} takes writes"
+        return self.cloud.closings.setdefault(closing.epoch, closing) is closing
 
     def note(self, handover: HandoverRecord) -> bool:
         self._reach()
@@ -118,8 +135,11 @@ class View:
     def follows(self) -> bool:
         return self._database.source is not None
 
-    def is_read_only(self) -> bool:
+    def is_closed(self) -> bool:
         return self._database.read_only
+
+    def is_open(self) -> bool:
+        return not self._database.read_only
 
     def close_writes(self, epoch: int) -> bool:
         self._decide(epoch)

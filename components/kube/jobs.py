@@ -24,6 +24,8 @@ FENCE_SETTINGS = (*PLACE_SETTINGS, "DRAIN", "EPOCH")
 """A flip changes the epoch, as its last step: then the fence may write the ready mark."""
 FENCE_SECONDS = 5
 """The time between two checks of the fence. See `operations.fence.LOOK_SECONDS` for the length of a check."""
+LEASE_SECONDS = 20
+"""The time for which the leader of a strict fence takes writes without reading the ledger."""
 ALIVE_FILE = "/tmp/alive"  # noqa: S108 - a file of the pod, which no other process can see
 _TLS = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem"}
 """The image contains RDS's certificate authorities."""
@@ -39,13 +41,14 @@ def service_account(name: str, *, labels: Mapping[str, str]) -> Manifest:
     }
 
 
-def fence(*, image: str, checksum: Any, labels: Mapping[str, str]) -> Manifest:
+def fence(*, image: str, checksum: Any, labels: Mapping[str, str], strict: bool = False) -> Manifest:
     """The fence's Deployment. Two pods may run at once, because repeating an action has no effect.
 
     Args:
         image: the operations image, by digest.
         checksum: of the settings that the fence reads; a new checksum replaces the pods.
         labels: the labels of the object.
+        strict: whether a leader that cannot read the ledger stops taking writes.
     """
     own = container(
         FENCE,
@@ -56,6 +59,8 @@ def fence(*, image: str, checksum: Any, labels: Mapping[str, str]) -> Manifest:
         ALIVE_FILE=ALIVE_FILE,
     )
     own |= alive_probes(12 * FENCE_SECONDS)
+    if strict:
+        own["env"].append({"name": "LEASE_SECONDS", "value": str(LEASE_SECONDS)})
     own["ports"] = [pods.metrics_port()]
     template = {
         "metadata": {"labels": pod_labels(FENCE), "annotations": {pods.CHECKSUM_ANNOTATION: checksum}},

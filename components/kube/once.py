@@ -18,6 +18,10 @@ from recovery.timeline import DatabaseId
 Manifest = dict[str, Any]
 
 CLAIM = "claim"
+PROMOTION_WAIT = "promotion-wait"
+PROMOTION_WAIT_SECONDS, STRICT_WAIT_SECONDS = 20, 60
+"""The longest wait for the old leader's fence, if it runs, and for the end of its lease if it is strict. Tests add both
+up: `tests/operations/test_fence_bound.py`, `tests/operations/test_lease.py`."""
 ROLES = ROLES_CRON_JOB
 ROLES_SCHEDULE = "47 8 * * *"
 """Every day, in UTC."""
@@ -51,6 +55,22 @@ def handover(
     )
     name = f"{jobs.HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}"
     return _job(name, jobs.HANDOVER, own, retries=0, seconds=_HANDOVER_PATIENCE_SECONDS + 120, labels=labels)
+
+
+def promotion_wait(*, image: str, epoch: int, seconds: int, labels: Mapping[str, str]) -> Manifest:
+    """The Job between the claim of an epoch and the promotion. It succeeds after its longest wait at the latest.
+
+    Args:
+        image: the operations image, by digest.
+        epoch: the epoch that was claimed.
+        seconds: the longest wait.
+        labels: the labels of the object.
+    """
+    own = jobs.container(
+        PROMOTION_WAIT, image, jobs.PLACE_SETTINGS, EPOCH_CLAIMED=str(epoch), PATIENCE_SECONDS=str(seconds)
+    )
+    limit = seconds + _CLAIM_SECONDS
+    return _job(f"{PROMOTION_WAIT}-{epoch}", PROMOTION_WAIT, own, retries=RETRIES, seconds=limit, labels=labels)
 
 
 def claim(

@@ -162,7 +162,7 @@ def _forbidden(ledger: str, account: str) -> Iterator[iam.Request]:
     """The requests on the ledger that the role of a service account must not be able to make."""
     application, claims = account in calls.APPLICATION, account in calls.CLAIMS
     for key in (
-        *(("event#e", "handover#1", "ready#1") if claims else ("epoch#1",)),
+        *(("event#e", "handover#1", "ready#1", "closed#1") if claims else ("epoch#1",)),
         *(("handover#1", "other") if application else ()),
     ):
         context = {calls.LEADING_KEYS: (key,)}

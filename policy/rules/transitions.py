@@ -140,7 +140,7 @@ def touches_roles_only(steps: Sequence[Step]) -> Iterator[Fault]:
 
 def _is_part_of_a_flip(step: Step) -> bool:
     if step.op == "create":
-        return step.name.startswith(("claims-", "handover-")) or _is_new_database(step)
+        return step.name.startswith(("claims-", "handover-", "promotion-wait-")) or _is_new_database(step)
     return step.op == "update" and step.type in FLIPPED
 
 

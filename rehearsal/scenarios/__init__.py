@@ -6,7 +6,9 @@ from rehearsal.scenarios.actions import Scenario
 from rehearsal.scenarios.cluster_loss import cluster_loss
 from rehearsal.scenarios.database_loss import database_loss
 from rehearsal.scenarios.failback import failback
+from rehearsal.scenarios.fence_crash import fence_crash
 from rehearsal.scenarios.ledger_impaired import ledger_impaired
+from rehearsal.scenarios.live_flip import live_flip
 from rehearsal.scenarios.region_loss import region_loss
 from rehearsal.scenarios.split_brain import split_brain
 from rehearsal.scenarios.switchover import switchover
@@ -16,6 +18,8 @@ SCENARIOS: dict[str, Scenario] = {
     "cluster-loss": cluster_loss,
     "ledger-impaired": ledger_impaired,
     "database-loss": database_loss,
+    "live-flip": live_flip,
+    "fence-crash": fence_crash,
     "switchover": switchover,
     "failback": failback,
     "split-brain": split_brain,

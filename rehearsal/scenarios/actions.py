@@ -18,6 +18,7 @@ from rehearsal.assumptions import BY_TIER, Assumption
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome
+from rehearsal.windows import TWO_WRITERS_SECONDS, Window, two_writers
 from rehearsal.world.client import BlackBoxClient
 
 WARM_UP_SECONDS = 45
@@ -193,6 +194,8 @@ class Losses:
     user_rows: Loss
     missing_rows: tuple[float, ...]
     """When each lost user row was acknowledged. Simulated seconds."""
+    two_writers: Window
+    """The rows that an old leader acknowledged beside a new one."""
 
     def oldest_missing(self, at: float) -> float:
         """The age, at a moment, of the oldest lost user row; 0 if none was lost."""
@@ -204,11 +207,13 @@ def losses(environment: Environment, client: BlackBoxClient, leader: SiteWorld) 
     stored = {str(item["pk"]) for item in environment.account.ledger.scan(leader.region)}
     events = [event.id for event in client.events]
     rows = environment.rows(database_identifier(leader.config.own_database))
+    writers = environment.writers()
     missing = tuple(user.at for user in client.users if user.id not in rows)
     return Losses(
         Loss(len(events), sum(f"event#{id_}" in stored for id_ in events)),
         Loss(len(client.users), len(client.users) - len(missing)),
         missing,
+        two_writers((user.at, writers[user.id]) for user in client.users),
     )
 
 
@@ -231,6 +236,21 @@ def _no_web_request_is_stranded(environment: Environment) -> Check:
     pages = sum(stray.pages for stray in strays)
     text = f"web requests answered by a site that cannot take writes while the other one could: {answered}"
     return Check(f"{text}, led there: {led}, pages without data: {pages}", passed=not answered)
+
+
+def _windows(losses: Losses, user_data_rpo_seconds: int) -> tuple[Check, ...]:
+    """Both windows of a flip, against their bounds."""
+    both, lost = losses.two_writers, Window.of(losses.missing_rows)
+    return (
+        Check(
+            f"two databases took writes at once: {both}, limit {TWO_WRITERS_SECONDS} s",
+            passed=both.seconds <= TWO_WRITERS_SECONDS,
+        ),
+        Check(
+            f"acknowledged rows are lost: {lost}, limit {user_data_rpo_seconds} s",
+            passed=lost.seconds < user_data_rpo_seconds,
+        ),
+    )
 
 
 def outcome(
@@ -267,6 +287,6 @@ def outcome(
         user_data_loss_seconds=losses.oldest_missing(writes_ended),
         user_data_rpo_seconds=user_data_rpo_seconds,
         steps=steps,
-        checks=(*checks, _no_web_request_is_stranded(environment)),
+        checks=(*checks, *_windows(losses, user_data_rpo_seconds), _no_web_request_is_stranded(environment)),
         phases=phases.seconds,
     )

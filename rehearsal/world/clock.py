@@ -6,9 +6,16 @@ machine (a commit, an HTTP request, a promotion) takes its real time.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from typing import Protocol
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+LOOK_SECONDS, LATE_SECONDS = 0.02, 0.1
+"""Real seconds between two looks at the time, and those after which the machine counts as behind. Threads of one
+interpreter take turns of 5 ms, so a look of a machine that is not behind may be a few of them late."""
 
 
 class Clock(Protocol):
@@ -32,29 +39,74 @@ class Clock(Protocol):
 
 
 class ScaledClock:
-    """Real time multiplied by `speed`."""
+    """Real time multiplied by `speed`, without the time for which this machine was behind.
 
-    def __init__(self, speed: float) -> None:
+    From `start` to `close`, a thread looks at the time again and again. If it is late, the machine had other work, and
+    the rest of that time is not counted: the rehearsal stands still, so that load on the machine changes no figure.
+
+    Args:
+        speed: simulated seconds per real second.
+        monotonic: the real time.
+    """
+
+    def __init__(self, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         if speed <= 0:
             raise ValueError(f"speed is {speed}, expected more than 0")
         self.speed = speed
-        self._start = time.monotonic()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._seen = monotonic()
+        self._counted = self.behind = 0.0
+        """Real seconds that were counted, and that were not."""
+        self._longest = math.inf
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._longest = LATE_SECONDS
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._longest = math.inf
 
     def now(self) -> float:
         """Simulated seconds since the clock was created."""
-        return (time.monotonic() - self._start) * self.speed
+        with self._lock:
+            return (self._counted + min(self._monotonic() - self._seen, self._longest)) * self.speed
 
     def sleep(self, seconds: float) -> None:
         """Sleep for simulated seconds."""
-        time.sleep(max(0.0, self.real(seconds)))
+        self.wait(threading.Event(), seconds)
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until the event is set or the simulated seconds are over. Returns whether it was set."""
-        return event.wait(max(0.0, self.real(seconds)))
+        until = self.now() + seconds
+        while (left := self.real(until - self.now())) > 0:
+            if event.wait(left):
+                return True
+        return event.is_set()
 
     def real(self, seconds: float) -> float:
         """The real seconds for a number of simulated seconds."""
         return seconds / self.speed
+
+    def look(self) -> None:
+        """Count the time since the last look, up to LATE_SECONDS."""
+        with self._lock:
+            seen = self._monotonic()
+            counted = min(seen - self._seen, self._longest)
+            self.behind += seen - self._seen - counted
+            self._counted += counted
+            self._seen = seen
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            self.look()
 
 
 class ManualClock:

@@ -76,7 +76,7 @@ class SitePlatform:
         self._read_config = read_config
         self._replicas = replicas
         self._ledger = ledger
-        self._users = Users(conninfo)
+        self.users = Users(conninfo)
         self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/"): lambda _: Reply(200, {"site": site}),
@@ -111,7 +111,7 @@ class SitePlatform:
     def close(self) -> None:
         """Stop for good."""
         self._server.close()
-        self._users.close()
+        self.users.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -208,7 +208,7 @@ class SitePlatform:
         if self._read_config().get("EMERGENCY_READ_ONLY") != "true":
             # The fence knows of a newer leader before the ConfigMap does. A write that may have been saved has an id.
             with contextlib.suppress(DatabaseUnavailableError):
-                self._users.add(self._database_host, user)
+                self.users.add(self._database_host, user)
                 return Reply(201, {"id": user})
         none = Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
         return self._way_to_leader(request) or none
@@ -220,7 +220,7 @@ class SitePlatform:
 
     def _read_user(self, request: Request) -> Reply:
         user = request.query.get("id", "")
-        exists = self._users.has(self._database_host, user)
+        exists = self.users.has(self._database_host, user)
         return Reply(200, {"id": user}) if exists else Reply(404, {"error": "no such user"})
 
     def _way_to_leader(self, request: Request) -> Reply | None:
@@ -250,7 +250,7 @@ class SitePlatform:
             DatabaseUnavailableError: if its database does not answer.
         """
         config = self._read_config()
-        writable = self._users.takes_writes(self._database_host)
+        writable = self.users.takes_writes(self._database_host)
         return writable and config.get("SITE_ROLE") == "active" and config.get("EMERGENCY_READ_ONLY") != "true"
 
     def _can_write(self) -> bool:

@@ -34,7 +34,7 @@ from rehearsal.world.server import Server, free_port
 
 Manifest = dict[str, Any]
 
-SECONDS_KEYS = ("FENCE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
+SECONDS_KEYS = ("FENCE_SECONDS", "LEASE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _GRACE_SECONDS = 10.0
 _ANSWER_SECONDS = 2.0

@@ -34,6 +34,8 @@ class Users:
     def __init__(self, conninfo: Callable[[str], str | None]) -> None:
         self._conninfo = conninfo
         self._idle: queue.LifoQueue[tuple[str, Connection]] = queue.LifoQueue()
+        self.hosts: dict[str, str] = {}
+        """The host that committed each user last."""
 
     def add(self, host: str, user: str) -> None:
         """Add a user. Adding the same user again has no effect.
@@ -43,6 +45,7 @@ class Users:
         """
         with self._connection(host) as connection:
             connection.execute("INSERT INTO users (id) VALUES (%s) ON CONFLICT DO NOTHING", [user])
+        self.hosts[user] = host
 
     def has(self, host: str, user: str) -> bool:
         """Whether a user exists.
@@ -89,6 +92,14 @@ class Users:
                 if kept == host and not connection.closed:
                     return connection
                 connection.close()
+        return self.open(host)
+
+    def open(self, host: str) -> Connection:
+        """A new connection, with the rights of the application. It commits each statement.
+
+        Raises:
+            DatabaseUnavailableError: if the database does not answer.
+        """
         try:
             conninfo = self._conninfo(host)
         except ApiError as error:

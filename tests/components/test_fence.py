@@ -31,7 +31,7 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 def fence_objects(**config: str) -> dict[str, Registration]:
-    args = FenceArgs(config=CONFIG | config, image=IMAGE, site=site("secondary"))
+    args = FenceArgs(config=CONFIG | config, image=IMAGE, strict=False, site=site("secondary"))
 
     def program() -> None:
         Fence("fence", args, pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", kubeconfig="{}")))
@@ -289,11 +289,12 @@ def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
     assert kinds <= {"eks:index:Cluster", "pulumi:providers:kubernetes"}
 
 
-def test_the_fence_reads_claims_notes_handovers_and_marks_epochs_as_ready():
+def test_the_fence_reads_claims_notes_handovers_and_closings_and_marks_epochs_as_ready():
     assert policy("secondary", "fence") == {
         "ReadClaims": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
         "NoteHandover": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], LEDGER, keys("handover#*")),
         "MarkReady": allow("dynamodb:PutItem", LEDGER, keys("ready#*")),
+        "NoteClosing": allow("dynamodb:PutItem", LEDGER, keys("closed#*")),
         "ReadPassword": READ_PASSWORD,
     }
 

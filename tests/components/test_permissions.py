@@ -40,6 +40,7 @@ BUCKETS = {
 }
 
 DOCUMENTS: dict[str, Document] = {
+    "promotion wait": job_permissions.promotion_wait(**OWN, secrets_key_arn=KEY),
     "roles": job_permissions.roles(**OWN, secrets_key_arn=KEY),
     "backup": backup_permissions.backup(
         **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from components.kube.once import ROLES
+from components.kube.once import CLAIM
 from engine.program import PROGRAM_ROOT
 from rehearsal.offline import OfflineAccount
 from rehearsal.providers.kubernetes.api import ApiError
@@ -16,11 +16,11 @@ from rehearsal.providers.kubernetes.api import ApiError
 def run_claims(account: OfflineAccount) -> None:
     """Run the claims of all sites as processes, with the rights of an administrator.
 
-    There is no PostgreSQL here, so the Jobs that make roles have nothing to do. The rehearsals run them.
+    There is no PostgreSQL here, so the Jobs that need one have nothing to do. The rehearsals run them.
     """
 
     def run(site: str, job: dict[str, Any]) -> None:
-        if job["spec"]["template"]["spec"]["serviceAccountName"] == ROLES:
+        if job["spec"]["template"]["spec"]["serviceAccountName"] != CLAIM:
             return
         (container,) = job["spec"]["template"]["spec"]["containers"]
         credentials = {"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal"}

@@ -123,8 +123,8 @@ def test_the_in_process_engine_takes_the_real_engines_recorded_steps(in_process:
     assert in_process.records[phase] == recorded(phase)
 
 
-def test_the_recorded_flip_is_nine_steps_and_nothing_the_second_time() -> None:
-    assert len(recorded("flip")) == 9
+def test_the_recorded_flip_is_ten_steps_and_nothing_the_second_time() -> None:
+    assert len(recorded("flip")) == 10
     assert recorded("flip again") == []
 
 
@@ -162,7 +162,8 @@ def assert_move(steps: list[Step]) -> None:
 
 def assert_order(steps: list[Step]) -> None:
     order = [step.type for step in steps]
-    assert order[:3] == [
+    assert order[:4] == [
+        "kubernetes:batch/v1:Job",
         "kubernetes:batch/v1:Job",
         "aws:rds/instance:Instance",
         "kubernetes:core/v1:ConfigMap",

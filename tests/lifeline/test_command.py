@@ -53,7 +53,7 @@ def test_a_diff_is_a_list_of_steps(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     code, out, _ = lifeline(monkeypatch, capsys, *words)
     steps = json.loads(out)
     assert code == 0
-    assert len(steps) == 9
+    assert len(steps) == 10
     assert {
         "op": "create",
         "type": "kubernetes:batch/v1:Job",

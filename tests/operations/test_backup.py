@@ -19,9 +19,9 @@ from botocore.exceptions import ClientError
 from operations import contents, postgres_programs
 from operations.backup import BackupError, Floors
 from operations.backup_store import LARGEST_PART, MIB, PARTS, BackupStore, StoreError, TooLargeError, part_bytes
-from operations.database import DatabaseUnreachableError
 from operations.manifest import Manifest, ManifestError
 from operations.postgres_programs import ProgramError
+from operations.session import DatabaseUnreachableError
 from operations.source import SourceRefusedError
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.server import Server

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from operations import fence
-from operations.database import DatabaseUnreachableError, Session
 from operations.deadline import Deadline, TooLateError
 from operations.fence import Fence, Standing
 from operations.ledger import JobLedger
+from operations.session import DatabaseUnreachableError, Session
 from recovery.naming import DATABASE_NAME, LEDGER_KEY
 from rehearsal.world.postgres import Server
 from tests.operations.sessions import in_background, is_ended, is_writable, write
@@ -29,7 +29,7 @@ def test_looking_again_at_a_fenced_database_ends_no_reader(
 ) -> None:
     table = Table("primary-1", "secondary-1")
     fence_of(table).look()
-    assert [line["step"] for line in said(capsys)] == ["fenced"]
+    assert [line["step"] for line in said(capsys)] == ["fenced", "closing noted"]
     with leader.connect() as reader:
         assert fence_of(table).look() is Standing.SUPERSEDED
         assert not is_ended(reader)

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from operations import fence, handover, switch
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import DatabaseAddress, Reader, SettingError
 from operations.ledger import JobLedger
+from operations.session import DatabaseUnreachableError
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import Server
 from tests.harness import ROOT
@@ -157,6 +158,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "handover",
             "ledger-export",
             "promotion-snapshot",
+            "promotion-wait",
             "restore",
             "restore-check",
             "roles",

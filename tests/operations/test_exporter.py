@@ -13,9 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from operations.backup_store import BackupStore
-from operations.database import DatabaseUnreachableError, OwnDatabase
+from operations.database import OwnDatabase
 from operations.environment import Place
 from operations.exporter import BACKUP_SECONDS, Exporter, Metrics
+from operations.session import DatabaseUnreachableError
 from recovery.naming import LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers

@@ -9,9 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from operations.database import OwnDatabase, Session
+from operations.database import OwnDatabase
 from operations.fence import Standing
 from operations.records import HandoverRecord
+from operations.session import Session
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position

@@ -24,6 +24,7 @@ MODULES = {
     "configuration-export": "configuration_export",
     "ledger-export": "ledger_export",
     "promotion-snapshot": "promotion_snapshot",
+    "promotion-wait": "promotion_wait",
     "roles": "roles",
     "switch": "switch",
 }

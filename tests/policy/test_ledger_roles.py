@@ -26,8 +26,9 @@ RIGHTS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     "backend": {(*READ, *WRITE): EVENTS},
     "crisis-detector": {("GetItem", "PutItem"): EVENTS},
     "hotline-gateway": {("GetItem", "PutItem"): EVENTS},
-    "fence": {("GetItem",): ("epoch#", "handover#"), WRITE: ("handover#",), ("PutItem",): ("ready#",)},
+    "fence": {("GetItem",): ("epoch#", "handover#"), WRITE: ("handover#",), ("PutItem",): ("ready#", "closed#")},
     "handover": {("GetItem",): ("epoch#", "handover#"), ("UpdateItem",): ("handover#",)},
+    "promotion-wait": {("GetItem",): ("epoch#", "closed#", "handover#")},
     "claim": {("GetItem", "PutItem"): ("epoch#",)},
     "switch": {("GetItem",): ("epoch#", "ready#")},
     "postgresql-backup": {("GetItem",): ("epoch#",)},
@@ -53,7 +54,9 @@ BACKUP = "AWSBackupServiceRolePolicyForBackup"
 OPERATIONS = sorted(boto3.client("dynamodb", region_name="us-east-2").meta.service_model.operation_names)
 PARTIQL = ("PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")
 actions = st.sampled_from((*OPERATIONS, *PARTIQL))
-prefixes = st.sampled_from(("epoch#", "ready#", "handover#", *EVENTS, "", "event", "Event#", "epoch", " event#"))
+prefixes = st.sampled_from(
+    ("epoch#", "ready#", "closed#", "handover#", *EVENTS, "", "event", "Event#", "epoch", " event#")
+)
 keys = st.none() | st.lists(st.builds(str.__add__, prefixes, st.text("a1#*?", max_size=3)), max_size=3).map(tuple)
 """None for a request without the condition key, such as a scan."""
 tables = st.sampled_from((naming.LEDGER_TABLE, f"{naming.LEDGER_TABLE}/index/any", "another-table"))

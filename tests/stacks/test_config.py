@@ -329,8 +329,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "  hint: allowed here: addonVersions, generations, nodes, operatorCidrs, publicAccessCidrs, serving, since, "
         "unreachable, version",
         "lifeline:netwrok: is not a key of lifeline",
-        "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, globals, "
-        "images, ledger, network, owner, peer, protect, switchover, timeline, zoneId",
+        "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, fence, "
+        "globals, images, ledger, network, owner, peer, protect, switchover, timeline, zoneId",
     ]
 
 
@@ -380,6 +380,7 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
         "lifeline:backups": {},
         "lifeline:bootstrap": False,
         "lifeline:discards": [],
+        "lifeline:fence": "evidence",
         "lifeline:protect": True,
         "lifeline:switchover": {},
     }

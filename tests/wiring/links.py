@@ -118,7 +118,7 @@ LINKS: tuple[Link, ...] = (
     # the rights of pods
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
     _policy(r"(restore-check|configuration-export)", "backups-copy-key", "backups-own-key"),
-    _policy(r"(backend|fence|handover|promotion-snapshot|restore|roles)", "keys-secrets"),
+    _policy(r"(backend|fence|handover|promotion-snapshot|promotion-wait|restore|roles)", "keys-secrets"),
     Link(
         r"log-collector-identity-policy",
         "policy",
