@@ -88,7 +88,7 @@ class Fence:
     drain: bool = False
     """Whether the site was asked to drain."""
     lease: float = 0.0
-    """The seconds for which a leader takes writes without reading the ledger; 0 if it takes them forever (`lifeline:fence`)."""
+    """The seconds for which a leader takes writes without reading the ledger; 0 if it takes them forever."""
     _marked: int = field(default=0, init=False)
     """The epoch whose ready mark was written."""
     _noted: int = field(default=0, init=False)

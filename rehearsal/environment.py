@@ -182,6 +182,13 @@ class Environment:
             logGroupName=group, logStreamName="rehearsal", logEvents=[{"timestamp": now, "message": line}]
         )
 
+    def secret(self, site: SiteWorld, name: str) -> str:
+        """The present value of a secret in a site's region."""
+        client = boto3.session.Session("rehearsal", "rehearsal").client(
+            "secretsmanager", region_name=site.region, endpoint_url=self.account.endpoint_url
+        )
+        return client.get_secret_value(SecretId=name)["SecretString"]
+
     def snapshots(self, site: SiteWorld) -> list[str]:
         """The names of the snapshots in a site's region."""
         rds = boto3.session.Session("rehearsal", "rehearsal").client(

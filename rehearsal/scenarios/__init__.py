@@ -10,6 +10,7 @@ from rehearsal.scenarios.fence_crash import fence_crash
 from rehearsal.scenarios.ledger_impaired import ledger_impaired
 from rehearsal.scenarios.live_flip import live_flip
 from rehearsal.scenarios.region_loss import region_loss
+from rehearsal.scenarios.rotation import rotation
 from rehearsal.scenarios.split_brain import split_brain
 from rehearsal.scenarios.switchover import switchover
 
@@ -23,4 +24,5 @@ SCENARIOS: dict[str, Scenario] = {
     "switchover": switchover,
     "failback": failback,
     "split-brain": split_brain,
+    "rotation": rotation,
 }

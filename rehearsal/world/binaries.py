@@ -74,6 +74,15 @@ def programs() -> Path:
     return folder
 
 
+def reap(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for the end of a process, and kill it if it does not end in time."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def for_jobs(folder: Path) -> Path:
     """A folder of PostgreSQL's programs for a job, which starts a server as its own user.
 

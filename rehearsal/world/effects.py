@@ -52,8 +52,13 @@ class EnvironmentEffects:
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
     ) -> None:
-        """Promote a server whose replication source was removed. As RDS does, it restarts it after some time."""
+        """Promote a server whose replication source was removed. As RDS does, it restarts it after some time.
+
+        A new password of the master user takes effect at once.
+        """
         self._fronts.changed(type_, id_, inputs, outputs)
+        if type_ == INSTANCE and inputs.get("password") not in (None, old_inputs.get("password")):
+            self._servers.change_password(str(inputs["identifier"]), str(inputs["password"]))
         if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
             name = str(inputs["identifier"])
             self._clock.sleep(CHANGE_SECONDS)

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,7 +26,7 @@ from recovery.naming import DATABASE_NAME
 from rehearsal.world import binaries
 from rehearsal.world.archive import Archive
 from rehearsal.world.binaries import Account, PostgresError
-from rehearsal.world.schema import create_database, extensions, load_schema
+from rehearsal.world.schema import change_password, create_database, extensions, load_schema
 from rehearsal.world.server import ADMIN, ADMIN_ENVIRONMENT, Server, free_port, slot, wal_position
 
 PATIENCE_SECONDS = 20.0
@@ -178,6 +179,14 @@ class PostgresServers:
         if not server.truth("SELECT pg_promote(wait => true)"):
             raise PostgresError(f"{name} was not promoted in time")
 
+    def change_password(self, name: str, password: str) -> None:
+        """Change the owner's password, as RDS does for a master user. The replicas of a server have it too."""
+        changed = self[name]
+        change_password(changed, password)
+        for known, server in [*self._servers.items()]:
+            if server.password == changed.password:
+                self._servers[known] = replace(server, password=password)
+
     def kill(self, name: str) -> None:
         """Kill a server (SIGKILL), so that nothing is flushed or sent. Does nothing if it is dead already."""
         with self._lock:
@@ -229,7 +238,7 @@ class PostgresServers:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGQUIT)
             for process in self._processes.values():
-                _reap(process)
+                binaries.reap(process, PATIENCE_SECONDS)
             self._processes.clear()
             for name in self._servers:
                 binaries.remove_shared_memory(self._data(name))
@@ -289,11 +298,3 @@ class PostgresServers:
             if str(server.port) == port:
                 return server
         raise PostgresError(f"{replica.name} follows nobody")
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -50,3 +50,10 @@ def load_schema(server: Server) -> None:
     """Create the platform's tables."""
     with server.connect() as connection:
         connection.execute(_SCHEMA.read_bytes())
+
+
+def change_password(server: Server, password: str) -> None:
+    """Change the password of the owner."""
+    change = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(DATABASE_USER), sql.Literal(password))
+    with server.connect_as_admin() as connection:
+        connection.execute(change)

@@ -25,6 +25,10 @@ CLUSTER_SCOPED = frozenset(
 )  # fmt: skip
 
 
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a restart. kubectl sets the time, and another value is all that matters."""
+
+
 class ApiError(Exception):
     """A refusal of the API server, in kube-apiserver's words."""
 
@@ -129,6 +133,21 @@ class KubernetesApi:
             if kind == "Namespace":
                 for inside in [key for key in self._objects if key.namespace == name]:
                     del self._objects[inside]
+
+    def restart(self, namespace: str, deployment: str) -> None:
+        """Replace the pods of a Deployment, as `kubectl rollout restart` does: by an annotation of their template.
+
+        Raises:
+            ApiError: if the Deployment does not exist.
+        """
+        with self._lock:
+            existing = self._objects.get(Key("apps/v1", "Deployment", namespace, deployment))
+            if existing is None:
+                raise ApiError(f'Deployment "{deployment}" not found')
+            manifest = copy.deepcopy(existing.manifest)
+            template = manifest["spec"]["template"]["metadata"]
+            template["annotations"] = {**template.get("annotations", {}), RESTARTED: str(uuid.uuid4())}
+            self._put(manifest, owner=existing.owner, existing=existing)
 
     def pods(self, namespace: str, deployment: str) -> int:
         """The number of pods that a Deployment has without load: its own number, within its autoscaler's bounds.
