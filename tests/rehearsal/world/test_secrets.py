@@ -84,8 +84,21 @@ def test_pods_keep_a_password_until_they_are_replaced(cluster: KubernetesApi, en
     assert fence.password() == "first"
     keep(endpoint, "second")
     assert fence.password() == "first"
-    cluster.apply(jobs.fence(image="operations@sha256:1", checksum="two", labels={}))
+    cluster.restart(NAMESPACE, jobs.FENCE)
     assert fence.password() == "second"
+
+
+def test_a_restart_changes_nothing_but_the_pods(cluster: KubernetesApi) -> None:
+    before = cluster.get("apps/v1", "Deployment", jobs.FENCE, NAMESPACE)
+    cluster.restart(NAMESPACE, jobs.FENCE)
+    after = cluster.get("apps/v1", "Deployment", jobs.FENCE, NAMESPACE)
+    assert before is not None
+    assert after is not None
+    assert after["metadata"] == {**before["metadata"], "generation": 2}
+    assert after["spec"]["template"].pop("metadata") != before["spec"]["template"].pop("metadata")
+    assert after["spec"] == before["spec"]
+    with pytest.raises(ApiError, match='"nothing" not found'):
+        cluster.restart(NAMESPACE, "nothing")
 
 
 def test_no_deployment_has_no_password(cluster: KubernetesApi, endpoint: str) -> None:
