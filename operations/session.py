@@ -14,6 +14,12 @@ _FAREWELL_SECONDS = 5.0
 _FORMALITIES_SECONDS = 0.05
 """`pg_stat_activity` lists a new session only after the session has read its settings."""
 
+CREATE_CLOSING = (
+    "CREATE TABLE IF NOT EXISTS lifeline.closing (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+    " epoch bigint NOT NULL, at timestamptz, setting text)"
+)
+"""The table with the note about the closing. It has one row at most."""
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -121,10 +127,7 @@ class Session:
             DatabaseUnreachableError: if a newer epoch has had it.
         """
         self._connection.execute("CREATE SCHEMA IF NOT EXISTS lifeline")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS lifeline.closing (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
-            " epoch bigint NOT NULL, at timestamptz, setting text)"
-        )
+        self._connection.execute(CREATE_CLOSING)
         newest = self._one(
             "INSERT INTO lifeline.closing (epoch) VALUES (%s) ON CONFLICT (one)"
             " DO UPDATE SET epoch = greatest(closing.epoch, excluded.epoch) RETURNING epoch",

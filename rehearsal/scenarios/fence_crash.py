@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from components.kube.jobs import FENCE
+from operations.session import CREATE_CLOSING
 from recovery.naming import closing_key, database_identifier
 from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
@@ -23,10 +24,9 @@ from rehearsal.scenarios.live_flip import closed
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.users import Connection
 
-_STALL = """
+_STALL = f"""
 CREATE SCHEMA IF NOT EXISTS lifeline;
-CREATE TABLE IF NOT EXISTS lifeline.closing (one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    epoch bigint NOT NULL, at timestamptz, setting text);
+{CREATE_CLOSING};
 CREATE FUNCTION lifeline.stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(4); RETURN NEW; END $$;
 CREATE TRIGGER stall BEFORE UPDATE ON lifeline.closing FOR EACH ROW WHEN (NEW.at IS NOT NULL)
     EXECUTE FUNCTION lifeline.stall();
