@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.processor import Processor
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
 from rehearsal.world.zone import HealthCheck, load_zone
@@ -58,7 +60,7 @@ class Environment:
         self._exit = contextlib.ExitStack()
         self.engine = engine
         self.faults = Faults()
-        self.clock = ScaledClock(speed)
+        self.clock = ScaledClock(speed, share=Processor(os.getpid()).share)
         with contextlib.ExitStack() as guard:
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
             guard.enter_context(self.clock)

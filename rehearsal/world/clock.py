@@ -16,6 +16,8 @@ from typing import Protocol, Self
 LOOK_SECONDS, LATE_SECONDS = 0.02, 0.1
 """Real seconds between two looks at the time, and those after which the machine counts as behind. Threads of one
 interpreter take turns of 5 ms, so a look of a machine that is not behind may be a few of them late."""
+SHARE_SECONDS = 0.5
+"""Real seconds between two looks at the processors: so rare that they cost 1 % of one."""
 
 
 class Clock(Protocol):
@@ -41,15 +43,25 @@ class Clock(Protocol):
 class ScaledClock:
     """Real time multiplied by `speed`, without the time for which this machine was behind.
 
-    From `start` to `close`, a thread looks at the time again and again. If it is late, the machine had other work, and
-    the rest of that time is not counted: the rehearsal stands still, so that load on the machine changes no figure.
+    While it is open, a thread looks at the time again and again. If it is late, the machine had other work, and the
+    rest of that time is not counted. Nor is the part for which the rehearsal's processes waited because other programs
+    had the processors. So the rehearsal stands still while the machine is behind, and load changes no figure.
+
+    A pod's own waits (the fence's interval, the longest wait before a promotion) take real time of that process. They
+    are as long as declared on a machine without other load, and shorter in simulated time by what it leaves uncounted.
 
     Args:
         speed: simulated seconds per real second.
         monotonic: the real time.
+        share: the part of the given real seconds in which the rehearsal's processes could go on, from 0 to 1.
     """
 
-    def __init__(self, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        speed: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        share: Callable[[float], float] = lambda _: 1.0,
+    ) -> None:
         if speed <= 0:
             raise ValueError(f"speed is {speed}, expected more than 0")
         self.speed = speed
@@ -59,6 +71,9 @@ class ScaledClock:
         self._counted = self.behind = 0.0
         """Real seconds that were counted, and that were not."""
         self._longest = math.inf
+        self._measure, self._measured = share, self._seen
+        self._share = 1.0
+        """The share of the last SHARE_SECONDS. The next ones are counted by it."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
 
@@ -72,12 +87,12 @@ class ScaledClock:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self._longest = math.inf
+        self._longest, self._share = math.inf, 1.0
 
     def now(self) -> float:
         """Simulated seconds since the clock was created."""
         with self._lock:
-            return (self._counted + min(self._monotonic() - self._seen, self._longest)) * self.speed
+            return (self._counted + self._since(self._monotonic())) * self.speed
 
     def sleep(self, seconds: float) -> None:
         """Sleep for simulated seconds."""
@@ -96,13 +111,19 @@ class ScaledClock:
         return seconds / self.speed
 
     def look(self) -> None:
-        """Count the time since the last look, up to LATE_SECONDS."""
+        """Count the time since the last look, up to LATE_SECONDS, by the share of the processors that was left."""
+        share, seen = self._share, self._monotonic()
+        if seen - self._measured >= SHARE_SECONDS:
+            share, self._measured = self._measure(seen - self._measured), seen
         with self._lock:
             seen = self._monotonic()
-            counted = min(seen - self._seen, self._longest)
+            counted = self._since(seen)
             self.behind += seen - self._seen - counted
             self._counted += counted
-            self._seen = seen
+            self._seen, self._share = seen, share
+
+    def _since(self, now: float) -> float:
+        return min(now - self._seen, self._longest) * self._share
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rehearsal.world.clock import LATE_SECONDS, LOOK_SECONDS, ScaledClock
+from rehearsal.world.clock import LATE_SECONDS, LOOK_SECONDS, SHARE_SECONDS, ScaledClock
 
 
 class Machine:
@@ -60,7 +60,31 @@ def test_it_stands_still_while_the_machine_is_behind(clock: ScaledClock, machine
     assert clock.now() == pytest.approx((3.0 + LATE_SECONDS) * 5.0)
 
 
-def test_it_never_goes_back(clock: ScaledClock, machine: Machine) -> None:
+def test_it_passes_slower_by_what_other_programs_took(machine: Machine) -> None:
+    asked: list[float] = []
+
+    def half(seconds: float) -> float:
+        asked.append(seconds)
+        return 0.5
+
+    clock = ScaledClock(5.0, machine, half)
+    clock._longest = LATE_SECONDS
+    looked_at_in_time(clock, machine, SHARE_SECONDS)
+    assert clock.now() == pytest.approx(SHARE_SECONDS * 5.0)
+    looked_at_in_time(clock, machine, 4 * SHARE_SECONDS)
+    assert clock.now() == pytest.approx(3 * SHARE_SECONDS * 5.0, rel=0.05)
+    assert clock.behind == pytest.approx(2 * SHARE_SECONDS, rel=0.05)
+    assert max(asked) - SHARE_SECONDS <= LOOK_SECONDS * 1.5
+    assert min(asked) >= SHARE_SECONDS
+    now = clock.now()
+    machine.time += LATE_SECONDS / 2
+    assert clock.now() - now == pytest.approx(LATE_SECONDS / 4 * 5.0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_it_never_goes_back(machine: Machine, share: float) -> None:
+    clock = ScaledClock(5.0, machine, lambda _: share)
+    clock._longest = LATE_SECONDS
     seen = [clock.now()]
     for step in (0.01, 0.3, 0.05, 5.0, 0.0):
         machine.time += step
