@@ -84,6 +84,11 @@ class GrpcProvider:
         """See `ProviderClient`."""
         self._call("Delete", provider_pb2.DeleteRequest(id=resource.id, urn=urn, properties=_struct(resource.outputs)))
 
+    def read(self, urn: str, id_: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        """See `ProviderClient`."""
+        answer = self._call("Read", provider_pb2.ReadRequest(id=id_, urn=urn))
+        return (answer.id, wire.decode(answer.inputs), wire.decode(answer.properties)) if answer.id else None
+
     def construct(self, registration: Registration, monitor: str) -> Registered:
         """See `ProviderClient`."""
         request = provider_pb2.ConstructRequest(

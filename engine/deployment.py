@@ -21,7 +21,10 @@ from engine.state import Resource, State
 
 @dataclass(frozen=True, order=True)
 class Step:
-    """One operation on one resource."""
+    """One operation on one resource.
+
+    `op` is `create`, `import`, `update`, `replace`, `delete`, or `forget`: the resource leaves the state and stays.
+    """
 
     op: str
     type: str
@@ -93,7 +96,8 @@ class Deployment:
                 raise DeploymentError(f"{urn} is protected and cannot be deleted; unprotect it first")
         self._state.save()
         for urn, resource in self._replaced:
-            self._provider(resource).delete(urn, resource)
+            if not resource.retain:
+                self._provider(resource).delete(urn, resource)
         for urn in reversed(dependencies_first(gone)):
             resource = gone[urn]
             if resource.custom and not resource.retain and not resource.type.startswith("pulumi:"):
@@ -101,7 +105,7 @@ class Deployment:
                 self._provider(resource).delete(urn, resource)
             with self._lock:
                 self._state.end(urn, None)
-            self._took(Step("delete", resource.type, resource.name))
+            self._took(Step("forget" if resource.retain else "delete", resource.type, resource.name))
 
     def _construct(self, registration: Registration) -> Registered:
         """Let the component's provider build it.
@@ -132,6 +136,8 @@ class Deployment:
         news = dict(registration.inputs)
         if old is not None and urn_of(old.provider) != urn_of(registration.provider):
             raise DeploymentError(f"{registration.urn}: another provider is not supported; give it another name")
+        if registration.import_id and (old is None or (old.import_id or old.id) != registration.import_id):
+            old = self._import(registration, provider, old)
         if old is not None:
             news = keep_ignored(old.inputs, news, registration.ignore_changes)
         news = provider.check(registration.urn, old.inputs if old else {}, news)
@@ -140,8 +146,9 @@ class Deployment:
         difference = provider.diff(registration.urn, old, news, registration.ignore_changes)
         replaces = set(difference.replaces) | (set(difference.changed) & set(registration.replace_on_changes))
         if replaces:
-            if old.protect:
-                raise DeploymentError(f"{registration.urn} is protected and {sorted(replaces)} force its replacement")
+            if old.protect or registration.import_id:
+                reason = "protected" if old.protect else "imported"
+                raise DeploymentError(f"{registration.urn} is {reason} and {sorted(replaces)} force its replacement")
             return self._replace(registration, provider, news, old, difference)
         if difference.changed:
             return self._update(registration, provider, news, old, difference)
@@ -149,6 +156,26 @@ class Deployment:
             kept = _kept(registration, old.id, old.outputs, news)
             self._state.touch(registration.urn, kept)
         return Registered(old.id, old.outputs, frozenset(kept.secrets))
+
+    def _import(self, registration: Registration, provider: ProviderClient, old: Resource | None) -> Resource:
+        """Adopt an existing resource as it is. A difference from the program is a step that follows.
+
+        Source: pulumi/pulumi, pkg/resource/deploy/step.go, `ImportStep`, and step_generator.go, `isImport`.
+        """
+        urn, id_ = registration.urn, registration.import_id
+        if old is not None:
+            raise DeploymentError(f"{urn}: {old.id} is in the state, and another id to import is not supported")
+        with self._lock:
+            self._state.begin(urn, "import")
+        found = provider.read(urn, id_)
+        if found is None:
+            raise DeploymentError(f"{urn}: resource '{id_}' does not exist")
+        own_id, inputs, outputs = found
+        kept = _kept(registration, own_id, outputs, inputs)
+        with self._lock:
+            self._state.end(urn, kept)
+        self._took(Step("import", registration.type, registration.name))
+        return kept
 
     def _create(
         self, registration: Registration, provider: ProviderClient, news: dict[str, Any], op: str, keys: tuple[str, ...]
@@ -240,4 +267,5 @@ def _kept(
         provider=registration.provider,
         protect=registration.protect,
         retain=registration.retain_on_delete,
+        import_id=registration.import_id,
     )

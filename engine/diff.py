@@ -17,7 +17,7 @@ def steps_between(before: Sequence[Registration], after: Sequence[Registration])
     new = {entry.urn: entry for entry in after}
     steps = [step for entry in in_order(after) for step in _step(old.get(entry.urn), entry, replaces)]
     gone = [entry for entry in reversed(in_order(before)) if entry.urn not in new]
-    return steps + [Step("delete", entry.type, entry.name) for entry in gone]
+    return steps + [Step("forget" if entry.retain_on_delete else "delete", entry.type, entry.name) for entry in gone]
 
 
 def in_order(registrations: Sequence[Registration]) -> list[Registration]:
@@ -28,7 +28,7 @@ def in_order(registrations: Sequence[Registration]) -> list[Registration]:
 
 def _step(old: Registration | None, new: Registration, replaces: Callable[[str], frozenset[str]]) -> Iterator[Step]:
     if old is None:
-        yield Step("create", new.type, new.name)
+        yield Step("import" if new.import_id else "create", new.type, new.name)
         return
     if not new.custom:
         return

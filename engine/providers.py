@@ -55,6 +55,10 @@ class ProviderClient(Protocol):
         """Delete a resource."""
         ...
 
+    def read(self, urn: str, id_: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        """An existing resource by its id: its own id, its inputs and outputs; None if it does not exist."""
+        ...
+
     def construct(self, registration: Registration, monitor: str) -> Registered:
         """Let the component's own provider build it. The provider registers the component's children."""
         ...

@@ -32,6 +32,7 @@ _OPERATIONS = {
     OpType.UPDATE: "update",
     OpType.REPLACE: "replace",
     OpType.DELETE: "delete",
+    OpType.IMPORT: "import",
 }
 
 
@@ -216,6 +217,7 @@ def _resource(entry: Mapping[str, Any]) -> Resource:
         provider=entry.get("provider", ""),
         protect=entry.get("protect", False),
         retain=entry.get("retainOnDelete", False),
+        import_id=entry.get("importID", ""),
     )
 
 
@@ -226,5 +228,7 @@ def _step_of(event: EngineEvent) -> Step | None:
     op = _OPERATIONS.get(metadata.op)
     if op is None or type_of(metadata.urn) == STACK_TYPE or _DEFAULT_PROVIDER in metadata.urn:
         return None
+    if op == "delete" and metadata.old is not None and metadata.old.retain_on_delete:
+        op = "forget"
     keys = tuple(sorted(metadata.diffs or ())) if op in ("update", "replace") else ()
     return Step(op, type_of(metadata.urn), metadata.urn.rsplit("::", 1)[-1], keys)

@@ -36,6 +36,8 @@ class Registration:
     retain_on_delete: bool = False
     secrets: frozenset[str] = frozenset()
     additional_secrets: tuple[str, ...] = ()
+    import_id: str = ""
+    """The id of an existing resource that the stack adopts instead of creating one."""
 
     @property
     def package(self) -> str:
@@ -88,4 +90,5 @@ def read(request: resource_pb2.RegisterResourceRequest, *, stack: str, project: 
         retain_on_delete=request.retainOnDelete,
         secrets=wire.secret_keys(request.object),
         additional_secrets=tuple(request.additionalSecretOutputs),
+        import_id=request.importId,
     )

@@ -26,6 +26,8 @@ class Resource:
     provider: str = ""
     protect: bool = False
     retain: bool = False
+    import_id: str = ""
+    """The id by which the resource was adopted, which may differ from its own."""
 
 
 class State:

@@ -66,7 +66,14 @@ def steps_as_json(steps: Sequence[Step]) -> str:
     return json.dumps(data, indent=2)
 
 
-_COLOURS = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+_COLOURS = {
+    "create": "green",
+    "import": "green",
+    "update": "yellow",
+    "forget": "yellow",
+    "replace": "red",
+    "delete": "red",
+}
 
 
 def steps_as_text(steps: Sequence[Step]) -> str:

@@ -68,7 +68,7 @@ class _Step(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    op: Literal["create", "update", "replace", "delete"]
+    op: Literal["create", "import", "update", "replace", "delete", "forget"]
     type: str = Field(min_length=3)
     name: str = Field(min_length=1)
     keys: list[str]

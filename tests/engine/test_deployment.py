@@ -58,6 +58,11 @@ class Dictionary:
         self._call("delete", urn)
         del self.made[resource.id]
 
+    def read(self, urn: str, id_: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        self._call("read", urn)
+        known = self.made.get(id_)
+        return None if known is None else (id_, known, {**known, "arn": f"arn:{id_}"})
+
     def construct(self, registration: Registration, monitor: str) -> Registered:
         raise NotImplementedError
 
@@ -185,3 +190,73 @@ def test_a_type_of_an_unknown_package_is_refused(tmp_path: Path) -> None:
 def test_a_name_cannot_be_registered_twice(tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="duplicate resource URN"):
         apply(tmp_path, Dictionary(), thing("a"), thing("a"))
+
+
+IMPORT = [Step("import", "aws:x/thing:Thing", "a")]
+
+
+def adopted(id_: str, **inputs: Any) -> Registration:
+    return replace(thing("a", **inputs), import_id=id_)
+
+
+def test_an_existing_resource_is_adopted_and_not_touched(tmp_path: Path) -> None:
+    provider = Dictionary()
+    provider.made["x-0"] = {"size": 1}
+    assert apply(tmp_path, provider, adopted("x-0", size=1)) == IMPORT
+    assert apply(tmp_path, provider, adopted("x-0", size=1)) == []
+    assert apply(tmp_path, provider, thing("a", size=1)) == []
+    assert provider.calls == ["read a"]
+    (kept,) = State(tmp_path / "state.json").resources.values()
+    assert (kept.id, kept.inputs, kept.outputs) == ("x-0", {"size": 1}, {"size": 1, "arn": "arn:x-0"})
+
+
+def test_an_adoption_that_wants_something_else_is_an_update_that_follows_unless_it_is_ignored(tmp_path: Path) -> None:
+    provider = Dictionary()
+    provider.made["x-0"] = {"size": 1, "colour": "red"}
+    ignoring = replace(adopted("x-0", size=2, colour="blue"), ignore_changes=("size", "colour"))
+    assert apply(tmp_path, provider, ignoring) == IMPORT
+    other = tmp_path / "other"
+    other.mkdir()
+    assert apply(other, provider, replace(ignoring, ignore_changes=("size",))) == [
+        *IMPORT,
+        Step("update", "aws:x/thing:Thing", "a", ("colour",)),
+    ]
+    assert provider.made == {"x-0": {"size": 1, "colour": "blue"}}
+
+
+def test_an_adopted_resource_is_not_replaced(tmp_path: Path) -> None:
+    provider = Dictionary()
+    provider.made["x-0"] = {"name": "x"}
+    with pytest.raises(DeploymentError, match=r"is imported and .*name.* force its replacement"):
+        apply(tmp_path, provider, adopted("x-0", name="y"))
+    assert provider.calls == ["read a"]
+
+
+def test_a_missing_resource_or_another_one_is_not_adopted(tmp_path: Path) -> None:
+    provider = Dictionary()
+    with pytest.raises(DeploymentError, match="'x-0' does not exist"):
+        apply(tmp_path, provider, adopted("x-0", size=1))
+    assert State(tmp_path / "state.json").pending
+    apply(tmp_path, provider, thing("a", size=1))
+    provider.made["x-7"] = {"size": 1}
+    with pytest.raises(DeploymentError, match="another id to import is not supported"):
+        apply(tmp_path, provider, adopted("x-7", size=1))
+    assert apply(tmp_path, provider, adopted("x-0", size=1)) == []
+
+
+def test_an_id_to_import_may_differ_from_the_resource_s_own(tmp_path: Path) -> None:
+    provider = Dictionary()
+    provider.made["x-0"] = {"size": 1}
+    found = provider.read
+    provider.read = lambda urn, id_: found(urn, id_.removesuffix("@us-east-2"))  # type: ignore[method-assign]
+    assert apply(tmp_path, provider, adopted("x-0@us-east-2", size=1)) == IMPORT
+    assert apply(tmp_path, provider, adopted("x-0@us-east-2", size=1)) == []
+
+
+def test_what_is_retained_is_forgotten_and_not_deleted(tmp_path: Path) -> None:
+    provider = Dictionary()
+    apply(tmp_path, provider, replace(thing("a", name="x"), retain_on_delete=True))
+    apply(tmp_path, provider, replace(thing("a", name="y"), retain_on_delete=True))
+    assert apply(tmp_path, provider) == [Step("forget", "aws:x/thing:Thing", "a")]
+    assert provider.calls == ["create a", "create a"]
+    assert State(tmp_path / "state.json").resources == {}

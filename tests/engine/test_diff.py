@@ -110,3 +110,10 @@ def test_a_config_map_is_replaced_unless_its_provider_may_change_it() -> None:
     for settings, op in (({}, "replace"), ({"enableConfigMapMutable": "true"}, "update")):
         steps = steps_between(recording("standby", **settings), recording("active", **settings))
         assert steps == [Step(op, CONFIG_MAP, "config", ("data",))]
+
+
+def test_what_exists_is_adopted_and_what_is_retained_is_forgotten() -> None:
+    existing, retained = thing("a", import_id="bucket-a"), thing("b", retain_on_delete=True)
+    assert steps_between([], [existing]) == [Step("import", BUCKET, "a")]
+    assert steps_between([existing], [existing]) == []
+    assert steps_between([retained], []) == [Step("forget", BUCKET, "b")]

@@ -69,6 +69,9 @@ class Provider:
     def delete(self, urn: str, resource: Resource) -> None:
         raise NotImplementedError
 
+    def read(self, urn: str, id_: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        raise NotImplementedError
+
     def construct(self, registration: Registration, monitor: str) -> Registered:
         raise NotImplementedError
 
