@@ -33,19 +33,19 @@ class HealthChecksArgs:
     site: Site
     peer_site: str
     domain: str
-    is_first: bool
-    """Whether the site led first. Only the first site loses its traffic when the peer leads."""
+    has_primary_record: bool
+    """Whether the site has the PRIMARY records. Only then it loses its traffic when the peer leads."""
 
 
 class HealthChecks(pulumi.ComponentResource):
-    """The health checks of one site. For the first site, also those of both switches."""
+    """The health checks of one site. With the PRIMARY records, also those of both switches."""
 
     app_id: pulumi.Output[str]
     """Healthy while the backend answers."""
     crisis_id: pulumi.Output[str]
     """Healthy while the site detects a crisis and can note it. This works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
-    """Healthy while backend and frontend answer and, for the first site, no switch says that the peer leads."""
+    """Healthy while backend and frontend answer and, with the PRIMARY records, no switch says that the peer leads."""
 
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
@@ -55,7 +55,7 @@ class HealthChecks(pulumi.ComponentResource):
         self.app_id = app.id
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
         page = self._https("page", host, PAGE_PATH, tier=objectives.CORE.name)
-        self.web_id = self._all_of(app, page, *(self._switches() if args.is_first else [])).id
+        self.web_id = self._all_of(app, page, *(self._switches() if args.has_primary_record else [])).id
         self.register_outputs({})
 
     def _https(

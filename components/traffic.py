@@ -1,8 +1,8 @@
 """DNS: the records of one site, and the health checks that decide whether they are answered.
 
 The records of both sites exist from the start, and a flip changes none: health checks move the traffic. Web traffic
-goes to the first site, unless that site is unhealthy or a switch says that the other site leads. Crisis traffic goes to
-the nearest healthy site.
+goes to the site with the PRIMARY records, unless that site is unhealthy or a switch says that the other site leads.
+Crisis traffic goes to the nearest healthy site.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class TrafficArgs:
     peer_site: str
     domain: str
     zone_id: pulumi.Input[str]
-    is_first: bool
-    """Whether the site led first. It has the PRIMARY records as long as it exists, because a flip changes no record."""
+    has_primary_record: bool
+    """Whether the site has the PRIMARY records, whichever site leads: a flip changes no record."""
     load_balancer_dns_name: pulumi.Input[str]
     load_balancer_zone_id: pulumi.Input[str]
 
@@ -45,7 +45,7 @@ class Traffic(pulumi.ComponentResource):
             HealthChecksArgs(
                 peer_site=args.peer_site,
                 domain=args.domain,
-                is_first=args.is_first,
+                has_primary_record=args.has_primary_record,
                 site=args.site,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -87,7 +87,7 @@ class Traffic(pulumi.ComponentResource):
             name=host,
             type="A",
             aliases=[self._alias],
-            failover_routing_policies=[{"type": "PRIMARY" if self._args.is_first else "SECONDARY"}],
+            failover_routing_policies=[{"type": "PRIMARY" if self._args.has_primary_record else "SECONDARY"}],
             set_identifier=self._args.site.name,
             health_check_id=check,
             opts=pulumi.ResourceOptions(parent=self),

@@ -57,6 +57,10 @@ class SiteConfig(Section):
     """Declare the registries and the zone only: images are pushed before anything pulls them, and the domain is
     delegated before the certificate waits for it."""
     peer: Peer
+    lost_sites: dict[SiteName, Region] = Field(default_factory=dict[str, str])
+    """The region of each site that is gone for good, by its name: the timeline still names its databases."""
+    primary_record: SiteName | None = None
+    """The site that has the PRIMARY records; None: the first of the timeline. Equal at both sites."""
     network: NetworkConfig
     cluster: ClusterConfig = ClusterConfig()
     database: DatabaseConfig = DatabaseConfig()
@@ -99,14 +103,24 @@ class SiteConfig(Section):
         return rules.active_site(self.history) == self.site
 
     @property
+    def owns_globals(self) -> bool:
+        """Whether this stack declares the hosted zone, the ledger and the passwords. The other site has copies."""
+        return self.globals == "own"
+
+    @property
+    def has_primary_record(self) -> bool:
+        """Whether the site has the PRIMARY records, whichever site leads: a flip changes no record."""
+        return (self.primary_record or rules.first_site(self.history)) == self.site
+
+    @property
     def drains(self) -> bool:
         """Whether the site leads and was asked to stop taking writes, for a planned switchover."""
         return self.is_active and self.switchover.drain == rules.epoch(self.history)
 
     @property
     def regions(self) -> dict[str, str]:
-        """Region by site name."""
-        return {self.site: self.region, self.peer.site: self.peer.region}
+        """Region by name, of every site that the timeline may name."""
+        return {**self.lost_sites, self.site: self.region, self.peer.site: self.peer.region}
 
     @property
     def tags(self) -> Tags:
@@ -179,7 +193,9 @@ def _strays(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(key, "is read by nothing", f"write {PROJECT}:{name}")
 
 
-_PLAIN_TEXT = {"lifeline:account", "lifeline:owner", "lifeline:domain", "lifeline:globals", "lifeline:zoneId"}
+_PLAIN_TEXT = {
+    f"{PROJECT}:{key}" for key in ("account", "owner", "domain", "globals", "zoneId", "primaryRecord", "fence")
+}
 
 
 def _decoded(key: str, value: Any) -> Any:

@@ -14,7 +14,6 @@ from components.namespace import Namespace
 from components.network import Network
 from components.site import Site
 from recovery import naming
-from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.config import SiteConfig
 
@@ -54,17 +53,12 @@ class Context:
         return naming.of_generation(name, self.config.cluster.serving_generation)
 
     @property
-    def is_first(self) -> bool:
-        """Whether the site led first. It owns the password, and its records are the PRIMARY failover records."""
-        return rules.first_site(self.config.history) == self.site.name
-
-    @property
     def secrets_key_arn(self) -> pulumi.Output[str | None]:
         """The key of the password's secret in this region.
 
         None where the secret is the other site's replica: its key is managed by AWS and needs no permission.
         """
-        return self.keys.secrets_arn if self.is_first else pulumi.Output.from_input(None)
+        return self.keys.secrets_arn if self.config.owns_globals else pulumi.Output.from_input(None)
 
     def image(self, repository: str, digest: str) -> str:
         """An image in the registry of the site's own region."""

@@ -35,7 +35,7 @@ def copies(context: Context, workloads: Workloads, databases: Databases, logs: M
     """
     _ledger(context, workloads)
     _logs(context, databases, logs)
-    if context.config.globals == "own":
+    if context.config.owns_globals:
         _models(context)
         registries(context.config)
 

@@ -27,7 +27,7 @@ from stacks.sections import RestoreConfig
 def ledger(context: Context) -> Ledger | None:
     """The crisis ledger, or None if the other stack declares it."""
     config = context.config
-    if config.globals == "use":
+    if not config.owns_globals:
         return None
     args = LedgerArgs(peer_region=config.peer.region, witness_region=config.ledger.witness, site=context.site)
     return Ledger("ledger", args)
@@ -87,7 +87,7 @@ def passwords(context: Context) -> Passwords | None:
 
     Declared as long as the site exists, whichever site leads: the replicas of both sites were seeded with them.
     """
-    if not context.is_first:
+    if not context.config.owns_globals:
         return None
     numbers = context.config.database
     owner = _password(context, "password", naming.PASSWORD_SECRET, "the database's owner", numbers.owner_password)

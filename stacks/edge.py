@@ -17,7 +17,7 @@ from stacks.context import Context
 
 def zone(config: SiteConfig, site: Site) -> pulumi.Input[str]:
     """The id of the hosted zone, which one of the two stacks owns."""
-    if config.globals == "use":
+    if not config.owns_globals:
         assert config.zone_id is not None, "the configuration was checked"
         return config.zone_id
     return Zone("zone", ZoneArgs(domain=config.domain, site=site)).zone_id
@@ -76,7 +76,7 @@ def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -
             peer_site=config.peer.site,
             domain=config.domain,
             zone_id=zone_id,
-            is_first=context.is_first,
+            has_primary_record=config.has_primary_record,
             load_balancer_dns_name=front.dns_name,
             load_balancer_zone_id=front.zone_id,
             site=context.site,

@@ -33,6 +33,7 @@ ADDON_NAMES = {addon.name for addon in (*BEFORE_NODES, *AFTER_NODES)}
 def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     """The contradictions between values of a configuration whose values are each allowed."""
     yield from _peer_problems(site)
+    yield from _lost_site_problems(site)
     yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
     yield from _size_problems(site)
@@ -66,6 +67,23 @@ def _peer_problems(site: SiteConfig) -> Iterator[Problem]:
             f"is {site.ledger.witness}: the ledger would be in {', '.join(ledger)}",
             f"strong consistency needs three regions of one set: {sets}",
         )
+
+
+def _lost_site_problems(site: SiteConfig) -> Iterator[Problem]:
+    here = (site.site, site.peer.site)
+    for name in sorted({*here} & site.lost_sites.keys()):
+        hint = "a site that is built again has a new name: everything that the lost one left keeps the old one"
+        yield Problem(f"lifeline:lostSites.{name}", f"is {'this site' if name == site.site else 'the peer'}", hint)
+    entries = site.timeline or ("",)
+    first, last = (entry.rpartition("-")[0] for entry in (entries[0], entries[-1]))
+    if last in site.lost_sites:
+        hint = "fail over first: append a database of this site to lifeline:timeline"
+        yield Problem(f"lifeline:lostSites.{last}", f"leads epoch {len(site.timeline)}", hint)
+    expected = f"expected {here[0]} or {here[1]}"
+    if site.primary_record is not None and site.primary_record not in here:
+        yield Problem("lifeline:primaryRecord", f"is {site.primary_record}", expected)
+    elif site.primary_record is None and first in site.lost_sites:
+        yield Problem("lifeline:primaryRecord", f"is missing, and {first}, which led first, is lost", expected)
 
 
 def _zone_problems(site: SiteConfig) -> Iterator[Problem]:

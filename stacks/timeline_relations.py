@@ -45,9 +45,9 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
 
 
 def _first_entry_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
-    """The site that declares the global resources was built first, so it led epoch 1."""
-    first = site.site if site.globals == "own" else site.peer.site
-    if history[0].site in site.regions and history[0].site != first:
+    """The site that declares the global resources was built first, so it led epoch 1, unless that site is lost."""
+    first = site.site if site.owns_globals else site.peer.site
+    if history[0].site in (site.site, site.peer.site) and history[0].site != first:
         hint = f"append entries and keep the earlier ones: the first is {DatabaseId(first, 1)}"
         yield Problem("lifeline:timeline[0]", f"is {history[0]}, and lifeline:globals is '{site.globals}'", hint)
 
@@ -92,9 +92,9 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
         if len(sources) != 1:
             hint = "set exactly one of pointInTime, snapshot and dump"
             yield Problem(path, f"names {len(sources) or 'none'} of its sources", hint)
-        if restore.dump is not None and rules.first_site(history) != site.site:
-            hint = f"only {rules.first_site(history)} has the password of an empty database: restore a snapshot here"
-            yield Problem(f"{path}.dump", f"is {restore.dump}, at a site that did not lead first", hint)
+        if restore.dump is not None and not site.owns_globals:
+            hint = "only the stack with lifeline:globals: own has the password of an empty database: restore a snapshot"
+            yield Problem(f"{path}.dump", f"is {restore.dump}, and lifeline:globals is '{site.globals}'", hint)
         if epochs.count(restore.epoch) > 1 and epochs.index(restore.epoch) == index:
             yield Problem(
                 f"{path}.epoch", f"is {restore.epoch}, which another restore names too", "keep one restore per epoch"

@@ -25,7 +25,7 @@ def registered(site: str, *, first: str = "primary") -> dict[str, Registration]:
         peer_site=PEERS[site],
         domain=DOMAIN,
         zone_id="Z0000000000EXAMPLE",
-        is_first=site == first,
+        has_primary_record=site == first,
         load_balancer_dns_name=f"lifeline-{site}.elb.amazonaws.com",
         load_balancer_zone_id="Z3AADJGX6KTTL2",
         site=harness.site(site),

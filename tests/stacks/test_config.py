@@ -330,7 +330,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "unreachable, version",
         "lifeline:netwrok: is not a key of lifeline",
         "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, fence, "
-        "globals, images, ledger, network, owner, peer, protect, switchover, timeline, zoneId",
+        "globals, images, ledger, lostSites, network, owner, peer, primaryRecord, protect, switchover, timeline, "
+        "zoneId",
     ]
 
 
@@ -367,9 +368,9 @@ def test_a_deployment_is_stopped_before_anything_is_registered(monkeypatch: pyte
         configuration.load()
 
 
-def test_the_project_file_declares_every_key_but_the_one_that_is_never_in_all_stacks() -> None:
+def test_the_project_file_declares_every_key_but_those_that_are_not_in_all_stacks() -> None:
     declared = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"]
-    own = {"lifeline:site", "lifeline:region", "lifeline:zoneId"}
+    own = {"lifeline:site", "lifeline:region", "lifeline:zoneId", "lifeline:primaryRecord"}
     assert set(declared) == {f"lifeline:{field.alias}" for field in SiteConfig.model_fields.values()} - own
 
 
@@ -381,6 +382,7 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
         "lifeline:bootstrap": False,
         "lifeline:discards": [],
         "lifeline:fence": "evidence",
+        "lifeline:lostSites": {},
         "lifeline:protect": True,
         "lifeline:switchover": {},
     }

@@ -197,7 +197,7 @@ def test_the_restores_identity_can_open_every_bucket_of_either_site() -> None:
 
 def test_a_site_that_did_not_lead_first_has_no_password_for_an_empty_database() -> None:
     assert mistakes("secondary", ("primary-1", "secondary-2"), seeded=2, restores=[DUMP]) == [
-        f"lifeline:database.restores[0].dump: is {DUMP['dump']}, at a site that did not lead first"
+        f"lifeline:database.restores[0].dump: is {DUMP['dump']}, and lifeline:globals is 'use'"
     ]
 
 
