@@ -127,9 +127,9 @@ def _logs(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
 
 
 def _images(named: Mapping[str, Any], region: str, peer: str) -> Iterator[Copy]:
-    if "registries-own-replication" in named and "registries-peer-replication" in named:
-        kept = "no image expires"
-        yield Copy(IMAGES, "Amazon ECR, replicated both ways", f"{region}, {peer}", kept, "every pod of either site")
+    if "registry-replication" in named:
+        where, kept = f"{region}, {peer}", "no image expires"
+        yield Copy(IMAGES, "Amazon ECR, sent to the other region", where, kept, "every pod of either site")
     for kind, place, proof in (("own", region, "its checksum at upload"), ("copy", peer, "a drill")):
         if lock := named.get(f"models-{kind}-lock"):
             rule = lock["rule"]["defaultRetention"]

@@ -54,8 +54,8 @@ class SiteConfig(Section):
     zone_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{6,32}$")] | None = None
     protect: bool = True
     bootstrap: bool = False
-    """Declare the registries and the zone only: images are pushed before anything pulls them, and the domain is
-    delegated before the certificate waits for it."""
+    """Declare the registry, and the zone where it is owned, only: images are pushed before anything pulls them, and the
+    domain is delegated before the certificate waits for it."""
     peer: Peer
     lost_sites: dict[SiteName, Region] = Field(default_factory=dict[str, str])
     """The region of each site that is gone for good, by its name: the timeline still names its databases."""

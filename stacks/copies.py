@@ -13,7 +13,7 @@ from components.kube.ledger_export import LedgerExportPlace
 from components.ledger_export import LedgerExport, LedgerExportArgs
 from components.locked_bucket import LockMode
 from components.log_copies import LogCopies, LogCopiesArgs
-from components.registries import Registries, RegistriesArgs
+from components.registry import Registry, RegistryArgs
 from components.workloads import Workloads
 from recovery import naming
 from recovery.naming import LEDGER_CRON_JOB
@@ -35,14 +35,14 @@ def copies(context: Context, workloads: Workloads, databases: Databases, logs: M
     """
     _ledger(context, workloads)
     _logs(context, databases, logs)
+    registry(context.config)
     if context.config.owns_globals:
         _models(context)
-        registries(context.config)
 
 
-def registries(config: SiteConfig) -> None:
-    """The registries of both regions."""
-    Registries("registries", RegistriesArgs(peer_region=config.peer.region, site=site_of(config)))
+def registry(config: SiteConfig) -> None:
+    """The registry of the site's own region."""
+    Registry("registry", RegistryArgs(peer_region=config.peer.region, site=site_of(config)))
 
 
 def _models(context: Context) -> None:

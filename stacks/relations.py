@@ -42,12 +42,9 @@ def relation_problems(site: SiteConfig) -> Iterator[Problem]:
 
 
 def _bootstrap_problems(site: SiteConfig) -> Iterator[Problem]:
-    if site.bootstrap and site.globals != "own":
-        hint = "remove the line: the other site declares the zone, and the registries of both regions"
-        yield Problem("lifeline:bootstrap", "is true, but lifeline:globals is use", hint)
-    if site.bootstrap and len(site.timeline) > 1:
-        hint = "remove the line: with it, everything but the registries and the zone would be deleted"
-        yield Problem("lifeline:bootstrap", "is true, but the platform has failed over before", hint)
+    if site.bootstrap and len(site.timeline) > 1 and any(database.site == site.site for database in site.history):
+        hint = "remove the line: with it, everything but the registry and the zone would be deleted"
+        yield Problem("lifeline:bootstrap", "is true, but this site has led before", hint)
 
 
 def _peer_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from stacks.context import Context, Databases, site_of
 def build(config: SiteConfig) -> None:
     """Build one site. A flip changes, in this order: claims, databases, workloads, fence."""
     if config.bootstrap:  # the parts that others wait for: images, and the delegation of the domain
-        copies.registries(config)
+        copies.registry(config)
         pulumi.export("zoneId", edge.zone(config, site_of(config)))
         return
     context = platform.foundation(config)

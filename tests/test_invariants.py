@@ -42,6 +42,7 @@ EVERY_SITE = {
             "BucketVersioning",
         )
     ),
+    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "replicationConfiguration"),
     ("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "rules"),
     ("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration", "rules"),
     ("kubernetes:batch/v1:CronJob", "spec"),
@@ -57,10 +58,6 @@ FIRST_SITE = EVERY_SITE | {
     (RDS_COPY, "kmsKeyId"),
     (RDS_COPY, "region"),
     ("aws:dynamodb/table:Table", "globalTableWitness"),
-    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "region"),
-    ("aws:ecr/replicationConfiguration:ReplicationConfiguration", "replicationConfiguration"),
-    ("aws:ecr/repository:Repository", "encryptionConfigurations"),
-    ("aws:ecr/repository:Repository", "region"),
     ("aws:dynamodb/table:Table", "replicas"),
     ("aws:secretsmanager/secret:Secret", "replicas"),
 }
@@ -183,7 +180,7 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_copies_and_alarms_of_health_checks_are_in_another_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 75, "secondary": 43}[stack]
+    assert len(elsewhere) == {"primary": 54, "secondary": 43}[stack]
     copies = (
         "alarms-outside-",
         "backups-copy-",
@@ -193,7 +190,6 @@ def test_only_copies_and_alarms_of_health_checks_are_in_another_region(stack: st
         "logs-copy-",
         "metrics-workspace",
         "models-copy-",
-        "registries-peer-",
     )
     assert [resource.name for resource in elsewhere if not resource.name.startswith(copies)] == []
 

@@ -121,21 +121,17 @@ def test_a_flip_changes_no_copy(stack: str) -> None:
 REPOSITORY = "aws:ecr/repository:Repository"
 
 
-def test_each_region_has_every_repository_and_sends_its_images_to_the_other_one() -> None:
-    made = named()
-    for place, region, other in (("own", None, "us-west-2"), ("peer", "us-west-2", "us-east-2")):
-        repositories = [
-            entry.inputs
-            for name, entry in made.items()
-            if entry.type == REPOSITORY and name.startswith(f"registries-{place}-")
-        ]
-        assert sorted(entry["name"] for entry in repositories) == sorted(naming.REPOSITORIES)
-        assert {entry.get("region") for entry in repositories} == {region}
-        assert {entry["imageTagMutability"] for entry in repositories} == {"IMMUTABLE"}
-        assert all(entry["imageScanningConfiguration"]["scanOnPush"] for entry in repositories)
-        (rule,) = made[f"registries-{place}-replication"].inputs["replicationConfiguration"]["rules"]
-        assert rule["destinations"] == [{"region": other, "registryId": "123456789012"}]
-        assert {entry["filter"] for entry in rule["repositoryFilters"]} == set(naming.REPOSITORIES)
+@pytest.mark.parametrize(("stack", "other"), [("primary", "us-west-2"), ("secondary", "us-east-2")])
+def test_each_site_has_every_repository_and_sends_its_images_to_the_other_region(stack: str, other: str) -> None:
+    made = named(stack)
+    repositories = [entry.inputs for entry in made.values() if entry.type == REPOSITORY]
+    assert sorted(entry["name"] for entry in repositories) == sorted(naming.REPOSITORIES)
+    assert {entry.get("region") for entry in repositories} == {None}
+    assert {entry["imageTagMutability"] for entry in repositories} == {"IMMUTABLE"}
+    assert all(entry["imageScanningConfiguration"]["scanOnPush"] for entry in repositories)
+    (rule,) = made["registry-replication"].inputs["replicationConfiguration"]["rules"]
+    assert rule["destinations"] == [{"region": other, "registryId": "123456789012"}]
+    assert {entry["filter"] for entry in rule["repositoryFilters"]} == set(naming.REPOSITORIES)
 
 
 def test_every_image_and_chart_comes_from_a_declared_repository() -> None:
@@ -154,23 +150,24 @@ def test_models_are_locked_in_both_regions_and_never_expire() -> None:
         assert [rule["id"] for rule in made[f"models-{kind}-expiry"].inputs["rules"]] == ["abort-unfinished-uploads"]
 
 
-def test_the_site_that_uses_the_global_resources_declares_no_registry_and_no_models() -> None:
-    assert [name for name in named("secondary") if name.startswith(("registries", "models"))] == []
+def test_the_site_that_uses_the_global_resources_declares_no_models() -> None:
+    assert [name for name in named("secondary") if name.startswith("models")] == []
 
 
-def test_a_bootstrap_declares_the_registries_and_the_zone_and_nothing_else() -> None:
-    names = [entry.name for entry in deploy("primary", bootstrap=True) if entry.custom]
-    assert [name for name in names if not name.startswith("registries")] == ["zone-issuers", "zone-zone"]
-    assert len(names) == 42 + 2
-    full = {entry.urn: entry.inputs for entry in deploy("primary")}
-    assert all(full[entry.urn] == entry.inputs for entry in deploy("primary", bootstrap=True))
+@pytest.mark.parametrize(("stack", "others"), [("primary", ["zone-issuers", "zone-zone"]), ("secondary", [])])
+def test_a_bootstrap_declares_the_registry_and_an_owned_zone_and_nothing_else(stack: str, others: list[str]) -> None:
+    names = [entry.name for entry in deploy(stack, bootstrap=True) if entry.custom]
+    assert [name for name in names if not name.startswith("registry")] == others
+    assert len(names) == len(naming.REPOSITORIES) + 3 + len(others)
+    full = {entry.urn: entry.inputs for entry in deploy(stack)}
+    assert all(full[entry.urn] == entry.inputs for entry in deploy(stack, bootstrap=True))
 
 
 @pytest.mark.parametrize(
     ("stack", "timeline", "message"),
     [
-        ("secondary", PRIMARY_LEADS, "is true, but lifeline:globals is use"),
-        ("primary", FAILED_OVER, "is true, but the platform has failed over before"),
+        ("primary", FAILED_OVER, "is true, but this site has led before"),
+        ("secondary", FAILED_OVER, "is true, but this site has led before"),
     ],
 )
 def test_a_bootstrap_of_a_platform_that_exists_is_refused(stack: str, timeline: tuple[str, ...], message: str) -> None:

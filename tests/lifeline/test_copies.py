@@ -40,7 +40,7 @@ def rows(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, without: str = "
                 for bucket in ("logs", "logs-copy")
             ],
         ),
-        ("registries-peer-replication", ["Amazon ECR, replicated both ways"]),
+        ("registry-replication", ["Amazon ECR, sent to the other region"]),
         ("models-copy-lock", ["versions in `lifeline-123456789012-primary-models-copy`"]),
         ("password-secret", ["Secrets Manager, replicated"]),
     ],

@@ -155,9 +155,9 @@ KEYS = (
     Mutation(
         "ecr-repository-immutable",
         "a node starts another image",
-        put("registries-own-backend", "MUTABLE", "imageTagMutability"),
+        put("registry-backend", "MUTABLE", "imageTagMutability"),
     ),
-    Mutation("ecr-repository-immutable", "a node starts no image", unprotect("registries-peer-crisis-detector")),
+    Mutation("ecr-repository-immutable", "a node starts no image", unprotect("registry-crisis-detector")),
     Mutation("logs-group-kept", "the traces are gone", put("cluster-1-logs", 7, "retentionInDays")),
     Mutation("logs-group-kept", "AWS's key protects statements", put("database-1-logs-postgresql", GONE, "kmsKeyId")),
 )

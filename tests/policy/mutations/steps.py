@@ -68,7 +68,7 @@ STEPS = (
         added("replace", "random:index/randomPassword:RandomPassword", "password-random", "length"),
     ),
     StepMutation(KEEPS, "the cluster is deleted", added("delete", "eks:index:Cluster", "cluster-1-eks")),
-    StepMutation(KEEPS, "no image is left", added("delete", "aws:ecr/repository:Repository", "registries-own-backend")),
+    StepMutation(KEEPS, "no image is left", added("delete", "aws:ecr/repository:Repository", "registry-backend")),
     StepMutation(HISTORY, "the timeline is shortened", added("delete", JOB, "claims-epoch-1-primary-1")),
     StepMutation(
         HISTORY,
