@@ -187,7 +187,7 @@ def ledger_bucket(site: str, *, account: str) -> str:
 
 
 def model_bucket(site: str, *, account: str) -> str:
-    """The bucket of models, in the region of the site that owns the global resources."""
+    """The bucket of models, in the site's own region."""
     return f"{PROJECT}-{account}-{site}-models"
 
 

@@ -94,7 +94,10 @@ def _on_call(contacts: Contacts) -> dict[str, tuple[Protocol, str]]:
 
 def _copied_buckets(context: Context) -> dict[str, str]:
     """The buckets of the site that S3 replicates, by their purpose."""
-    buckets = {"backups": naming.backup_bucket, "ledger": naming.ledger_bucket, "logs": naming.log_bucket}
-    if context.config.owns_globals:
-        buckets["models"] = naming.model_bucket
+    buckets = {
+        "backups": naming.backup_bucket,
+        "ledger": naming.ledger_bucket,
+        "logs": naming.log_bucket,
+        "models": naming.model_bucket,
+    }
     return {purpose: name(context.site.name, account=context.site.account) for purpose, name in buckets.items()}

@@ -35,9 +35,8 @@ def copies(context: Context, workloads: Workloads, databases: Databases, logs: M
     """
     _ledger(context, workloads)
     _logs(context, databases, logs)
+    _models(context)
     registry(context.config)
-    if context.config.owns_globals:
-        _models(context)
 
 
 def registry(config: SiteConfig) -> None:
