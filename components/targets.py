@@ -16,7 +16,7 @@ import pulumi_aws as aws
 from components.kube.services import BACKEND, CRISIS_DETECTOR, FRONTEND, HOTLINE_GATEWAY, SERVED, SWITCH, Service
 from components.site import Site
 from recovery import objectives
-from recovery.naming import LEADS_PATH, PROJECT, YIELDS_PATH, of_generation
+from recovery.naming import LEADS_PATH, YIELDS_PATH, target_group
 
 PATHS: tuple[tuple[Service, tuple[str, ...]], ...] = (
     (HOTLINE_GATEWAY, ("/api/crisis/hotline*",)),
@@ -70,9 +70,9 @@ class Targets(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _group(self, service: Service) -> aws.lb.TargetGroup:
-        # Auto-naming would exceed ELB's limit of 32 characters. A port cannot be changed in place: the name contains
-        # it, so that the group for a new port can exist beside the old one until the rules have moved.
-        physical = of_generation(f"{PROJECT}-{service.short_name}-{service.port}", self._args.generation)
+        physical = target_group(
+            service.short_name, service.port, site=self._args.site.name, generation=self._args.generation
+        )
         return aws.lb.TargetGroup(
             f"{self._name}-{service.short_name}",
             name=physical,

@@ -6,6 +6,7 @@ See docs/adr/0004-names-instead-of-references.md.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from recovery.timeline import DatabaseId
@@ -239,6 +240,16 @@ def cluster_name(site: str, generation: int) -> str:
 def of_generation(name: str, generation: int) -> str:
     """The name of a part that each generation of the cluster has. The first generation adds nothing to the name."""
     return name if generation == 1 else f"{name}-{generation}"
+
+
+def target_group(service: str, port: int, *, site: str, generation: int) -> str:
+    """The name of a target group, at most 32 characters. A site that replaces a lost one in its region has its own.
+
+    A port cannot be changed in place: the name contains it, so that the group for a new port can exist beside the old
+    one until the rules have moved.
+    """
+    owner = hashlib.sha256(of_generation(site, generation).encode()).hexdigest()[:6]
+    return f"{service}-{port}-{owner}"
 
 
 def site_host(site: str, domain: str) -> str:

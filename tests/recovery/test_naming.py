@@ -76,3 +76,14 @@ def test_a_resource_carries_four_tags_and_a_name_where_it_has_one() -> None:
     }
     assert tags.of(tier="crisis", data="phi") == plain
     assert tags.of(tier="crisis", data="phi", name="ledger") == {"Name": "ledger", **plain}
+
+
+def test_a_target_group_has_its_site_and_generation_in_32_characters() -> None:
+    names = {
+        naming.target_group("hotline-gateway", 65535, site=site, generation=generation)
+        for site in ("primary", "tertiary", LONGEST_SITE)
+        for generation in (1, 2, 99)
+    }
+    assert len(names) == 9
+    assert all(re.fullmatch(r"[a-z0-9-]{1,32}", name) for name in names)
+    assert naming.target_group("backend", 8080, site="primary", generation=1).startswith("backend-8080-")
