@@ -68,7 +68,8 @@ class DatabaseArgs:
     restore: Restore | None = None
     """The backup that a born leader was created from; it stays declared. None if the leader was created empty."""
     password: pulumi.Input[str] | None
-    """Only for a database that was created empty. A copy has its source's password; later changes are made by SQL."""
+    """Only for a database that was created empty. A copy has its source's password; later changes are made by SQL.
+    None also if another stack owns the password by now: then it stays as it is."""
     engine_version: str
     """Major and minor, such as `17.6`. A replica has its source's version; only the major is used, for the
     parameters."""
@@ -103,12 +104,8 @@ class DatabaseArgs:
             raise ValueError(f"{self.database} was born a leader: RDS cannot make it a {self.role}, seed a new one")
         if self.restore and not self.born_leader:
             raise ValueError(f"{self.database} was born a replica: it cannot be restored from a backup")
-        empty = self.born_leader and self.restore is None
-        if empty != (self.password is not None):
-            expected = "a password" if empty else "None"
-            raise ValueError(
-                f"password of {self.database} is wrong, expected {expected}: only a database created empty has one"
-            )
+        if self.password is not None and not (self.born_leader and self.restore is None):
+            raise ValueError(f"{self.database} has a password, expected None: only a database created empty has one")
 
 
 class Database(pulumi.ComponentResource):
@@ -209,6 +206,7 @@ class Database(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 depends_on=after,
+                ignore_changes=["password"] if args.born_leader and not (args.restore or args.password) else None,
                 # The provider waits 40 minutes. The first copy of a large database to another region takes hours.
                 custom_timeouts=pulumi.CustomTimeouts(create="6h"),
             ),

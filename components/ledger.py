@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.ownership import Ownership, belonging
 from components.site import Site
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 
@@ -25,6 +26,9 @@ class LedgerArgs:
     """The region of the second full copy, which the other site uses."""
     witness_region: str
     """The region of the witness, which only counts for the majority and answers no reads."""
+    ownership: Ownership = Ownership.OWN
+    adopted: bool = False
+    """Whether another stack made the table. Then this one never changes its regions or its stream."""
 
     def __post_init__(self) -> None:
         regions = (self.site.region, self.peer_region, self.witness_region)
@@ -38,6 +42,9 @@ class Ledger(pulumi.ComponentResource):
     It is encrypted with a key that DynamoDB owns, because a regional key of ours could be lost with its region. It has
     no time to live, no local index and no transactions: strong consistency across regions excludes them.
     Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work".
+
+    The provider reads both full copies, so a table is adopted and updated only while both of their regions answer.
+    Source: hashicorp/terraform-provider-aws, internal/service/dynamodb/table.go, `addReplicaPITRs`.
     """
 
     table_name: pulumi.Output[str]
@@ -59,10 +66,20 @@ class Ledger(pulumi.ComponentResource):
             replicas=[_strong_replica(args)],
             global_table_witness={"region_name": args.witness_region},
             tags=args.site.tags.of(tier="crisis", data="phi", name=LEDGER_TABLE),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
+            opts=belonging(
+                args.ownership,
+                parent=self,
+                protect=args.site.protect,
+                import_id=LEDGER_TABLE,
+                differs=("deletionProtectionEnabled", "pointInTimeRecovery", "tags"),
+                always=_OF_THE_FIRST_OWNER if args.adopted else (),
+            ),
         )
         self.table_name = table.name
         self.register_outputs({})
+
+
+_OF_THE_FIRST_OWNER = ("globalTableWitness", "replicas", "streamEnabled", "streamViewType")
 
 
 def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.ownership import Ownership, belonging
 from components.site import Site
 from recovery import objectives
 
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneArgs:
-    """The domain of the zone."""
+    """The domain of the zone, and how the stack has it."""
 
     domain: str
     site: Site
+    ownership: Ownership = Ownership.OWN
+    zone_id: str | None = None
+    """The id of a zone that is adopted."""
 
 
 class Zone(pulumi.ComponentResource):
@@ -37,7 +41,13 @@ class Zone(pulumi.ComponentResource):
             # deleted together with it.
             force_destroy=not args.site.protect,
             tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
+            opts=belonging(
+                args.ownership,
+                parent=self,
+                protect=args.site.protect,
+                import_id=args.zone_id,
+                differs=("comment", "enableAcceleratedRecovery", "forceDestroy", "tags"),
+            ),
         )
         self.zone_id = zone.zone_id
         aws.route53.Record(
@@ -47,6 +57,12 @@ class Zone(pulumi.ComponentResource):
             type="CAA",
             ttl=objectives.RECORD_TTL_SECONDS,
             records=['0 issue "amazon.com"', '0 issuewild "amazon.com"'],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=belonging(
+                args.ownership,
+                parent=self,
+                protect=False,
+                import_id=f"{args.zone_id}_{args.domain}_CAA",
+                differs=("records", "ttl"),
+            ),
         )
         self.register_outputs({})

@@ -45,7 +45,7 @@ class Recorder:
             self.registrations.append(registration)
         if not (registration.custom or registration.remote):
             return Registered("", {})
-        id_ = computed_id(registration.type, registration.urn, registration.inputs)
+        id_ = registration.import_id or computed_id(registration.type, registration.urn, registration.inputs)
         outputs = computed_outputs(
             registration.type, registration.urn, id_, registration.inputs, self._region, self._account
         )

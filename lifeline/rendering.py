@@ -42,6 +42,9 @@ def as_data(entry: Registration) -> dict[str, Any]:
         "parent": entry.parent,
         "inputs": entry.printable_inputs(),
         "protect": entry.protect,
+        "retain": entry.retain_on_delete,
+        "adopted": bool(entry.import_id),
+        "ignored": list(entry.ignore_changes),
         "dependencies": list(entry.dependencies),
         "links": {key: list(urns) for key, urns in sorted(entry.links.items())},
     }

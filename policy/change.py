@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.deployment import Step
-from engine.replacement import UnknownTypeError, changed_keys, forced_paths, replacing_fields, replacing_inputs
+from engine.replacement import (
+    UnknownTypeError,
+    changed_keys,
+    forced_paths,
+    keep_ignored,
+    replacing_fields,
+    replacing_inputs,
+)
 from policy.model import Resource, Site
 
 
@@ -23,16 +30,17 @@ def steps_of(before: Site, after: Site) -> list[Step]:
         raise ChangeError(f"the state before is of {before.name}, the one after of {after.name}")
     steps = [step for entry in after.resources for step in _step(before.by_urn.get(entry.urn), entry)]
     gone = [entry for entry in before.resources if entry.urn not in after.by_urn]
-    return steps + [Step("delete", entry.type, entry.name) for entry in gone]
+    return steps + [Step("forget" if entry.retained else "delete", entry.type, entry.name) for entry in gone]
 
 
 def _step(old: Resource | None, new: Resource) -> Iterator[Step]:
     if old is None:
-        yield Step("create", new.type, new.name)
+        yield Step("import" if new.adopted else "create", new.type, new.name)
         return
-    changed = changed_keys(dict(old.inputs), dict(new.inputs))
+    inputs = keep_ignored(dict(old.inputs), dict(new.inputs), new.ignored)
+    changed = changed_keys(dict(old.inputs), inputs)
     if changed:
-        forced = forced_paths(dict(old.inputs), dict(new.inputs), _replacing(new.type))
+        forced = forced_paths(dict(old.inputs), inputs, _replacing(new.type))
         yield Step("replace" if forced else "update", new.type, new.name, tuple(changed))
 
 

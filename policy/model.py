@@ -50,6 +50,12 @@ class Resource:
     parent: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     protect: bool = False
+    retained: bool = False
+    """Whether Pulumi forgets the resource, and does not delete it, when the program no longer declares it."""
+    adopted: bool = False
+    """Whether it was imported instead of created."""
+    ignored: tuple[str, ...] = ()
+    """The inputs whose changes Pulumi ignores."""
     links: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """The URNs of the resources whose outputs an input uses, by input."""
 

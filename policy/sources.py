@@ -41,6 +41,9 @@ class _Entry(BaseModel):
     parent: str
     inputs: dict[str, Any]
     protect: bool
+    retain: bool = False
+    adopted: bool = False
+    ignored: list[str] = Field(default_factory=list[str])
     dependencies: list[str]
     links: dict[str, list[str]]
 
@@ -55,6 +58,9 @@ def from_registrations(registrations: Iterable[Registration], *, secrets_key: st
             parent=entry.parent,
             inputs=entry.printable_inputs(),
             protect=entry.protect,
+            retained=entry.retain_on_delete,
+            adopted=bool(entry.import_id),
+            ignored=entry.ignore_changes,
             links=entry.links,
         )
         for entry in registrations
@@ -126,6 +132,9 @@ def _rendered(content: Any, path: Path) -> list[Resource]:
             parent=entry.parent,
             inputs=entry.inputs,
             protect=entry.protect,
+            retained=entry.retain,
+            adopted=entry.adopted,
+            ignored=tuple(entry.ignored),
             links={key: tuple(urns) for key, urns in entry.links.items()},
         )
         for entry in _validated(list[_Entry], content, path)
@@ -143,6 +152,9 @@ def _exported(content: Mapping[str, Any], path: Path) -> list[Resource]:
                 parent=entry.get("parent", ""),
                 inputs=_readable(entry.get("inputs", {})),
                 protect=entry.get("protect", False),
+                retained=entry.get("retainOnDelete", False),
+                adopted=bool(entry.get("importID")),
+                ignored=tuple(entry.get("ignoreChanges") or ()),
                 links={key: tuple(urns or ()) for key, urns in (entry.get("propertyDependencies") or {}).items()},
             )
             for entry in entries

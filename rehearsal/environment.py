@@ -39,6 +39,7 @@ from rehearsal.world.server import Server
 from rehearsal.world.zone import HealthCheck, load_zone
 
 if TYPE_CHECKING:
+    from mypy_boto3_route53 import Route53Client
     from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 SPEED = 5.0
@@ -94,17 +95,36 @@ class Environment:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
-        self._balancers = {name: site for site, name in balancers.items()}
+        self._zone_id = zone_id
         for site in self.account.sites.values():
-            self.platforms[site.name] = self._exit.enter_context(self._platform(site, balancers[site.name]))
-            self.pods_of(site)
-        route53 = boto3.session.Session("rehearsal", "rehearsal").client(
-            "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
-        )
-        zone = load_zone(route53, zone_id)
+            self._open(site, balancers[site.name])
+        zone = load_zone(self.route53, zone_id)
         checks = HealthChecks(zone.checks, self._probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
+
+    def open_door(self, site: SiteWorld, balancer: str) -> None:
+        """Start the services of a site that was built later, and its health checks and records."""
+        self._open(site, balancer)
+        self.read_zone()
+
+    def read_zone(self) -> None:
+        """Let DNS and the health checks follow what changed in the zone."""
+        zone = load_zone(self.route53, self._zone_id)
+        self.checks.replace(zone.checks)
+        self.resolver.replace(zone)
+
+    def _open(self, site: SiteWorld, balancer: str) -> None:
+        self._balancers[balancer] = site.name
+        self.platforms[site.name] = self._exit.enter_context(self._platform(site, balancer))
+        self.pods_of(site)
+
+    @functools.cached_property
+    def route53(self) -> Route53Client:
+        """Route 53, as an operator calls it."""
+        return boto3.session.Session("rehearsal", "rehearsal").client(
+            "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
+        )
 
     @functools.cached_property
     def _gateway(self) -> AwsGateway:
@@ -155,6 +175,14 @@ class Environment:
             self.postgres.start(database)
         self.platforms[site.name].restore()
         self.pods_of(site).restore()
+
+    def forget(self, site: SiteWorld) -> None:
+        """Bring a lost region back without anything of its site: databases, cluster, services, and the stack's state.
+
+        Its records and health checks are left, which are global.
+        """
+        self.faults.restore(site.region)
+        self.account.forget(site)
 
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from engine import up as in_process
-from engine import wire
 from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
-from engine.pulumi_cli import PulumiEngine
-from engine.state import Resource, State
 from engine.up import UpResult
 from recovery.naming import cluster_name
+from rehearsal.engines import ENGINES, Engine
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.providers.random import RandomBackend
 from rehearsal.providers.server import ProviderServer, StandInProvider
-from rehearsal.world.cloud import empty_account
+from rehearsal.world.cloud import empty_account, empty_region
 from rehearsal.world.faults import Faults
 from rehearsal.world.ledger import GlobalTable
 from stacks.config import SiteConfig, parse
@@ -40,64 +37,6 @@ VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 
 _MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
 """moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
-
-
-class Engine(Protocol):
-    """The engine of one stack."""
-
-    def up(
-        self, stack: str, config: Mapping[str, Any], *, on_step: Callable[[Step], None] = lambda step: None
-    ) -> UpResult:
-        """Apply the program."""
-        ...
-
-    def resources(self, stack: str) -> dict[str, Resource]:
-        """The resources in a stack's state, by URN."""
-        ...
-
-    def checkpoint(self, stack: str) -> str:
-        """A stack's state as a self-managed backend stores it."""
-        ...
-
-
-class InProcessEngine:
-    """The in-process engine."""
-
-    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
-        self._folder, self._ports = folder, ports
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def up(
-        self, stack: str, config: Mapping[str, Any], *, on_step: Callable[[Step], None] = lambda step: None
-    ) -> UpResult:
-        """Apply the program."""
-        return in_process.up(
-            stack, config, state_file=self._folder / f"{stack}.json", ports=self._ports, on_step=on_step
-        )
-
-    def resources(self, stack: str) -> dict[str, Resource]:
-        """The resources in a stack's state, by URN."""
-        return State(self._folder / f"{stack}.json").resources
-
-    def checkpoint(self, stack: str) -> str:
-        """A stack's state in the real engine's format, as far as the export reads it."""
-        resources = [
-            {"urn": urn, "type": resource.type, "id": resource.id, "inputs": _encrypted(resource)}
-            for urn, resource in self.resources(stack).items()
-        ]
-        return json.dumps({"version": 3, "checkpoint": {"stack": stack, "latest": {"resources": resources}}})
-
-
-def _encrypted(resource: Resource) -> dict[str, Any]:
-    """A resource's inputs with a placeholder for each value that the real engine encrypts."""
-    cipher = {wire.SIGNATURE: wire.SECRET, "ciphertext": "v1:offline"}
-    return {key: cipher if key in resource.secrets else value for key, value in resource.inputs.items()}
-
-
-ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {
-    "in-process": InProcessEngine,
-    "pulumi": PulumiEngine,
-}
 
 
 class Clusters:
@@ -209,6 +148,16 @@ class OfflineAccount:
         site = self._site(file, config)
         self.sites[site.name] = site
         return site
+
+    def forget(self, site: SiteWorld) -> None:
+        """Let nothing be left of a site that was lost: neither in its region, nor the state of its stack."""
+        empty_region(site.config.account, site.region)
+        for rows in self._tables.values():
+            for key in [key for key in rows if key.startswith(f"{site.region}/")]:
+                del rows[key]
+        shutil.rmtree(self._folder / "engine" / site.name)
+        site.file.path.unlink()
+        del self.sites[site.name]
 
     def up(self, site: SiteWorld, *, on_step: Callable[[Step], None] = lambda step: None) -> UpResult:
         """Run `pulumi up` for a site with its current stack file.

@@ -60,7 +60,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print one line about an event."""
-        self._console.print(f"  {text}")
+        self._console.print(f"  {text}", emoji=False)  # an ARN of a secret contains `:secret:`
 
 
 def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> int:

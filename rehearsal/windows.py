@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rehearsal.report import Check
+
 TWO_WRITERS_SECONDS = 20
 """The longest for which a superseded leader may take writes beside the new one. In simulated seconds.
 
@@ -40,3 +42,24 @@ def two_writers(acknowledged: Iterable[tuple[float, str]]) -> Window:
     for at, database in rows:
         began.setdefault(database, at)
     return Window.of(at for at, database in rows if any(began[database] < later < at for later in began.values()))
+
+
+def window_checks(both: Window, missing: Iterable[float], user_data_rpo_seconds: int) -> tuple[Check, ...]:
+    """Both windows of a flip, against their bounds.
+
+    Args:
+        both: the rows that two databases took beside each other.
+        missing: when each lost row was acknowledged.
+        user_data_rpo_seconds: the limit for the second window.
+    """
+    lost = Window.of(missing)
+    return (
+        Check(
+            f"two databases took writes at once: {both}, limit {TWO_WRITERS_SECONDS} s",
+            passed=both.seconds <= TWO_WRITERS_SECONDS,
+        ),
+        Check(
+            f"acknowledged rows are lost: {lost}, limit {user_data_rpo_seconds} s",
+            passed=lost.seconds < user_data_rpo_seconds,
+        ),
+    )

@@ -16,12 +16,14 @@ import pulumi
 import pydantic
 from pydantic import Field, StringConstraints
 
+from components.ownership import Ownership
 from recovery import timeline as rules
 from recovery.naming import PROJECT, Tags
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.problems import ConfigError, Problem, schema_problems
 from stacks.relations import relation_problems
 from stacks.sections import (
+    AdoptedConfig,
     BackupsConfig,
     Capacity,
     ClusterConfig,
@@ -50,8 +52,11 @@ class SiteConfig(Section):
     domain: Domain
     timeline: tuple[str, ...] = Field(strict=False)
     discards: tuple[int, ...] = Field(default=(), strict=False)
-    globals: Literal["own", "use"]
+    globals: Literal["own", "adopt", "release", "left", "use"]
+    """The stage of the hosted zone, the ledger and the passwords, which one stack owns at a time. `left` is
+    `use` in a stack that made and released them."""
     zone_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{6,32}$")] | None = None
+    adopted: AdoptedConfig | None = None
     protect: bool = True
     bootstrap: bool = False
     """Declare the registry, and the zone where it is owned, only: images are pushed before anything pulls them, and the
@@ -105,7 +110,12 @@ class SiteConfig(Section):
     @property
     def owns_globals(self) -> bool:
         """Whether this stack declares the hosted zone, the ledger and the passwords. The other site has copies."""
-        return self.globals == "own"
+        return self.globals not in ("use", "left")
+
+    @property
+    def ownership(self) -> Ownership:
+        """The stage of the global resources in a stack that declares them. Raises ValueError in another one."""
+        return Ownership(self.globals)
 
     @property
     def has_primary_record(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 
-from components import job_permissions
+from components import job_permissions, secrets
 from components.claims import Claims, ClaimsArgs
 from components.database import Database, DatabaseArgs, Restore
 from components.database_roles import DatabaseRoles, DatabaseRolesArgs
@@ -21,15 +22,21 @@ from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.context import Context, Databases
 from stacks.platform import identity
-from stacks.sections import RestoreConfig
+from stacks.sections import AdoptedPassword, RestoreConfig
 
 
 def ledger(context: Context) -> Ledger | None:
-    """The crisis ledger, or None if the other stack declares it."""
-    config = context.config
-    if not config.owns_globals:
+    """The crisis ledger, or None if another stack declares it, or none does yet."""
+    config, adopted = context.config, context.config.adopted
+    if not config.owns_globals or (adopted and not adopted.ledger):
         return None
-    args = LedgerArgs(peer_region=config.peer.region, witness_region=config.ledger.witness, site=context.site)
+    args = LedgerArgs(
+        peer_region=config.peer.region,
+        witness_region=config.ledger.witness,
+        site=context.site,
+        ownership=config.ownership,
+        adopted=adopted is not None,
+    )
     return Ledger("ledger", args)
 
 
@@ -89,12 +96,12 @@ def passwords(context: Context) -> Passwords | None:
     """
     if not context.config.owns_globals:
         return None
-    numbers = context.config.database
-    owner = _password(context, "password", naming.PASSWORD_SECRET, "the database's owner", numbers.owner_password)
-    application = _password(
-        context, "application-password", naming.APPLICATION_SECRET, "the application", numbers.application_password
+    return Passwords(
+        owner=_password(context, "password", naming.PASSWORD_SECRET, "the database's owner", "owner_password"),
+        application=_password(
+            context, "application-password", naming.APPLICATION_SECRET, "the application", "application_password"
+        ),
     )
-    return Passwords(owner, application)
 
 
 def promotion_waits(context: Context, claims: Claims) -> PromotionWaits:
@@ -210,14 +217,20 @@ def _begins_empty(context: Context, database: DatabaseId) -> bool:
     return rules.is_born_leader(database, history) and not restored
 
 
-def _password(context: Context, name: str, secret: str, of: str, number: int) -> DatabasePassword:
+def _password(
+    context: Context, name: str, secret: str, of: str, key: Literal["owner_password", "application_password"]
+) -> DatabasePassword:
+    config = context.config
+    adopted: AdoptedPassword | None = getattr(config.adopted, key, None)
     args = DatabasePasswordArgs(
         secret_name=secret,
         description=f"Password of {of}",
-        number=number,
-        peer_region=context.config.peer.region,
+        number=getattr(config.database, key),
+        peer_region=config.peer.region,
         key_arn=context.keys.secrets_arn,
         site=context.site,
+        ownership=config.ownership,
+        adopted=adopted and secrets.AdoptedPassword(**adopted.model_dump()),
     )
     return DatabasePassword(name, args)
 

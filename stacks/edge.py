@@ -20,7 +20,8 @@ def zone(config: SiteConfig, site: Site) -> pulumi.Input[str]:
     if not config.owns_globals:
         assert config.zone_id is not None, "the configuration was checked"
         return config.zone_id
-    return Zone("zone", ZoneArgs(domain=config.domain, site=site)).zone_id
+    args = ZoneArgs(domain=config.domain, site=site, ownership=config.ownership, zone_id=config.zone_id)
+    return Zone("zone", args).zone_id
 
 
 def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:

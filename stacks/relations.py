@@ -36,6 +36,7 @@ def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     yield from _lost_site_problems(site)
     yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
+    yield from _adoption_problems(site)
     yield from _size_problems(site)
     yield from _cluster_problems(site)
     yield from timeline_problems(site)
@@ -89,13 +90,37 @@ def _zone_problems(site: SiteConfig) -> Iterator[Problem]:
     for index, zone in enumerate(site.network.zones):
         if re.fullmatch(re.escape(site.region) + "[a-z]", zone) is None:
             yield Problem(f"lifeline:network.zones[{index}]", f"names zone '{zone}', expected a zone of {site.region}")
-    if site.globals == "use" and site.zone_id is None:
+
+
+def _adoption_problems(site: SiteConfig) -> Iterator[Problem]:
+    if site.globals not in ("own", "release") and site.zone_id is None:
         hint = "copy the output zoneId of the stack that has lifeline:globals: own"
-        yield Problem("lifeline:zoneId", "is missing, and lifeline:globals is 'use'", hint)
-    if site.globals == "own" and site.zone_id is not None:
-        yield Problem(
-            "lifeline:zoneId", "is set, and lifeline:globals is 'own'", "remove the line: this stack owns the zone"
-        )
+        yield Problem("lifeline:zoneId", f"is missing, and lifeline:globals is '{site.globals}'", hint)
+    if site.globals in ("own", "release") and site.zone_id is not None and site.adopted is None:
+        hint = "remove the line: this stack owns the zone"
+        yield Problem("lifeline:zoneId", f"is set, and lifeline:globals is '{site.globals}'", hint)
+    if site.globals == "adopt" and site.adopted is None:
+        hint = "name the secrets and their versions (docs/runbooks/adopt.md)"
+        yield Problem("lifeline:adopted", "is missing, and lifeline:globals is 'adopt'", hint)
+    if site.adopted is None:
+        return
+    if not site.owns_globals:
+        hint = "remove the lines: another stack owns what they name"
+        yield Problem("lifeline:adopted", f"is set, and lifeline:globals is '{site.globals}'", hint)
+    own = f"arn:aws:secretsmanager:{site.region}:{site.account}:"
+    for key, password, number in (
+        ("ownerPassword", site.adopted.owner_password, site.database.owner_password),
+        ("applicationPassword", site.adopted.application_password, site.database.application_password),
+    ):
+        if not password.secret_arn.startswith(own):
+            hint = "name the secret of the site's own region: make a replica a secret of its own first"
+            message = f"is {password.secret_arn}, expected {own}..."
+            yield Problem(f"lifeline:adopted.{key}.secretArn", message, hint)
+        if number < password.number:
+            hint = f"set it to {password.number}, or to the next number to make another password"
+            yield Problem(
+                f"lifeline:database.{key}", f"is {number}, and the adopted password is {password.number}", hint
+            )
 
 
 def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -219,6 +219,28 @@ class LedgerConfig(Section):
     witness: Region = "us-east-1"
 
 
+class AdoptedPassword(Section):
+    """A database password that another stack made."""
+
+    secret_arn: Annotated[
+        str, StringConstraints(pattern=r"^arn:aws:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_-]+$")
+    ]
+    """Its secret in the site's own region."""
+    version_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{32,64}$")]
+    """The version that is AWSCURRENT at the adoption."""
+    number: int = Field(ge=1, le=99)
+    """The number of the password: `lifeline:database.ownerPassword` or `applicationPassword` of the former owner."""
+
+
+class AdoptedConfig(Section):
+    """The global resources that another stack made, as this one finds them. The lines stay after the adoption."""
+
+    ledger: bool = True
+    """False while the region of the ledger's other copy does not answer: the provider reads both."""
+    owner_password: AdoptedPassword
+    application_password: AdoptedPassword
+
+
 class Replicas(Section):
     """The number of pods of each deployment in one role. At least two, because a node may fail at any time."""
 

@@ -45,10 +45,11 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
 
 
 def _first_entry_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
-    """The site that declares the global resources was built first, so it led epoch 1, unless that site is lost."""
-    first = site.site if site.owns_globals else site.peer.site
-    if history[0].site in (site.site, site.peer.site) and history[0].site != first:
-        hint = f"append entries and keep the earlier ones: the first is {DatabaseId(first, 1)}"
+    """The site that made the global resources was built first, so it led epoch 1, unless that site is lost."""
+    made_them = site.globals in ("own", "release", "left") and site.adopted is None
+    wrong, right = (site.peer.site, site.site) if made_them else (site.site, site.peer.site)
+    if history[0].site == wrong:
+        hint = f"append entries and keep the earlier ones: the first is {DatabaseId(right, 1)}"
         yield Problem("lifeline:timeline[0]", f"is {history[0]}, and lifeline:globals is '{site.globals}'", hint)
 
 

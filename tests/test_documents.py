@@ -30,7 +30,8 @@ from tests.harness import ROOT
 from tests.test_transitions import TRANSITIONS
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
-COUNTS = re.compile(r"\b\d+ (?:create|update|replace|delete)(?:, \d+ (?:create|update|replace|delete))*")
+_OPS = ("create", "import", "update", "replace", "delete", "forget")
+COUNTS = re.compile(rf"\b\d+ (?:{'|'.join(_OPS)})(?:, \d+ (?:{'|'.join(_OPS)}))*")
 
 COUNTED: dict[str, list[str]] = {
     "failover": ["failover"],
@@ -46,6 +47,9 @@ COUNTED: dict[str, list[str]] = {
     "first-deployment": ["failover"],
     "first-drill": [],
     "upgrade": [],
+    "rebuild-region": ["a new peer"],
+    "retire": ["deletion is allowed"],
+    "adopt": ["the global resources are adopted", "the global resources are left"],
     "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
 }
@@ -59,7 +63,7 @@ def text(name: str) -> str:
 
 def counted(steps: list[str]) -> str:
     numbers = Counter(step.split()[0] for step in steps)
-    return ", ".join(f"{numbers[op]} {op}" for op in ("create", "update", "replace", "delete") if numbers[op])
+    return ", ".join(f"{numbers[op]} {op}" for op in _OPS if numbers[op])
 
 
 @pytest.mark.parametrize("page", sorted(path.stem for path in RUNBOOKS.glob("*.md")))

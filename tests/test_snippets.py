@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from stacks.config import parse
 from stacks.stackfile import StackFile
 from tests.harness import ROOT
+from tests.test_transitions import ADOPTED
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^(?P<indent> *)```yaml\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -25,7 +26,10 @@ class Case:
     """The file that a snippet is for, and the changes that the page has asked for before."""
 
     stack: str
+    """The committed file that it is a copy of."""
     before: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    name: str = ""
+    """The stack, if the copy has another name."""
 
 
 LED = ["primary-1", "secondary-1"]
@@ -33,6 +37,11 @@ HOME = [*LED, "primary-2"]
 CASES: dict[str, list[Case]] = {
     "README.md": [Case("secondary")],
     "docs/backups.md": [Case("primary")],
+    "docs/runbooks/adopt.md": [
+        Case("secondary", {"timeline": LED}),
+        Case("secondary", {"timeline": LED, "globals": "adopt", "adopted": ADOPTED}),
+        Case("primary", {"timeline": LED, "globals": "release"}),
+    ],
     "docs/runbooks/cluster-loss.md": [
         Case("primary"),
         Case("primary", {"cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]}}),
@@ -48,16 +57,22 @@ CASES: dict[str, list[Case]] = {
         Case("primary", {"cluster": {"publicAccessCidrs": ["203.0.113.7/32"]}}),
         Case("secondary"),
     ],
+    "docs/runbooks/rebuild-region.md": [
+        Case("secondary", {"timeline": LED}),
+        Case("primary", {"timeline": ["tertiary-1"]}, "tertiary"),
+    ],
     "docs/runbooks/reconcile.md": [
         Case("primary", {"timeline": LED, "database": {"seeded": 2}}),
-        Case("primary", {"timeline": LED, "database": {"seeded": 2}}),
-        Case("primary", {"timeline": LED, "database": {"seeded": 2, "unprotected": [1]}}),
     ],
     "docs/runbooks/restore.md": [
         Case("primary"),
         Case("primary", {"switchover": {"drain": 1}}),
         Case("primary", {"switchover": {"drain": 1}}),
         Case("secondary", {"timeline": ["primary-1", "primary-2"]}),
+    ],
+    "docs/runbooks/retire.md": [
+        Case("primary", {"timeline": LED, "database": {"seeded": 2}}),
+        Case("primary", {"timeline": LED, "database": {"seeded": 2, "unprotected": [1]}}),
     ],
     "docs/runbooks/rotation.md": [Case("primary")],
     "docs/runbooks/upgrade.md": [Case("secondary") for _ in range(4)],
@@ -96,13 +111,14 @@ def test_a_snippet_takes_effect(name: str, number: int, tmp_path: Path) -> None:
     file = StackFile(ROOT / f"Pulumi.{case.stack}.yaml")
     for key, value in case.before.items():
         file.set(f"lifeline:{key}", merged(file.config.get(f"lifeline:{key}"), value))
-    before = parse(file.config, stack=case.stack)
+    stack = case.name or case.stack
+    before = parse(file.config, stack=stack)
     new: dict[str, Any] = YAML(typ="safe").load(dedent("\n".join(lines)))
     for key, value in new.items():
         file.set(key, merged(file.config.get(key), value))
-    file.save(tmp_path / f"Pulumi.{case.stack}.yaml")
-    config = StackFile(tmp_path / f"Pulumi.{case.stack}.yaml").config
-    after = parse(config, stack=case.stack)
+    file.save(tmp_path / f"Pulumi.{stack}.yaml")
+    config = StackFile(tmp_path / f"Pulumi.{stack}.yaml").config
+    after = parse(config, stack=stack)
     changed = {name for name in type(after).model_fields if getattr(after, name) != getattr(before, name)}
     fields = {f"lifeline:{field.alias}": name for name, field in type(after).model_fields.items()}
     assert changed == {fields[key] for key in new}, "a key of the snippet has the value that it had before"

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.computed import computed_id
 from engine.deployment import Step
 from engine.diff import steps_between
+from engine.registration import urn
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
@@ -75,6 +77,47 @@ FORMER_VERSIONS = {
     for name in ("password", "application-password")
 }
 """The state forgets the former version of a secret, and Secrets Manager keeps it (tests/components/test_secrets.py)."""
+
+SECRET = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/"
+ADOPTED = {
+    key: {"secretArn": f"{SECRET}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
+    for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
+}
+"""The global resources, as a stack that adopts them finds them."""
+GLOBALS = [
+    "dynamodb/table:Table ledger-table",
+    "route53/record:Record zone-issuers",
+    "route53/zone:Zone zone-zone",
+    *(
+        f"secretsmanager/{kind} {name}"
+        for kind, suffix in (("secret:Secret", "secret"), ("secretVersion:SecretVersion", "version"))
+        for name in (f"password-{suffix}", f"application-password-{suffix}")
+    ),
+]
+GLOBAL_COMPONENTS = [
+    "index:DatabasePassword application-password",
+    "index:DatabasePassword password",
+    "index:Ledger ledger",
+    "index:Zone zone",
+]
+READERS = (
+    "backend",
+    "fence",
+    "handover",
+    "postgresql-backup",
+    "promotion-snapshot",
+    "promotion-wait",
+    "recovery-exporter",
+    "restore",
+    "roles",
+)
+KEY_USERS = [f"update iam/rolePolicy:RolePolicy {name}-identity-policy" for name in READERS]
+"""The roles of pods that mount a password: the key of its secret is the stack's own, or none of its own."""
+ZONE = "lifeline:index:Zone$aws:route53/zone:Zone"
+ZONE_ID = computed_id(ZONE.partition("$")[2], urn("primary", "lifeline", "", ZONE, "zone-zone"), {})
+"""The zone that the first stack made, in a recording."""
+LOST = {"lostSites": {"primary": "us-east-2"}, "primaryRecord": "tertiary"}
+NEW_PEER = {"peer": {"site": "tertiary", "region": "us-east-2", "cidr": "10.30.0.0/16"}, **LOST}
 
 TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "failover": (
@@ -242,6 +285,58 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "database": {"seeded": 2, "unprotected": [1]}},
         ["update rds/instance:Instance database-1-instance"],
     ),
+    "the global resources are released": (
+        "primary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_OVER, "globals": "release"},
+        [],
+    ),
+    "the global resources are adopted": (
+        "secondary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_OVER, "globals": "adopt", "adopted": ADOPTED},
+        [
+            *(f"create {component}" for component in GLOBAL_COMPONENTS),
+            *(f"import {resource}" for resource in GLOBALS),
+            *KEY_USERS,
+        ],
+    ),
+    "an adopter waits with the ledger": (
+        "secondary",
+        {"timeline": FAILED_OVER, "globals": "adopt", "adopted": {**ADOPTED, "ledger": False}},
+        {"timeline": FAILED_OVER, "globals": "adopt", "adopted": ADOPTED},
+        ["create index:Ledger ledger", "import dynamodb/table:Table ledger-table"],
+    ),
+    "the global resources are left": (
+        "primary",
+        {"timeline": FAILED_OVER, "globals": "release"},
+        {"timeline": FAILED_OVER, "globals": "left", "zoneId": ZONE_ID},
+        [
+            *(f"delete {component}" for component in GLOBAL_COMPONENTS),
+            *(f"forget {resource}" for resource in GLOBALS),
+            *(f"forget index/randomPassword:RandomPassword {n}-random" for n in ("application-password", "password")),
+            *KEY_USERS,
+        ],
+    ),
+    "another password of an adopter": (
+        "secondary",
+        {"timeline": FAILED_OVER, "globals": "own", "adopted": ADOPTED},
+        {"timeline": FAILED_OVER, "globals": "own", "adopted": ADOPTED, "database": {"applicationPassword": 2}},
+        [
+            "create index/randomPassword:RandomPassword application-password-random-2",
+            "replace secretsmanager/secretVersion:SecretVersion application-password-version",
+        ],
+    ),
+    "a new peer": (
+        "secondary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_OVER, **NEW_PEER},
+        [
+            "update apps/v1:Deployment canary-pods",
+            "update iam/rolePolicy:RolePolicy restore-identity-policy",
+            "update monitoring.coreos.com/v1:Probe monitoring-probe-peer",
+        ],
+    ),
     "discard": (
         "primary",
         {"timeline": FAILED_OVER},
@@ -275,7 +370,8 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    assert resources <= {f"delete {RECONCILERS}", *FORMER_VERSIONS}
+    state_only = {f"delete {component}" for component in GLOBAL_COMPONENTS}
+    assert resources <= {f"delete {RECONCILERS}", *FORMER_VERSIONS, *state_only}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:

@@ -47,6 +47,18 @@ class Backend(Protocol):
         """The current resource, or None if it does not exist."""
         ...
 
+    def find(self, type_: str, urn: str, id_: str) -> tuple[Plain, Plain] | None:
+        """The inputs and outputs of a resource that no state has, by its id, or None if it does not exist."""
+        ...
+
+
+class NoImports:
+    """A provider that adopts no existing resource."""
+
+    def find(self, type_: str, urn: str, id_: str) -> tuple[Plain, Plain] | None:
+        """Refuse. Raises UnsupportedError."""
+        raise UnsupportedError(f"{type_}: the stand-in cannot import {id_}")
+
 
 class Effects(Protocol):
     """Called after each successful change.

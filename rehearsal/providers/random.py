@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 
 from engine.replacement import UnknownTypeError, replacing_inputs
-from rehearsal.providers.backend import Plain, digest
+from rehearsal.providers.backend import NoImports, Plain, digest
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 """The provider's default set of special characters."""
@@ -99,7 +99,7 @@ _MAKERS: dict[str, _Make] = {
 }
 
 
-class RandomBackend:
+class RandomBackend(NoImports):
     """The random provider. Every input is part of the value, so any change replaces it (provider documentation)."""
 
     def __init__(self, seed: int = 0) -> None:

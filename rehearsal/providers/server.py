@@ -135,6 +135,8 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        if not request.properties.fields:
+            return self._find(request, context)
         try:
             outputs = self._backend(context).read(
                 type_of(request.urn), request.urn, request.id, wire.decode(request.properties)
@@ -149,6 +151,17 @@ class StandInProvider(provider_pb2_grpc.ResourceProviderServicer):
             properties=wire.encode(outputs),
             inputs=wire.encode(inputs, wire.secret_keys(request.inputs)),
         )
+
+    def _find(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        """Read for an import: the engine has the id only."""
+        try:
+            found = self._backend(context).find(type_of(request.urn), request.urn, request.id)
+        except Exception as error:  # noqa: BLE001
+            _refuse(context, request.urn, error)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        inputs, outputs = found
+        return provider_pb2.ReadResponse(id=request.id, properties=wire.encode(outputs), inputs=wire.encode(inputs))
 
 
 def refreshed(inputs: dict[str, Any], before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rehearsal.scenarios.failback import failback
 from rehearsal.scenarios.fence_crash import fence_crash
 from rehearsal.scenarios.ledger_impaired import ledger_impaired
 from rehearsal.scenarios.live_flip import live_flip
+from rehearsal.scenarios.rebuild_region import rebuild_region
 from rehearsal.scenarios.region_loss import region_loss
 from rehearsal.scenarios.rotation import rotation
 from rehearsal.scenarios.split_brain import split_brain
@@ -24,5 +25,6 @@ SCENARIOS: dict[str, Scenario] = {
     "switchover": switchover,
     "failback": failback,
     "split-brain": split_brain,
+    "rebuild-region": rebuild_region,
     "rotation": rotation,
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from recovery.naming import database_identifier
 from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, TierOutcome
 from rehearsal.scenarios import actions
-from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.effects import INSTANCE
 
 
 def failback(environment: Environment, reporter: Reporter) -> Outcome:
@@ -39,16 +42,20 @@ def failback(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = (*checks, *_database_checks(environment, home, away), *verify(client, home.config.domain))
         client.stop()
+    with phases("the first leader is retired"):
+        retiring, retired = _retire(environment, reporter, home)
+        steps += retiring
     losses = actions.losses(environment, client, home)
     late = [at for at in losses.missing_rows if at >= disaster]
     return actions.outcome(
         "failback",
         environment,
-        tiers=_worst_outages(client, disaster, returned),
+        tiers=worst_outages(client, disaster, returned),
         losses=losses,
         writes_ended=disaster,
         steps=steps,
         checks=(
+            retired,
             Check("the way back loses no user row", passed=not late, detail=f"{len(late)} rows"),
             Check(
                 "the first site leads again, two epochs later",
@@ -69,7 +76,28 @@ def _reseed(environment: Environment, reporter: Reporter, site: SiteWorld) -> tu
     return steps
 
 
-def _worst_outages(client: BlackBoxClient, disaster: float, returned: float) -> tuple[TierOutcome, ...]:
+def _retire(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[tuple[StackStep, ...], Check]:
+    """Delete the site's first database, which is fenced, as docs/runbooks/retire.md says."""
+    retired, before = site.config.history[0], set(_instances(site))
+    database: dict[str, Any] = site.file.config["lifeline:database"]
+    steps = actions.apply(environment, reporter, site, database={**database, "unprotected": [retired.epoch]})
+    database = {**database, "unprotected": [], "retired": [retired.epoch]}
+    deleting = actions.apply(environment, reporter, site, database=database)
+    gone = before - set(_instances(site))
+    snapshot = f"{database_identifier(retired)}-final"
+    kept = snapshot in environment.snapshots(site)
+    return steps + deleting, Check(
+        f"{retired} alone is deleted, and {snapshot} is kept",
+        passed=gone == {f"database-{retired.epoch}-instance"} and {step.op for step in deleting} == {"delete"} and kept,
+        detail=f"deleted: {', '.join(sorted(gone))}; snapshots: {', '.join(environment.snapshots(site))}",
+    )
+
+
+def _instances(site: SiteWorld) -> list[str]:
+    return [entry.name for entry in site.engine.resources(site.name).values() if entry.type == INSTANCE]
+
+
+def worst_outages(client: BlackBoxClient, disaster: float, returned: float) -> tuple[TierOutcome, ...]:
     """The longer of two outages, by tier: that of the disaster, and that of the planned way back."""
     unplanned = actions.tier_outcomes(client, disaster, ended=returned)
     planned = actions.tier_outcomes(client, returned, PLANNED)

@@ -45,6 +45,34 @@ def empty_account() -> Generator[str]:
         server.stop()
 
 
+_OF_A_SITE = (
+    "acm",
+    "autoscaling",
+    "cloudwatch",
+    "ec2",
+    "ecr",
+    "eks",
+    "elbv2",
+    "events",
+    "firehose",
+    "logs",
+    "rds",
+    "secretsmanager",
+    "sns",
+    "wafv2",
+)
+
+
+def empty_region(account: str, region: str) -> None:
+    """Let a region be as if its site had never been there.
+
+    The copies that the other site owns there (buckets, vaults, keys, metrics) and the ledger's replica are left: they
+    belong to other stacks, or to the service itself.
+    """
+    for service in _OF_A_SITE:
+        moto.backends.get_backend(service)[account][region].reset()  # pyright: ignore[reportArgumentType]
+
+
 _complete: Callable[..., Any] = moto.s3.models.S3Backend.complete_multipart_upload
 
 

@@ -17,15 +17,29 @@ from components.targets import PATHS
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
+from recovery.naming import APPLICATION_SECRET, PASSWORD_SECRET
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
+from rehearsal.world.operator import stop_replication_to_replica
 from tests.engine.digests import digests
 from tests.engine.jobs import run_claims
 from tests.harness import ROOT
 
 RECORDED = Path(__file__).parent / "recorded"
-PHASES = ("primary", "secondary", "flip", "flip again", "fencing", "new cluster", "old cluster")
+PHASES = (
+    "primary",
+    "secondary",
+    "flip",
+    "flip again",
+    "fencing",
+    "new cluster",
+    "old cluster",
+    "release",
+    "adopt",
+    "own",
+    "left",
+)
 
 CLUSTERS: dict[str, dict[str, Any]] = {
     "new cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]},
@@ -59,7 +73,10 @@ class Run:
 
 
 def play(folder: Path, engine: str) -> Run:
-    """Build both sites, lose the first region, flip twice, fence the old leader, and replace its dead cluster."""
+    """Build both sites, lose the first region, flip twice, fence the old leader, and replace its dead cluster.
+
+    Then the second site takes over what both of them use.
+    """
     faults, run = Faults(), Run()
     with OfflineAccount(folder, engine=engine, effects=NoEffects(), faults=faults) as account:
         run_claims(account)
@@ -82,7 +99,27 @@ def play(folder: Path, engine: str) -> Run:
             primary.file.set("lifeline:cluster", {**primary.file.config["lifeline:cluster"], **changes})
             primary.file.save()
             run.note(phase, account, primary, account.up(primary).steps)
+        hand_over(run, account, primary, secondary)
     return run
+
+
+def hand_over(run: Run, account: OfflineAccount, owner: SiteWorld, taker: SiteWorld) -> None:
+    """Give the zone, the ledger and the passwords from one stack to the other, as docs/runbooks/adopt.md says."""
+
+    def change(phase: str, site: SiteWorld, **changes: Any) -> None:
+        for key, value in changes.items():
+            site.file.set(f"lifeline:{key}", value)
+        site.file.save()
+        run.note(phase, account, site, account.up(site).steps)
+
+    change("release", owner, globals="release")
+    adopted: dict[str, Any] = {}
+    for key, name in (("ownerPassword", PASSWORD_SECRET), ("applicationPassword", APPLICATION_SECRET)):
+        arn, version = stop_replication_to_replica(taker.region, taker.config.account, name, account.faults)
+        adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
+    change("adopt", taker, globals="adopt", adopted=adopted)
+    change("own", taker, globals="own")
+    change("left", owner, globals="left", zoneId=taker.config.zone_id)
 
 
 def add_secondary(account: OfflineAccount, zone_id: Any) -> SiteWorld:

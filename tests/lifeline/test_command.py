@@ -31,7 +31,19 @@ def test_a_render_lists_every_resource_by_the_same_keys(
     resources = json.loads(out)
     assert code == 0
     assert len(resources) >= 150
-    keys = {"type", "name", "urn", "parent", "inputs", "protect", "dependencies", "links"}
+    keys = {
+        "type",
+        "name",
+        "urn",
+        "parent",
+        "inputs",
+        "protect",
+        "retain",
+        "adopted",
+        "ignored",
+        "dependencies",
+        "links",
+    }
     assert [entry["name"] for entry in resources if entry.keys() != keys] == []
 
 

@@ -39,6 +39,9 @@ def exported(stack: str = "primary") -> dict[str, Any]:
             "custom": entry.custom,
             "parent": entry.parent,
             "protect": entry.protect,
+            "retainOnDelete": entry.retain_on_delete,
+            "importID": entry.import_id,
+            "ignoreChanges": list(entry.ignore_changes),
             "inputs": {key: secret if key in entry.secrets else value for key, value in entry.inputs.items()}
             | {"__defaults": []},
             "propertyDependencies": {key: list(urns) for key, urns in entry.links.items()},

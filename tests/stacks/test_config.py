@@ -156,7 +156,10 @@ def test_a_key_too_many_or_too_few_is_named(changes: dict[str, Any], message: st
             {"capacity__standby__crisisDetector": 1},
             "lifeline:capacity.standby.crisisDetector: is 1: input should be greater than or equal to 2",
         ),
-        ({"globals": "both"}, "lifeline:globals: is \"both\": input should be 'own' or 'use'"),
+        (
+            {"globals": "both"},
+            "lifeline:globals: is \"both\": input should be 'own', 'adopt', 'release', 'left' or 'use'",
+        ),
         ({"network__cidr": "10.10.0.1/16"}, 'lifeline:network.cidr: is "10.10.0.1/16": 10.10.0.1/16 has host bits set'),
         (
             {"network__cidr": "10.10.0.0/24"},
@@ -329,9 +332,9 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "  hint: allowed here: addonVersions, generations, nodes, operatorCidrs, publicAccessCidrs, serving, since, "
         "unreachable, version",
         "lifeline:netwrok: is not a key of lifeline",
-        "  hint: allowed here: account, backups, bootstrap, capacity, cluster, database, discards, domain, fence, "
-        "globals, images, ledger, lostSites, network, owner, peer, primaryRecord, protect, switchover, timeline, "
-        "zoneId",
+        "  hint: allowed here: account, adopted, backups, bootstrap, capacity, cluster, database, discards, domain, "
+        "fence, globals, images, ledger, lostSites, network, owner, peer, primaryRecord, protect, switchover, "
+        "timeline, zoneId",
     ]
 
 
@@ -370,7 +373,7 @@ def test_a_deployment_is_stopped_before_anything_is_registered(monkeypatch: pyte
 
 def test_the_project_file_declares_every_key_but_those_that_are_not_in_all_stacks() -> None:
     declared = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"]
-    own = {"lifeline:site", "lifeline:region", "lifeline:zoneId", "lifeline:primaryRecord"}
+    own = {"lifeline:site", "lifeline:region", "lifeline:zoneId", "lifeline:primaryRecord", "lifeline:adopted"}
     assert set(declared) == {f"lifeline:{field.alias}" for field in SiteConfig.model_fields.values()} - own
 
 

@@ -108,6 +108,8 @@ class Adapter:
     """The input that gets a generated name if it is absent."""
     read: Callable[[Call], Plain | None] | None = None
     """Reads the current values of outputs that can change. Without it, a read returns the state."""
+    find: Callable[[Call], tuple[Plain, Plain] | None] | None = None
+    """Reads the inputs and the other outputs of an existing resource, of which only the id is known."""
     check: Callable[[Plain], list[tuple[str, str]]] | None = None
 
 

@@ -115,6 +115,26 @@ class AwsBackend:
             return None
         return {key: value for key, value in (outputs | current).items() if value is not None}
 
+    def find(self, type_: str, urn: str, id_: str) -> tuple[Plain, Plain] | None:
+        """The inputs and outputs of a resource that no state has. Refused if a region that it is in is lost.
+
+        Raises:
+            UnsupportedError: for a type that the stand-in cannot import.
+        """
+        adapter = _adapter(type_)
+        if adapter.find is None:
+            raise UnsupportedError(f"{type_}: the stand-in cannot import {id_}")
+        try:
+            found = adapter.find(self._call(adapter, urn, {}, id_=id_))
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+            return None
+        if found is None:
+            return None
+        inputs, computed = found
+        return inputs, self._outputs(self._call(adapter, urn, inputs, id_=id_), computed) | {"id": id_}
+
     def _call(
         self,
         adapter: Adapter,

@@ -124,6 +124,45 @@ def _remember(call: Call, replicas: list[Plain]) -> None:
         call.table("dynamodb-global")[call.inputs["name"]] = record
 
 
+def _find_table(call: Call) -> tuple[Plain, Plain]:
+    """A table as the provider reads it: it asks each full copy for its backups, so a lost region refuses the import.
+
+    Source: hashicorp/terraform-provider-aws, internal/service/dynamodb/table.go, `addReplicaPITRs`.
+    """
+    table: Plain = call.do("DescribeTable", TableName=call.id)["Table"]
+    with TABLES_LOCK:
+        record: Plain = dict(call.table("dynamodb-global").get(call.id, {"regions": [call.region]}))
+    inputs: Plain = {
+        "name": call.id,
+        "billingMode": table["BillingModeSummary"]["BillingMode"],
+        "hashKey": next(key["AttributeName"] for key in table["KeySchema"] if key["KeyType"] == "HASH"),
+        "attributes": [{"name": a["AttributeName"], "type": a["AttributeType"]} for a in table["AttributeDefinitions"]],
+        "deletionProtectionEnabled": bool(table.get("DeletionProtectionEnabled")),
+        "pointInTimeRecovery": {"enabled": _recovers(call, call.region)},
+        "replicas": [_found_replica(call, region, record) for region in record["regions"] if region != call.region],
+        **({"globalTableWitness": {"regionName": record["witness"]}} if record.get("witness") else {}),
+    }
+    if stream := table.get("StreamSpecification"):
+        inputs |= {"streamEnabled": stream["StreamEnabled"], "streamViewType": stream["StreamViewType"]}
+    tags = call.do("ListTagsOfResource", ResourceArn=table["TableArn"])["Tags"]
+    inputs["tags"] = {tag["Key"]: tag["Value"] for tag in tags}
+    return inputs, {
+        "arn": table["TableArn"],
+        "streamArn": table.get("LatestStreamArn", ""),
+        "streamLabel": table.get("LatestStreamLabel", ""),
+    }
+
+
+def _recovers(call: Call, region: str) -> bool:
+    found = call.do("DescribeContinuousBackups", region=region, TableName=call.id)["ContinuousBackupsDescription"]
+    return found["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def _found_replica(call: Call, region: str, record: Plain) -> Plain:
+    mode = {"consistencyMode": "STRONG"} if record.get("strong") else {}
+    return {"regionName": region, "pointInTimeRecovery": _recovers(call, region), **mode}
+
+
 def _update_table(call: Call) -> Plain:
     if "deletionProtectionEnabled" in call.changed:
         on = bool(call.inputs.get("deletionProtectionEnabled"))
@@ -156,6 +195,7 @@ ADAPTERS = (
         update=_update_table,
         updates=words("deletionProtectionEnabled pointInTimeRecovery ttl"),
         delete=_delete_table,
+        find=_find_table,
         name="name",
     ),
 )

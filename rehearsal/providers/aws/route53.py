@@ -6,7 +6,7 @@ from typing import Any
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
 from rehearsal.providers.aws.translate import parameters
-from rehearsal.providers.backend import Plain, digest
+from rehearsal.providers.backend import Plain, UnsupportedError, digest
 
 
 def _create_zone(call: Call) -> Created:
@@ -16,9 +16,19 @@ def _create_zone(call: Call) -> Created:
     id_: str = made["HostedZone"]["Id"].removeprefix("/hostedzone/")
     if call.inputs.get("enableAcceleratedRecovery"):
         call.pretend("UpdateHostedZoneFeatures", HostedZoneId=id_, EnableAcceleratedRecovery=True)
-    servers: list[str] = made["DelegationSet"]["NameServers"]
+        call.table("route53-accelerated")[id_] = True
+    _tag(call, "hostedzone", id_)
     call.table("route53-zones")[id_] = name.rstrip(".")
-    return id_, {
+    return id_, _zone_outputs(id_, made["DelegationSet"]["NameServers"])
+
+
+def _tag(call: Call, kind: str, id_: str) -> None:
+    if call.tag_list:
+        call.do("ChangeTagsForResource", ResourceType=kind, ResourceId=id_, AddTags=call.tag_list)
+
+
+def _zone_outputs(id_: str, servers: list[str]) -> Plain:
+    return {
         "zoneId": id_,
         "arn": f"arn:aws:route53:::hostedzone/{id_}",
         "nameServers": sorted(servers),
@@ -44,6 +54,20 @@ def _update_zone(call: Call) -> Plain:
     if "comment" in call.changed:
         call.do("UpdateHostedZoneComment", Id=call.id, Comment=call.inputs.get("comment") or "")
     return {}
+
+
+def _find_zone(call: Call) -> tuple[Plain, Plain]:
+    zone = call.do("GetHostedZone", Id=call.id)
+    name: str = zone["HostedZone"]["Name"].rstrip(".")
+    call.table("route53-zones")[call.id] = name
+    tags = call.do("ListTagsForResource", ResourceType="hostedzone", ResourceId=call.id)["ResourceTagSet"]["Tags"]
+    inputs: Plain = {
+        "name": name,
+        "comment": zone["HostedZone"]["Config"]["Comment"],
+        "enableAcceleratedRecovery": call.id in call.table("route53-accelerated"),
+        "tags": {tag["Key"]: tag["Value"] for tag in tags},
+    }
+    return inputs, _zone_outputs(call.id, zone["DelegationSet"]["NameServers"])
 
 
 def _fqdn(call: Call) -> str:
@@ -97,9 +121,41 @@ def _change(call: Call, action: str, record_set: Plain) -> None:
 
 def _create_record(call: Call) -> Created:
     fqdn = _fqdn(call)
+    _refuse_a_double(call, fqdn)
     _change(call, "UPSERT" if call.inputs.get("allowOverwrite") else "CREATE", _record_set(call.inputs, fqdn))
     parts = [call.inputs["zoneId"], fqdn, call.inputs["type"], call.inputs.get("setIdentifier")]
     return "_".join(str(part) for part in parts if part), {"fqdn": fqdn}
+
+
+def _refuse_a_double(call: Call, fqdn: str) -> None:
+    """Refuse a second PRIMARY or SECONDARY record, and a second latency record of a region. moto takes them.
+
+    Source: Amazon Route 53 API Reference, "ResourceRecordSet", `Failover` and `Region`.
+    """
+    routing = {key: value for key, value in _routing(call.inputs).items() if key in ("Failover", "Region")}
+    if not routing:
+        return
+    for other in call.do("ListResourceRecordSets", HostedZoneId=call.inputs["zoneId"])["ResourceRecordSets"]:
+        same = (other["Name"].rstrip("."), other["Type"]) == (fqdn, call.inputs["type"])
+        if same and any(other.get(key) == value for key, value in routing.items()):
+            raise UnsupportedError(f"InvalidChangeBatch: {fqdn} has a record with {routing}: {other['SetIdentifier']}")
+
+
+def _find_record(call: Call) -> tuple[Plain, Plain] | None:
+    """A plain record, which has a TTL and values.
+
+    Raises:
+        UnsupportedError: for an alias, and for one record of several with the same name.
+    """
+    zone, name, type_, *rest = call.id.split("_")
+    sets = call.do("ListResourceRecordSets", HostedZoneId=zone, StartRecordName=name, StartRecordType=type_)
+    found = [s for s in sets["ResourceRecordSets"] if (s["Name"].rstrip("."), s["Type"]) == (name, type_)]
+    if not found:
+        return None
+    if rest or "ResourceRecords" not in found[0]:
+        raise UnsupportedError(f"{call.id}: the stand-in imports plain records only")
+    values = [record["Value"] for record in found[0]["ResourceRecords"]]
+    return {"zoneId": zone, "name": name, "type": type_, "ttl": found[0]["TTL"], "records": values}, {"fqdn": name}
 
 
 def _update_record(call: Call) -> Plain:
@@ -154,6 +210,7 @@ def _create_check(call: Call) -> Created:
         "CreateHealthCheck", CallerReference=digest(call.urn, 32), HealthCheckConfig=_check_config(call, _CHECK_KEYS)
     )
     id_: str = made["HealthCheck"]["Id"]
+    _tag(call, "healthcheck", id_)
     return id_, {"arn": f"arn:aws:route53:::healthcheck/{id_}"}
 
 
@@ -172,6 +229,7 @@ ADAPTERS = (
         update=_update_zone,
         updates=words("comment forceDestroy"),
         delete=_delete_zone,
+        find=_find_zone,
         name="name",
     ),
     Adapter(
@@ -188,6 +246,7 @@ ADAPTERS = (
             " weightedRoutingPolicies multivalueAnswerRoutingPolicy"
         ),
         delete=_delete_record,
+        find=_find_record,
         check=_check_record,
     ),
     Adapter(

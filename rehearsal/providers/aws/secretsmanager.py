@@ -22,7 +22,35 @@ def _create_secret(call: Call) -> Created:
 def _update_secret(call: Call) -> Plain:
     if call.changed & {"description", "kmsKeyId"}:
         call.send("UpdateSecret", ("description", "kmsKeyId"), SecretId=call.id)
-    return {}
+    if "replicas" not in call.changed:
+        return {}
+    before, now = (
+        {str(replica["region"]) for replica in values.get("replicas") or []} for values in (call.old, call.inputs)
+    )
+    if before - now:
+        call.do("RemoveRegionsFromReplication", SecretId=call.id, RemoveReplicaRegions=sorted(before - now))
+    if now - before:
+        call.do(
+            "ReplicateSecretToRegions",
+            SecretId=call.id,
+            AddReplicaRegions=[{"Region": region} for region in sorted(now - before)],
+            ForceOverwriteReplicaSecret=bool(call.inputs.get("forceOverwriteReplicaSecret")),
+        )
+    return {"replicas": [{"region": region, "status": "InSync"} for region in sorted(now)]}
+
+
+def _find_secret(call: Call) -> tuple[Plain, Plain]:
+    found = call.do("DescribeSecret", SecretId=call.id)
+    copies: list[Plain] = found.get("ReplicationStatus", [])
+    inputs: Plain = {
+        "name": found["Name"],
+        "description": found.get("Description", ""),
+        "replicas": [{"region": copy["Region"]} for copy in copies],
+        "tags": {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        **({"kmsKeyId": found["KmsKeyId"]} if found.get("KmsKeyId") else {}),
+    }
+    status = [{"region": copy["Region"], "status": copy["Status"]} for copy in copies]
+    return inputs, {"arn": found["ARN"], "replicas": status}
 
 
 def _delete_secret(call: Call) -> None:
@@ -46,6 +74,13 @@ def _put_value(call: Call) -> Created:
     }
 
 
+def _find_value(call: Call) -> tuple[Plain, Plain]:
+    secret, _, version = call.id.partition("|")
+    found = call.do("GetSecretValue", SecretId=secret, VersionId=version)
+    inputs: Plain = {"secretId": secret, "secretString": found["SecretString"], "versionStages": found["VersionStages"]}
+    return inputs, {"arn": found["ARN"], "versionId": version}
+
+
 ADAPTERS = (
     Adapter(
         type="aws:secretsmanager/secret:Secret",
@@ -55,8 +90,9 @@ ADAPTERS = (
         ),
         create=_create_secret,
         update=_update_secret,
-        updates=words("description kmsKeyId recoveryWindowInDays forceOverwriteReplicaSecret"),
+        updates=words("description kmsKeyId recoveryWindowInDays replicas forceOverwriteReplicaSecret"),
         delete=_delete_secret,
+        find=_find_secret,
         name="name",
     ),
     Adapter(
@@ -64,5 +100,6 @@ ADAPTERS = (
         service="secretsmanager",
         inputs=words("secretId secretString versionStages"),
         create=_put_value,
+        find=_find_value,
     ),
 )

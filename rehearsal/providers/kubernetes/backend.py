@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.replacement import UnknownTypeError, replacing_fields
-from rehearsal.providers.backend import Faults, NoFaults, auto_name
+from rehearsal.providers.backend import Faults, NoFaults, NoImports, auto_name
 from rehearsal.providers.kubernetes import schemas
 from rehearsal.providers.kubernetes.api import ApiError, Key, KubernetesApi, Manifest
 
@@ -25,7 +25,7 @@ class Settings:
     """`deleteUnreachable`: objects of a dead cluster are forgotten instead of deleted."""
 
 
-class KubernetesBackend:
+class KubernetesBackend(NoImports):
     """Create, update and delete Kubernetes objects, checked against the cluster's version.
 
     Args:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.providers.backend import UnsupportedError
-from tests.rehearsal.providers.aws.world import EAST, WEST, WITNESS, make, remove, unique
+from rehearsal.world.faults import RegionUnavailableError
+from tests.rehearsal.providers.aws.world import EAST, WEST, WITNESS, make, remove, unique, urn
 
 TABLE = "aws:dynamodb/table:Table"
 
@@ -44,3 +45,24 @@ def test_a_consistency_mode_that_aws_does_not_know_is_no_strong_table(world):
     inputs["replicas"] = [{"regionName": WEST, "consistencyMode": "EVENTUAL"}]
     with pytest.raises(UnsupportedError, match="only a strongly consistent table has a witness"):
         make(world.east, TABLE, inputs)
+
+
+def test_a_table_is_found_from_either_region_with_the_other_one_as_its_replica(world):
+    made = make(world.east, TABLE, {**strong_table(unique("ledger")), "tags": {"lifeline:site": "primary"}})
+    inputs, outputs = world.west.find(TABLE, urn("adopted", TABLE), made[0])
+    replica = {"regionName": EAST, "pointInTimeRecovery": True, "consistencyMode": "STRONG"}
+    same = {**strong_table(made[0]), "replicas": [replica], "pointInTimeRecovery": {"enabled": False}}
+    assert inputs == {**same, "deletionProtectionEnabled": False, "tags": {"lifeline:site": "primary"}}
+    assert outputs["arn"].split(":")[3] == WEST
+    assert world.east.find(TABLE, urn("own", TABLE), made[0])[0]["replicas"][0]["regionName"] == WEST
+
+
+def test_a_table_is_not_found_while_the_region_of_its_other_copy_does_not_answer(world):
+    made = make(world.east, TABLE, strong_table(unique("ledger")))
+    world.faults.lose(EAST)
+    with pytest.raises(RegionUnavailableError):
+        world.west.find(TABLE, urn("adopted", TABLE), made[0])
+
+
+def test_a_table_that_does_not_exist_is_not_found(world):
+    assert world.west.find(TABLE, urn("adopted", TABLE), "nowhere") is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import ANY
+
 import pytest
 
-from tests.rehearsal.providers.aws.world import EAST, ZONE, change, make, remove, unique
+from rehearsal.providers.backend import UnsupportedError
+from tests.rehearsal.providers.aws.world import EAST, ZONE, change, make, remove, unique, urn
 
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"
@@ -122,3 +125,28 @@ def test_a_health_check_is_changed_in_place(world):
     change(world.east, CHECK, made, inputs, {**inputs, "failureThreshold": 2})
     config = world.client("route53").get_health_check(HealthCheckId=made[0])["HealthCheck"]["HealthCheckConfig"]
     assert (config["FailureThreshold"], config["FullyQualifiedDomainName"]) == (2, "a.example")
+
+
+def test_a_zone_and_its_plain_records_are_found_by_their_ids(world):
+    inputs = {"name": f"{unique('platform')}.example", "comment": "both sites", "enableAcceleratedRecovery": True}
+    zone, made = make(world.east, ZONE, inputs)
+    found, outputs = world.west.find(ZONE, urn("adopted", ZONE), zone)
+    assert found == {**inputs, "tags": {}}
+    assert outputs["nameServers"] == made["nameServers"]
+    record = {"zoneId": zone, "name": inputs["name"], "type": "CAA", "ttl": 60, "records": ['0 issue "amazon.com"']}
+    id_, _ = make(world.east, RECORD, record)
+    assert world.west.find(RECORD, urn("adopted", RECORD), id_) == (record, ANY)
+    assert world.west.find(RECORD, urn("adopted", RECORD), f"{zone}_www.{inputs['name']}_CAA") is None
+
+
+def test_an_alias_is_not_imported(world):
+    zone, made = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    alias = [{"name": "alb.example", "zoneId": "Z3AADJGX6KTTL2", "evaluateTargetHealth": False}]
+    id_, _ = make(world.east, RECORD, {"zoneId": zone, "name": made["name"], "type": "A", "aliases": alias})
+    with pytest.raises(UnsupportedError, match="plain records only"):
+        world.west.find(RECORD, urn("adopted", RECORD), id_)
+
+
+def test_a_type_that_cannot_be_imported_says_so(world):
+    with pytest.raises(UnsupportedError, match="the stand-in cannot import check-1"):
+        world.east.find(CHECK, urn("adopted", CHECK), "check-1")
