@@ -55,7 +55,11 @@ class PromotionWait:
                 return False
 
     def _look(self, deadline: Deadline) -> tuple[bool, str]:
-        """Whether it is safe to promote, and why."""
+        """Whether it is safe to promote, and why.
+
+        Raises:
+            TooLateError: if the deadline cut the look short. Then the reason of the look before is the right one.
+        """
         try:
             before = self.ledger.claim_before(self.epoch, deadline)
             if before is None:
@@ -70,6 +74,7 @@ class PromotionWait:
                     return False, f"the replica is behind {position}, where {before.database} stopped"
                 return True, f"{before.database} is closed, and the replica has everything"
         except (LedgerUnreadableError, DatabaseUnreachableError) as error:
+            deadline.left()
             return False, str(error)
 
     def _position(self, epoch: int) -> str | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, cast
 
 import pytest
 
 from operations import promotion_wait
+from operations.database import OwnDatabase
+from operations.deadline import Deadline
 from operations.fence import Standing
 from operations.promotion_wait import PromotionWait
 from operations.records import Closing, HandoverRecord
+from operations.session import DatabaseUnreachableError
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
 from rehearsal.world.server import wal_position
@@ -18,7 +23,7 @@ from tests.operations.sessions import write
 from tests.operations.world import SILENT, FenceOf, Table, database, ledger, said
 
 FAR_AHEAD, LONG_AGO = "FFFF/0", "0/1"
-SHORT, LONG = 0.3, 60.0
+SHORT, LONG = 1.0, 60.0
 """Real seconds: short for a wait that ends by itself, long for one that ends when the replica may be promoted."""
 OLD, NEW = DatabaseId("primary", 1), DatabaseId("secondary", 1)
 
@@ -141,6 +146,24 @@ class TestWait:
         (line,) = said(capsys)
         assert line["step"] == "promotes although rows may be lost"
         assert line["reason"] == why
+
+    def test_a_look_that_the_deadline_cuts_short_does_not_hide_the_reason(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        class Cut:
+            looks = 0
+
+            def session(self, deadline: Deadline) -> NoReturn:
+                self.looks += 1
+                if self.looks == 1:
+                    raise DatabaseUnreachableError("the password is wrong")
+                time.sleep(max(0.0, deadline.at - time.monotonic()))
+                raise DatabaseUnreachableError("server closed the connection unexpectedly")
+
+        table = ledger(Table("primary-1", "secondary-1"))
+        assert not PromotionWait(table, cast("OwnDatabase", Cut()), NEW, 2, SHORT).wait()
+        (line,) = said(capsys)
+        assert line["reason"] == "the password is wrong"
 
     def test_a_record_that_this_database_has_taken_is_as_good_as_a_closing(self, wait_of: WaitOf) -> None:
         table = Table("primary-1", "secondary-1")
