@@ -47,11 +47,12 @@ class Ledger(pulumi.ComponentResource):
     Source: hashicorp/terraform-provider-aws, internal/service/dynamodb/table.go, `addReplicaPITRs`.
     """
 
+    table: aws.dynamodb.Table
     table_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Ledger", name, {}, opts)
-        table = aws.dynamodb.Table(
+        self.table = aws.dynamodb.Table(
             f"{name}-table",
             name=LEDGER_TABLE,
             billing_mode="PAY_PER_REQUEST",
@@ -75,7 +76,7 @@ class Ledger(pulumi.ComponentResource):
                 always=_OF_THE_FIRST_OWNER if args.adopted else (),
             ),
         )
-        self.table_name = table.name
+        self.table_name = self.table.name
         self.register_outputs({})
 
 

@@ -21,6 +21,8 @@ class ZoneArgs:
     ownership: Ownership = Ownership.OWN
     zone_id: str | None = None
     """The id of a zone that is adopted."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """The resources that must exist before the zone is made."""
 
 
 class Zone(pulumi.ComponentResource):
@@ -30,6 +32,14 @@ class Zone(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Zone", name, {}, opts)
+        options = belonging(
+            args.ownership,
+            parent=self,
+            protect=args.site.protect,
+            import_id=args.zone_id,
+            differs=("comment", "enableAcceleratedRecovery", "forceDestroy", "tags"),
+        )
+        options.depends_on = args.after
         zone = aws.route53.Zone(
             f"{name}-zone",
             name=args.domain,
@@ -41,13 +51,7 @@ class Zone(pulumi.ComponentResource):
             # deleted together with it.
             force_destroy=not args.site.protect,
             tags=args.site.tags.of(tier="platform", data="none", name=args.domain),
-            opts=belonging(
-                args.ownership,
-                parent=self,
-                protect=args.site.protect,
-                import_id=args.zone_id,
-                differs=("comment", "enableAcceleratedRecovery", "forceDestroy", "tags"),
-            ),
+            opts=options,
         )
         self.zone_id = zone.zone_id
         aws.route53.Record(

@@ -56,9 +56,10 @@ class Context:
     def secrets_key_arn(self) -> pulumi.Output[str | None]:
         """The key of the password's secret in this region.
 
-        None where the secret is the other site's replica: its key is managed by AWS and needs no permission.
+        None where the secret is the other site's replica: its key is managed by AWS and needs no permission. A site
+        that left the passwords keeps the permission, until the new owner has replaced its secret by a replica.
         """
-        return self.keys.secrets_arn if self.config.owns_globals else pulumi.Output.from_input(None)
+        return pulumi.Output.from_input(None) if self.config.globals == "use" else self.keys.secrets_arn
 
     def image(self, repository: str, digest: str) -> str:
         """An image in the registry of the site's own region."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components.certificate import Certificate, CertificateArgs
+from components.ledger import Ledger
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.routes import Routes, RoutesArgs
 from components.site import Site
@@ -15,12 +16,22 @@ from stacks.config import SiteConfig
 from stacks.context import Context
 
 
-def zone(config: SiteConfig, site: Site) -> pulumi.Input[str]:
-    """The id of the hosted zone, which one of the two stacks owns."""
+def zone(config: SiteConfig, site: Site, ledger: Ledger | None = None) -> pulumi.Input[str]:
+    """The id of the hosted zone, which one of the two stacks owns.
+
+    It waits for the ledger. Route 53 takes a second zone with the same name, and DynamoDB no second table: an outdated
+    file of a stack that gave both away stops there, before any record moves to another zone.
+    """
     if not config.owns_globals:
         assert config.zone_id is not None, "the configuration was checked"
         return config.zone_id
-    args = ZoneArgs(domain=config.domain, site=site, ownership=config.ownership, zone_id=config.zone_id)
+    args = ZoneArgs(
+        domain=config.domain,
+        site=site,
+        ownership=config.ownership,
+        zone_id=config.zone_id,
+        after=(ledger.table,) if ledger else (),
+    )
     return Zone("zone", args).zone_id
 
 

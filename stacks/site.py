@@ -18,8 +18,8 @@ def build(config: SiteConfig) -> None:
         pulumi.export("zoneId", edge.zone(config, site_of(config)))
         return
     context = platform.foundation(config)
-    zone_id = edge.zone(config, context.site)
     ledger = data.ledger(context)
+    zone_id = edge.zone(config, context.site, ledger)
     front = edge.front(context, zone_id)
     claims = data.claims(context, ledger, data.handover(context))
     passwords = data.passwords(context)

@@ -46,7 +46,9 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
 
 def _first_entry_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:
     """The site that made the global resources was built first, so it led epoch 1, unless that site is lost."""
-    made_them = site.globals in ("own", "release", "left") and site.adopted is None
+    if site.adopted is not None:
+        return  # any site may adopt them
+    made_them = site.globals in ("own", "release", "left")
     wrong, right = (site.peer.site, site.site) if made_them else (site.site, site.peer.site)
     if history[0].site == wrong:
         hint = f"append entries and keep the earlier ones: the first is {DatabaseId(right, 1)}"

@@ -49,7 +49,7 @@ COUNTED: dict[str, list[str]] = {
     "upgrade": [],
     "rebuild-region": ["a new peer"],
     "retire": ["deletion is allowed"],
-    "adopt": ["the global resources are adopted", "the global resources are left"],
+    "adopt": ["the global resources are left", "the global resources are adopted"],
     "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
 }

@@ -38,9 +38,9 @@ CASES: dict[str, list[Case]] = {
     "README.md": [Case("secondary")],
     "docs/backups.md": [Case("primary")],
     "docs/runbooks/adopt.md": [
+        Case("primary", {"timeline": LED, "globals": "release"}),
         Case("secondary", {"timeline": LED}),
         Case("secondary", {"timeline": LED, "globals": "adopt", "adopted": ADOPTED}),
-        Case("primary", {"timeline": LED, "globals": "release"}),
     ],
     "docs/runbooks/cluster-loss.md": [
         Case("primary"),

@@ -315,7 +315,6 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             *(f"delete {component}" for component in GLOBAL_COMPONENTS),
             *(f"forget {resource}" for resource in GLOBALS),
             *(f"forget index/randomPassword:RandomPassword {n}-random" for n in ("application-password", "password")),
-            *KEY_USERS,
         ],
     ),
     "another password of an adopter": (

@@ -44,6 +44,10 @@ class Cloud:
     events: set[int] = field(default_factory=set[int])
     ready: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
     """The databases that were marked as ready, by epoch."""
+    gone: dict[str, str] = field(default_factory=dict[str, str])
+    """The regions of the sites that are lost for good, by name. They are in `lost` too."""
+    has_globals: bool = False
+    """Whether the zone, the ledger and the passwords exist."""
 
     def copy(self) -> Cloud:
         databases = {id_: replace(found, writes=set(found.writes)) for id_, found in self.databases.items()}

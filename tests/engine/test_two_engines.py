@@ -36,9 +36,9 @@ PHASES = (
     "new cluster",
     "old cluster",
     "release",
+    "left",
     "adopt",
     "own",
-    "left",
 )
 
 CLUSTERS: dict[str, dict[str, Any]] = {
@@ -113,13 +113,13 @@ def hand_over(run: Run, account: OfflineAccount, owner: SiteWorld, taker: SiteWo
         run.note(phase, account, site, account.up(site).steps)
 
     change("release", owner, globals="release")
+    change("left", owner, globals="left", zoneId=taker.config.zone_id)
     adopted: dict[str, Any] = {}
     for key, name in (("ownerPassword", PASSWORD_SECRET), ("applicationPassword", APPLICATION_SECRET)):
         arn, version = stop_replication_to_replica(taker.region, taker.config.account, name, account.faults)
         adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
     change("adopt", taker, globals="adopt", adopted=adopted)
     change("own", taker, globals="own")
-    change("left", owner, globals="left", zoneId=taker.config.zone_id)
 
 
 def add_secondary(account: OfflineAccount, zone_id: Any) -> SiteWorld:

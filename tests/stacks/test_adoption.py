@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.ownership import Ownership
+from tests.harness import deploy
 from tests.stacks.test_config import accepted, mistakes
 
 FAILED_OVER = ["primary-1", "secondary-1"]
@@ -41,6 +42,14 @@ def test_the_site_that_left_them_may_have_led_first_and_the_adopter_may_not() ->
     assert mistakes("primary", globals="use", zoneId="Z0123456789") == [
         "lifeline:timeline[0]: is primary-1, and lifeline:globals is 'use'"
     ]
+
+
+def test_the_zone_is_made_after_the_ledger_so_that_an_outdated_owner_makes_no_second_zone() -> None:
+    """Route 53 takes a second zone with the same name. DynamoDB refuses a second table, and the run stops there."""
+    made = {entry.name: entry for entry in deploy("primary")}
+    assert made["ledger-table"].urn in made["zone-zone"].dependencies
+    waiting = {name for name, entry in made.items() if made["zone-zone"].urn in entry.dependencies}
+    assert {"traffic-apex", "traffic-api", "traffic-site", "traffic-www", "zone-issuers"} <= waiting
 
 
 @pytest.mark.parametrize(

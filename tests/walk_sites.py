@@ -1,0 +1,234 @@
+"""The stacks of the random walk: a file, a state, and runs of `up` that may die or pause after each effect."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, cast
+
+from operations.database import OwnDatabase
+from operations.exit_codes import SUCCESS
+from operations.handover import Gate
+from operations.instance import OwnInstance
+from operations.ledger import JobLedger
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId, DatabaseRole
+from stacks.config import SiteConfig, parse
+from stacks.problems import ConfigError
+from tests.harness import stack_config
+from tests.walk_model import Cloud, Database, View
+
+SEATS = ("east", "west")
+"""The two regions. A site with a new name may take the place of a lost one."""
+REGIONS = {"east": "us-east-2", "west": "us-west-2"}
+FIRST = {"east": "primary", "west": "secondary"}
+FILES = {seat: stack_config(name) for seat, name in FIRST.items()}
+FOLLOWERS = (DatabaseRole.REPLICA, DatabaseRole.STALE)
+
+
+class Result(Enum):
+    """The end of a run of `up`."""
+
+    DONE = auto()
+    REFUSED = auto()
+    """By the configuration, a gate, the ledger, the engine, or because another run has the state's lock."""
+    KILLED = auto()
+
+
+Run = Generator[None, None, bool]
+"""The effects of a run. It returns whether it finished."""
+
+
+@dataclass
+class Site:
+    """One stack: its file, the result of its last run, and its state."""
+
+    seat: str
+    name: str
+    cloud: Cloud
+    file: dict[str, Any]
+    applied: SiteConfig | None = None
+    applied_file: dict[str, Any] | None = None
+    serves: bool = False
+    """Whether its pods take writes (EMERGENCY_READ_ONLY)."""
+    known_claims: set[int] = field(default_factory=set[int])
+    databases: set[DatabaseId] = field(default_factory=set[DatabaseId])
+    """The databases in the state."""
+    unprotected: set[DatabaseId] = field(default_factory=set[DatabaseId])
+    owns: bool = False
+    """Whether the state has the global resources."""
+    released: bool = False
+    adopted_them: bool = False
+    """Whether it did not make the ones that it has."""
+    earlier: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Files that were applied before."""
+    running: Run | None = None
+
+    def up(self, *, lives: int = 99) -> Result:
+        """Apply the file. The run dies after so many effects."""
+        run = self._begin()
+        return Result.REFUSED if run is None else self._go_on(run, lives)
+
+    def start(self, effects: int) -> None:
+        """Begin to apply the file, and pause."""
+        run = self._begin()
+        if run is not None and self._go_on(run, effects) is Result.KILLED:
+            self.running = run
+
+    def finish(self, lives: int) -> None:
+        """Go on with a paused run."""
+        run, self.running = self.running, None
+        if run is not None:
+            self._go_on(run, lives)
+
+    def _begin(self) -> Run | None:
+        if self.name in self.cloud.lost or self.running is not None:
+            return None
+        try:
+            return self._apply(parse(self.file, stack=self.name))
+        except ConfigError:
+            return None
+
+    def _go_on(self, run: Run, lives: int) -> Result:
+        try:
+            for _ in range(lives):
+                if self.name in self.cloud.lost:
+                    return Result.KILLED
+                next(run)
+        except StopIteration as end:
+            return Result.DONE if end.value else Result.REFUSED
+        return Result.KILLED
+
+    def _apply(self, config: SiteConfig) -> Run:
+        if not (yield from self._globals(config)):
+            return False
+        if not self._gate(config) or not (yield from self._claim(config)):
+            return False
+        if not (yield from self._database(config)):
+            return False
+        self.applied, self.applied_file = config, copy.deepcopy(self.file)
+        if config.globals not in ("adopt", "release"):  # docs/runbooks/adopt.md: these are not committed
+            self.earlier.append(copy.deepcopy(self.file))
+        self.serves = config.role is DatabaseRole.LEADER and not config.drains
+        yield
+        return (yield from self._remove(config))
+
+    def _globals(self, config: SiteConfig) -> Run:
+        """Make, adopt or release the zone, the ledger and the passwords."""
+        if config.owns_globals and not self.owns:
+            if config.globals != "adopt" and self.cloud.has_globals:
+                return False  # they exist already
+            self.cloud.has_globals = self.owns = True
+            self.adopted_them = config.globals == "adopt"
+            self.released = config.globals == "release"
+            yield
+        return True
+
+    def _gate(self, config: SiteConfig) -> bool:
+        take = config.switchover.take
+        if take is None or take in self.known_claims:
+            return True
+        view = View(self.cloud, config.own_database)
+        gate = Gate(
+            cast("JobLedger", view),
+            cast("OwnDatabase", view),
+            take - 1,
+            config.history[take - 2],
+            config.own_database,
+            0.0,
+            cast("OwnInstance", view),
+        )
+        return gate.wait() == SUCCESS
+
+    def _claim(self, config: SiteConfig) -> Run:
+        for epoch, leader in rules.led_epochs(self.name, config.history).items():
+            if epoch in self.known_claims:
+                continue
+            if self.cloud.claims.setdefault(epoch, leader) != leader:
+                return False
+            self.cloud.files[epoch] = self.file
+            yield  # in the ledger and not in the state: the owner may claim again
+            self.known_claims.add(epoch)
+        return True
+
+    def _database(self, config: SiteConfig) -> Run:
+        own = config.own_database
+        if own not in self.cloud.databases and not self._create(own, config):
+            return False
+        self.databases.add(own)
+        database = self.cloud.databases[own]
+        if config.role in FOLLOWERS and database.source is None:
+            return False  # RDS makes no leader a replica, and the engine replaces nothing that is protected
+        if config.role is DatabaseRole.LEADER:
+            database.source = None
+        yield
+        return True
+
+    def _create(self, own: DatabaseId, config: SiteConfig) -> bool:
+        source = rules.seed_source(own, config.history)
+        if source is None:
+            self.cloud.databases[own] = Database()
+            return True
+        if source.site in self.cloud.lost or source not in self.cloud.databases:
+            return False
+        copied = self.cloud.databases[source]
+        self.cloud.databases[own] = Database(set(copied.writes), source, copied.read_only)
+        return True
+
+    def _remove(self, config: SiteConfig) -> Run:
+        """Delete or forget everything that is no longer declared, last of all, unless one of it is protected."""
+        gone = self.databases - set(config.databases)
+        if gone - self.unprotected or (self.owns and not config.owns_globals and not self.released):
+            return False
+        if not config.owns_globals:
+            self.owns = self.released = False
+        for database in gone:
+            del self.cloud.databases[database]
+            self.databases.remove(database)
+            yield
+        self.released = config.globals == "release"
+        self.unprotected = {DatabaseId(self.name, number) for number in config.database.unprotected}
+        return True
+
+
+def globals_of(site: Site) -> dict[str, Any]:
+    """The lines of a file that say what the state has of the global resources."""
+    first = site.name == FIRST["east"]
+    stage = "own" if site.owns else "left" if first else "use"
+    named = not site.owns or site.adopted_them
+    return {
+        "globals": stage,
+        "zoneId": ZONE if named else None,
+        "adopted": adopted(site.seat) if site.owns and site.adopted_them else None,
+    }
+
+
+def adopted(seat: str) -> dict[str, Any]:
+    """The passwords, as a stack in a region finds them."""
+    arn = f"arn:aws:secretsmanager:{REGIONS[seat]}:123456789012:secret:lifeline/database/"
+    return {
+        key: {"secretArn": f"{arn}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
+        for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
+    }
+
+
+def file_of(seat: str, name: str, cidr: str, peer: Site) -> dict[str, Any]:
+    """The file of a new site in a region, beside its peer: docs/runbooks/rebuild-region.md, step 4."""
+    file, timeline = copy.deepcopy(FILES[seat]), list(peer.file["lifeline:timeline"])
+    network = peer.file["lifeline:network"]
+    return file | {
+        "lifeline:globals": "use",
+        "lifeline:zoneId": ZONE,
+        "lifeline:timeline": timeline,
+        "lifeline:discards": peer.file.get("lifeline:discards", []),
+        "lifeline:peer": {"site": peer.name, "region": REGIONS[peer.seat], "cidr": network["cidr"]},
+        "lifeline:lostSites": peer.file["lifeline:lostSites"],
+        "lifeline:primaryRecord": name,
+        "lifeline:network": {**file["lifeline:network"], "cidr": cidr},
+        "lifeline:database": {**file["lifeline:database"], "seeded": len(timeline)},
+    }
+
+
+ZONE = "Z0000000000EXAMPLE"
