@@ -81,6 +81,7 @@ class Ledger(pulumi.ComponentResource):
 
 
 _OF_THE_FIRST_OWNER = ("globalTableWitness", "replicas", "streamEnabled", "streamViewType")
+"""The inputs that only the stack that made the table may change."""
 
 
 def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:

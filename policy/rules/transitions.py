@@ -67,7 +67,7 @@ def _new_claims(steps: Sequence[Step]) -> list[Step]:
         severity=Severity.CRITICAL,
         clauses=("164.312(c)(1)", "164.308(a)(7)(ii)(A)"),
         remediation="Add a resource beside the old one. Remove the old one by `lifeline:database.retired`, by hand.",
-        reference="Pulumi documentation, 'protect'; docs/runbooks/reconcile.md",
+        reference="Pulumi documentation, 'protect'; docs/runbooks/retire.md",
         incident="atlassian-2022",
     ),
 )
