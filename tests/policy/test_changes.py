@@ -36,15 +36,18 @@ NEED_AN_EXEMPTION = {
     "unprotected": {"rds-instance-not-deletable"},
 }
 """Settings of `lifeline:database` that are legal for a time: the pack asks for an exemption with a date."""
-RELEASED = {"dynamodb-table-not-deletable", "route53-zone-not-deletable", "secretsmanager-secret-kept"}
-"""The same, for the time between the release of the global resources and their adoption."""
+STAGES = {
+    "release": {"dynamodb-table-not-deletable", "route53-zone-not-deletable", "secretsmanager-secret-kept"},
+    "left": {"iam-role-no-more-than-its-calls"},
+}
+"""The same, for stages of the global resources. A stack that left them keeps the permission for their key."""
 
 
 @pytest.mark.parametrize(("stack", "config"), STATES.values(), ids=STATES)
 def test_a_site_keeps_all_rules_in_every_legal_timeline(stack: str, config: dict[str, Any]) -> None:
     site = from_registrations(deploy(stack, **config))
     expected = set[str]().union(*(NEED_AN_EXEMPTION.get(key, ()) for key in config.get("database", {})))
-    expected |= RELEASED if config.get("globals") == "release" else set()
+    expected |= STAGES.get(str(config.get("globals")), set())
     assert {finding.policy for finding in judge(site, settings=read_settings(), today=TODAY).findings} == expected
 
 
