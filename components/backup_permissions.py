@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from components.permissions import Document, Statement, document, ledger_keys, read_password, statement
+from components.permissions import (
+    APPLICATION_KEYS,
+    Document,
+    Statement,
+    document,
+    ledger_keys,
+    read_password,
+    statement,
+)
 from recovery import naming
 
 
@@ -73,18 +81,42 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
         _read_claims(account, region),
         statement("ListAllBackups", ("s3:ListBucket",), arns),
         statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
-        statement(
-            "DecryptAllBackups",
-            ("kms:Decrypt",),
-            [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
-            condition={
-                "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
-                "ForAnyValue:StringEquals": {
-                    "kms:ResourceAliases": [f"alias/{bucket.replace(f'{account}-', '')}" for bucket in sorted(buckets)]
-                },
-            },
-        ),
+        _decrypt("DecryptAllBackups", buckets, account),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
+    )
+
+
+def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str]) -> Document:
+    """The job that adds events of a lost ledger's exports: read the exports, and put events that are absent.
+
+    Args:
+        account: twelve digits.
+        region: the site's own region.
+        buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
+    """
+    table = naming.ledger_arn(account=account, region=region)
+    arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
+    prefixes = (naming.LEDGER_EXPORTS, naming.LEDGER_RECORDS)
+    return document(
+        statement("AddEvents", ("dynamodb:PutItem",), (table,), condition=ledger_keys(*APPLICATION_KEYS)),
+        statement("ListExports", ("s3:ListBucket",), arns),
+        statement("ReadExports", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
+        _decrypt("DecryptExports", buckets, account),
+    )
+
+
+def _decrypt(sid: str, buckets: Mapping[str, str], account: str) -> Statement:
+    """Use the keys of buckets, whose ids this site does not know."""
+    return statement(
+        sid,
+        ("kms:Decrypt",),
+        [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
+        condition={
+            "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
+            "ForAnyValue:StringEquals": {
+                "kms:ResourceAliases": [f"alias/{bucket.replace(f'{account}-', '')}" for bucket in sorted(buckets)]
+            },
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""The daily export of the ledger, by its job in the cluster."""
+"""The daily export of the ledger, and the job that adds the exports of a lost one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kube import jobs, ledger_export
+from components.kube import jobs, ledger_export, once
 from components.kube.ledger_export import LedgerExportPlace
 from components.kube.objects import declare
 from components.site import Site
-from recovery.naming import LEDGER_CRON_JOB
+from recovery.naming import LEDGER_CRON_JOB, LEDGER_RESTORE_JOB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +34,38 @@ class LedgerExport(pulumi.ComponentResource):
         account = declare(f"{name}-account", jobs.service_account(LEDGER_CRON_JOB, labels=labels), after)
         manifest = ledger_export.ledger_export(args.place, image=args.image, labels=labels)
         declare(f"{name}-job", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*args.after, account]))
+        self.register_outputs({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRestoreArgs:
+    """The exports of a ledger that is lost."""
+
+    exports: tuple[dict[str, str], ...]
+    """`BUCKET`, `REGION` and `NAME` of each."""
+    image: str
+    site: Site
+    after: tuple[pulumi.Resource, ...]
+    """The namespace's ConfigMap, the pods' identity, and the ledger's table."""
+
+
+class LedgerRestore(pulumi.ComponentResource):
+    """A Job that runs once, and its service account. The platform takes events meanwhile."""
+
+    def __init__(self, name: str, args: LedgerRestoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lifeline:index:LedgerRestore", name, {}, opts)
+        labels = args.site.tags.labels(tier="crisis", data="phi")
+        after = pulumi.ResourceOptions(parent=self, depends_on=[*args.after])
+        account = declare(f"{name}-account", jobs.service_account(LEDGER_RESTORE_JOB, labels=labels), after)
+        declare(
+            f"{name}-job",
+            once.ledger_restore(image=args.image, exports=args.exports, labels=labels),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*args.after, account],
+                # A Job's template cannot be changed, and a new image need not add the events again.
+                ignore_changes=["spec"],
+                custom_timeouts=pulumi.CustomTimeouts(create="4h"),
+            ),
+        )
         self.register_outputs({})

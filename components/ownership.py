@@ -22,6 +22,11 @@ class Ownership(StrEnum):
     """Keep it up to date, and forget it once it is no longer declared."""
 
 
+def made_here(ownership: Ownership) -> Ownership:
+    """The stage of a resource that this stack makes while it adopts others: it has nothing to adopt."""
+    return Ownership.OWN if ownership is Ownership.ADOPT else ownership
+
+
 def belonging(
     ownership: Ownership,
     *,

@@ -25,6 +25,8 @@ WILDCARD_REASONS: dict[str, str] = {
     "ReadBackups": "every backup has a key of its own; the prefixes in front of them are exact",
     "ReadAllBackups": "every backup has a key of its own; the prefixes in front of them are exact",
     "DecryptAllBackups": "the ids of the other site's keys are not known; the condition names their aliases",
+    "ReadExports": "every export has a key of its own; the prefixes in front of them are exact",
+    "DecryptExports": "the ids of the keys of a lost site are not known; the condition names their aliases",
     "ReadManifests": "every manifest has a key of its own; the prefix in front of it is exact",
     "ReadCopies": "every copy has a key of its own; the bucket holds backups only",
     "FollowExport": "DynamoDB gives each export an id of its own; the table in front of it is exact",
@@ -50,7 +52,7 @@ LEDGER_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 """No delete, and no batch write, which can delete. A put or an update can still replace an item, unless the application
 gives a condition; the exports and recovery points keep the earlier one."""
 
-APPLICATION_KEYS = ("event#*", "escalation#*")
+APPLICATION_KEYS = tuple(f"{beginning}*" for beginning in naming.LEDGER_EVENTS)
 """The items that the application uses. It can write no claim and no handover record, so it cannot decide who leads."""
 
 

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.deadline import Deadline
-from operations.ledger_items import LedgerUnreadableError, held, missing
+from operations.ledger_items import LedgerUnreadableError, held, missing, put_absent
 from operations.records import Claim, Closing, HandoverRecord, HandoverState
 from recovery.naming import LEDGER_KEY, claim_key, closing_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
@@ -262,14 +262,8 @@ class JobLedger:
 
     def _put_absent(self, key: str, **words: str) -> bool:
         """Put an item on the condition that it is absent. Returns whether it was."""
-        return held(
-            lambda: self._client.put_item(
-                TableName=self._table,
-                Item={LEDGER_KEY: {"S": key}, **{name: {"S": word} for name, word in words.items()}},
-                ConditionExpression="attribute_not_exists(#key)",
-                ExpressionAttributeNames={"#key": LEDGER_KEY},
-            )
-        )
+        item = {LEDGER_KEY: {"S": key}, **{name: {"S": word} for name, word in words.items()}}
+        return put_absent(self._client, self._table, item)
 
     def _get(self, key: str) -> dict[str, Any] | None:
         try:

@@ -121,18 +121,12 @@ class LedgerExport:
         Raises:
             JobFailedError, ConnectionError: if the export could not be made.
         """
-        earlier = [name for name in self._records() if self.clock() - moment_of(name) >= COPIED_AFTER]
+        earlier = [name for name in export_names(self.store) if self.clock() - moment_of(name) >= COPIED_AFTER]
         self._export()
         if not earlier:
             say("no earlier export")
             return True
         return self._check(earlier[-1])
-
-    def _records(self) -> list[str]:
-        """The names of the complete exports, the oldest first."""
-        keys = self.store.keys(LEDGER_RECORDS)
-        names = [key.removeprefix(LEDGER_RECORDS).removesuffix(".json") for key in keys]
-        return sorted(name for name in names if is_name(name))
 
     def _export(self) -> None:
         began = self.clock()
@@ -171,6 +165,16 @@ class LedgerExport:
         if (number := next(count)) != record["items"]:
             raise LedgerExportError(f"the copy of {name} has {number} items, the record counts {record['items']}")
         return sample
+
+
+def export_names(store: BackupStore) -> list[str]:
+    """The names of the complete exports in a bucket, the oldest first.
+
+    Raises:
+        StoreError: if the bucket does not answer.
+    """
+    names = [key.removeprefix(LEDGER_RECORDS).removesuffix(".json") for key in store.keys(LEDGER_RECORDS)]
+    return sorted(name for name in names if is_name(name))
 
 
 def items_of(store: BackupStore, files: Iterable[str]) -> Iterator[dict[str, Any]]:

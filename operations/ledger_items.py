@@ -39,6 +39,22 @@ def held(write: Callable[[], object]) -> bool:
     return True
 
 
+def put_absent(client: DynamoDBClient, table: str, item: dict[str, Any]) -> bool:
+    """Put an item, in DynamoDB's JSON, on the condition that its key is absent. Returns whether it was.
+
+    Raises:
+        LedgerUnreadableError: if the ledger does not answer.
+    """
+    return held(
+        lambda: client.put_item(
+            TableName=table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(#key)",
+            ExpressionAttributeNames={"#key": LEDGER_KEY},
+        )
+    )
+
+
 def missing(client: DynamoDBClient, table: str, keys: Iterable[str]) -> list[str]:
     """The keys that have no item, by strongly consistent reads.
 

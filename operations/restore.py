@@ -25,8 +25,8 @@ from operations.log import say
 from operations.manifest import Manifest
 from operations.retry import patiently
 from operations.session import DatabaseUnreachableError
+from recovery.naming import LATEST_BACKUP
 
-LATEST = "latest"
 _OPTIONS = ("--single-transaction", "--no-comments")
 """RDS owns the extensions that it creates, and lets no one else comment on them."""
 _EMPTY = (
@@ -93,8 +93,8 @@ class Restore:
                 raise RestoreRefusedError(f"{self.place.database} is a replica")
 
     def _manifest(self) -> Manifest:
-        candidates = self.store.offered() if self.backup == LATEST else self.store.manifests()
-        manifest = next((found for found in candidates if self.backup in (LATEST, found.name)), None)
+        candidates = self.store.offered() if self.backup == LATEST_BACKUP else self.store.manifests()
+        manifest = next((found for found in candidates if self.backup in (LATEST_BACKUP, found.name)), None)
         if manifest is None:
             raise RestoreRefusedError(f"{self.store.bucket} has no backup '{self.backup}'")
         return manifest

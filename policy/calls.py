@@ -14,6 +14,7 @@ from recovery.naming import (
     CONFIGURATION_CRON_JOB,
     EXPORTER,
     LEDGER_CRON_JOB,
+    LEDGER_RESTORE_JOB,
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
     ROLES_CRON_JOB,
@@ -68,6 +69,7 @@ APPLICATION_PASSWORD = _secret(naming.APPLICATION_SECRET, *_READ)
 DUMPS = ("dumps/d", "manifests/m")
 EVENTS = ("event#e", "escalation#e")
 _OWN, _OWN_COPY = "{BACKUP_BUCKET}", "{COPY_BUCKET}"
+_EXPORTS = (1, 2, 3, 4)
 _BY_NAME = naming.backup_bucket("{SITE}", account="{account}")
 
 CALLS: dict[str, tuple[Call, ...]] = {
@@ -134,6 +136,18 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_objects(_OWN_COPY, ("GetObject",), "configuration/c"),
         # Only if exports are pushed to version control: the variable exists then only.
         *_secret("{REPOSITORY_TOKEN_SECRET}", "GetSecretValue"),
+    ),
+    # Its Job exists only after the loss of both regions. The keys of these buckets belong to no stack any more, and AWS
+    # gives their ids.
+    LEDGER_RESTORE_JOB: (
+        *_items(("PutItem",), *EVENTS),
+        *(_list(f"{{EXPORT_BUCKET_{number}}}") for number in _EXPORTS),
+        *(
+            call
+            for number in _EXPORTS
+            for call in _objects(f"{{EXPORT_BUCKET_{number}}}", ("GetObject",), "exports/e", "records/r")
+        ),
+        Call(action="kms:Decrypt"),
     ),
     LEDGER_CRON_JOB: (
         Call(action="dynamodb:ExportTableToPointInTime", resource=LEDGER),

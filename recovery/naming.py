@@ -42,6 +42,8 @@ LOG_ERRORS = "errors/"
 BACKUP_CRON_JOB = "postgresql-backup"
 RESTORE_CHECK_CRON_JOB = "restore-check"
 RESTORE_JOB = "restore"
+LEDGER_RESTORE_JOB = "ledger-restore"
+LATEST_BACKUP = "latest"
 CONFIGURATION_CRON_JOB = "configuration-export"
 ROLES_CRON_JOB = "roles"
 SNAPSHOT_CRON_JOB = "promotion-snapshot"
@@ -59,6 +61,8 @@ ALERTING_SECRET = f"{PROJECT}/alerting"
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
+LEDGER_EVENTS = ("event#", "escalation#")
+"""The beginnings of the keys of the application's items. All others belong to the protocol of recovery."""
 REPOSITORIES = (
     "autoscaling/cluster-autoscaler",
     "backend",

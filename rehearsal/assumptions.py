@@ -45,6 +45,22 @@ RESTORE = Assumption(
     " measure it in a drill",
 )
 
+PUSH = Assumption(
+    "every image and chart is pushed to the new registries",
+    60 * MINUTE,
+    "no published figure: they come from the build system, which is outside both regions; measure it in a drill",
+)
+BUILD = Assumption(
+    "AWS makes the network, the cluster, the database and the ledger of a site",
+    45 * MINUTE,
+    "docs/runbooks/first-deployment.md; of it, a rehearsal plays some minutes",
+)
+FILL = Assumption(
+    "RDS makes one more instance, and a dump fills it",
+    60 * MINUTE,
+    "15 minutes for the instance, and `seconds` of the dump's newest check for the rest; measure it in a drill",
+)
+
 NOTHING: tuple[Assumption, ...] = ()
 FLIP: tuple[Assumption, ...] = (DECISION, ENGINE, PROMOTION, POD_START)
 BY_TIER: dict[str, tuple[Assumption, ...]] = {
@@ -65,3 +81,9 @@ RESTORED: dict[str, tuple[Assumption, ...]] = {
     tier: tuple(RESTORE if term is PROMOTION else term for term in terms) for tier, terms in BY_TIER.items()
 }
 """A restore instead of a promotion."""
+
+_SITE = (DECISION, PUSH, BUILD)
+REBUILT: dict[str, tuple[Assumption, ...]] = {
+    tier: _SITE if tier in ("crisis", "hotline") else (*_SITE, FILL) for tier in BY_TIER
+}
+"""A site is built from nothing. The crisis services answer before the users' data is back."""

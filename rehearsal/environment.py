@@ -16,13 +16,14 @@ import boto3
 import psycopg
 
 from operations.backup_store import BackupStore
-from recovery.naming import state_bucket, state_key
+from recovery.naming import copy_bucket, state_bucket, state_key
 from rehearsal.doors import Door
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.clock import ScaledClock
-from rehearsal.world.dns import ClientResolver, Resolver
+from rehearsal.world.cloud import lose_buckets
+from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
 from rehearsal.world.front import Fronts
@@ -95,7 +96,7 @@ class Environment:
             balancers: each site's load balancer, by DNS name.
             zone_id: the hosted zone's id.
         """
-        self._zone_id = zone_id
+        self.zone_id = zone_id
         for site in self.account.sites.values():
             self._open(site, balancers[site.name])
         zone = load_zone(self.route53, zone_id)
@@ -110,7 +111,7 @@ class Environment:
 
     def read_zone(self) -> None:
         """Let DNS and the health checks follow what changed in the zone."""
-        zone = load_zone(self.route53, self._zone_id)
+        zone = load_zone(self.route53, self.zone_id)
         self.checks.replace(zone.checks)
         self.resolver.replace(zone)
 
@@ -184,6 +185,11 @@ class Environment:
         self.faults.restore(site.region)
         self.account.forget(site)
 
+    def lose_stores(self) -> None:
+        """Let no copy of the ledger be left, and no bucket but the copies, which are locked."""
+        self.account.ledger.lose()
+        lose_buckets(lambda name: not name.endswith(copy_bucket("")))
+
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
         return replicate(self._s3, self.faults)
@@ -239,7 +245,9 @@ class Environment:
         return Network(self._find, self.faults, near)
 
     def _find(self, balancer: str) -> tuple[str, tuple[str, int]]:
-        site = self.account.sites[self._balancers[balancer]]
+        site = self.account.sites.get(self._balancers[balancer])
+        if site is None:
+            raise TimeoutError(f"{balancer} does not exist any more")
         return site.region, self.platforms[site.name].address
 
     def rows(self, database: str) -> set[str]:
@@ -267,7 +275,7 @@ class Environment:
         """The result of a health check, at the site that the name leads to."""
         try:
             status, body = _get(self.network().dial(self.resolver.answer(check.fqdn).target), check.path)
-        except OSError:
+        except (OSError, NoAnswerError):
             return False
         return status < 400 and check.search in body
 

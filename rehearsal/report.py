@@ -79,6 +79,10 @@ class Outcome:
     tiers: tuple[TierOutcome, ...]
     crisis_events: Loss
     user_rows: Loss
+    crisis_event_loss_seconds: float = 0.0
+    """The age, when writes ended, of the oldest lost crisis event; 0 if none was lost."""
+    crisis_event_rpo_seconds: int = RPO_CRISIS_EVENTS_SECONDS
+    """Above 0 only if every copy of the ledger was lost, for which the plan has no objective."""
     user_data_loss_seconds: float
     """The age, when writes ended, of the oldest lost user row; 0 if none was lost."""
     user_data_rpo_seconds: int
@@ -93,7 +97,7 @@ class Outcome:
         kept = (
             all(tier.kept for tier in self.tiers)
             and self.crisis_events.acknowledged > 0
-            and self.crisis_events.lost == RPO_CRISIS_EVENTS_SECONDS
+            and (self.crisis_events.lost == 0 or self.crisis_event_loss_seconds < self.crisis_event_rpo_seconds)
             and self.user_rows.acknowledged > 0
             and self.user_data_loss_seconds < self.user_data_rpo_seconds
             and all(check.passed for check in self.checks)
@@ -119,6 +123,7 @@ def as_json(outcome: Outcome) -> str:
             for tier_outcome in outcome.tiers
         ],
         "loss": {"crisis_events": asdict(outcome.crisis_events), "user_rows": asdict(outcome.user_rows)},
+        "crisis_event_loss_seconds": _number(outcome.crisis_event_loss_seconds),
         "user_data_loss_seconds": _number(outcome.user_data_loss_seconds),
         "steps": [asdict(step) for step in outcome.steps],
         "checks": [asdict(check) for check in outcome.checks],
@@ -152,11 +157,15 @@ def loss_table(outcome: Outcome) -> Table:
     """A table of acknowledged and lost data."""
     table = Table("data", "promise", "acknowledged", "found", "lost", title="Loss", title_justify="left")
     for name, promise, loss in (
-        ("crisis events", "none", outcome.crisis_events),
-        ("user rows", f"< {duration(outcome.user_data_rpo_seconds)}", outcome.user_rows),
+        ("crisis events", _limit(outcome.crisis_event_rpo_seconds), outcome.crisis_events),
+        ("user rows", _limit(outcome.user_data_rpo_seconds), outcome.user_rows),
     ):
         table.add_row(name, promise, str(loss.acknowledged), str(loss.found), str(loss.lost))
     return table
+
+
+def _limit(seconds: int) -> str:
+    return f"< {duration(seconds)}" if seconds else "none"
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ from recovery.timeline import DatabaseId
 from stacks.context import Context, Databases
 from stacks.copies import LOCK_MODES
 from stacks.platform import identity, settings
+from stacks.sections import BackupOrigin, BucketConfig
 
 
 def backups(context: Context, workloads: Workloads, databases: Databases, roles: DatabaseRoles) -> None:
@@ -126,7 +127,7 @@ def restores(context: Context, databases: Databases, roles: tuple[pulumi.Resourc
         database = DatabaseId(context.site.name, restore.epoch)
         if restore.dump is None or database not in databases or not context.config.cluster.has_job_of(restore.epoch):
             continue
-        region, bucket = _buckets(context)[restore.dump_from]
+        region, bucket = _bucket(context, restore.dump_from)
         args = DumpRestoreArgs(
             database=database,
             host=databases[database].address,
@@ -147,6 +148,28 @@ def _buckets(context: Context) -> dict[str, tuple[str, str]]:
     return naming.backup_buckets(
         context.site.name, context.site.region, peer=peer.site, peer_region=peer.region, account=context.site.account
     )
+
+
+def _bucket(context: Context, origin: BackupOrigin | BucketConfig) -> tuple[str, str]:
+    """The region and the name of a bucket that dumps are restored from."""
+    return (origin.region, origin.bucket) if isinstance(origin, BucketConfig) else _buckets(context)[origin]
+
+
+def _readable(context: Context) -> dict[str, str]:
+    """The region of every bucket that a dump may be restored from, by the bucket's name."""
+    config, account = context.config, context.site.account
+    left = {naming.backup_bucket(site, account=account): region for site, region in config.lost_sites.items()}
+    # The copy was in the region of the lost site's peer, which is one of the two that are left.
+    others = {
+        bucket: next(r for r in (config.region, config.peer.region) if r != lost) for bucket, lost in left.items()
+    }
+    origins = [restore.dump_from for restore in config.database.restores]
+    return {
+        **{bucket: region for region, bucket in _buckets(context).values()},
+        **left,
+        **{naming.copy_bucket(bucket): region for bucket, region in others.items()},
+        **{origin.bucket: origin.region for origin in origins if isinstance(origin, BucketConfig)},
+    }
 
 
 def _place(context: Context) -> BackupPlace:
@@ -201,12 +224,8 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
         )
 
     def restore(secrets_key_arn: str | None) -> str:
-        regions = {bucket: region for region, bucket in _buckets(context).values()}
-        return json.dumps(
-            backup_permissions.restore(
-                account=site.account, region=site.region, buckets=regions, secrets_key_arn=secrets_key_arn
-            )
-        )
+        own, buckets = {"account": site.account, "region": site.region}, _readable(context)
+        return json.dumps(backup_permissions.restore(**own, buckets=buckets, secrets_key_arn=secrets_key_arn))
 
     def snapshot(secrets_key_arn: str | None) -> str:
         own = {"account": site.account, "region": site.region, "site": site.name}

@@ -10,13 +10,13 @@ import pulumi
 from components import backup_permissions
 from components.copied_bucket import CopiedBucket, CopiedBucketArgs
 from components.kube.ledger_export import LedgerExportPlace
-from components.ledger_export import LedgerExport, LedgerExportArgs
+from components.ledger_export import LedgerExport, LedgerExportArgs, LedgerRestore, LedgerRestoreArgs
 from components.locked_bucket import LockMode
 from components.log_copies import LogCopies, LogCopiesArgs
 from components.registry import Registry, RegistryArgs
 from components.workloads import Workloads
 from recovery import naming
-from recovery.naming import LEDGER_CRON_JOB
+from recovery.naming import LEDGER_CRON_JOB, LEDGER_RESTORE_JOB
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases, site_of
 from stacks.platform import identity
@@ -34,6 +34,7 @@ def copies(context: Context, workloads: Workloads, databases: Databases, logs: M
         logs: the names of further log groups, by a short name that never changes.
     """
     _ledger(context, workloads)
+    _restore_ledger(context, workloads)
     _logs(context, databases, logs)
     _models(context)
     registry(context.config)
@@ -112,6 +113,22 @@ def _ledger(context: Context, workloads: Workloads) -> None:
         after=(workloads.config_map, pods, *pair.own.settings),
     )
     LedgerExport(context.of_cluster(LEDGER_CRON_JOB), args, context.in_cluster)
+
+
+def _restore_ledger(context: Context, workloads: Workloads) -> None:
+    site, restores = context.site, context.config.ledger.restores
+    if not restores:
+        return
+    buckets = {restore.bucket: restore.region for restore in restores}
+    policy = json.dumps(backup_permissions.ledger_restore(account=site.account, region=site.region, buckets=buckets))
+    pods = identity(context, f"{LEDGER_RESTORE_JOB}-identity", LEDGER_RESTORE_JOB, policy, tier="crisis")
+    args = LedgerRestoreArgs(
+        exports=tuple({"BUCKET": left.bucket, "REGION": left.region, "NAME": left.export} for left in restores),
+        image=context.operations_image,
+        site=site,
+        after=(workloads.config_map, pods),
+    )
+    LedgerRestore(context.of_cluster(LEDGER_RESTORE_JOB), args, context.in_cluster)
 
 
 def _logs(context: Context, databases: Databases, logs: Mapping[str, pulumi.Input[str]]) -> None:

@@ -15,11 +15,13 @@ from components.database_roles import DatabaseRoles, DatabaseRolesArgs
 from components.fence import Handover, HandoverArgs
 from components.kube.once import CLAIM, PROMOTION_WAIT, PROMOTION_WAIT_SECONDS, ROLES, STRICT_WAIT_SECONDS
 from components.ledger import Ledger, LedgerArgs
+from components.ownership import made_here
 from components.promotion_waits import PromotionWaits, PromotionWaitsArgs
 from components.secrets import DatabasePassword, DatabasePasswordArgs
 from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
+from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 from stacks.platform import identity
 from stacks.sections import AdoptedPassword, RestoreConfig
@@ -28,14 +30,15 @@ from stacks.sections import AdoptedPassword, RestoreConfig
 def ledger(context: Context) -> Ledger | None:
     """The crisis ledger, or None if another stack declares it, or none does yet."""
     config, adopted = context.config, context.config.adopted
-    if not config.owns_globals or (adopted and not adopted.ledger):
+    if not config.owns_globals or (adopted and adopted.ledger == "later"):
         return None
+    found = adopted is not None and adopted.ledger == "found"
     args = LedgerArgs(
         peer_region=config.peer.region,
         witness_region=config.ledger.witness,
         site=context.site,
-        ownership=config.ownership,
-        adopted=adopted is not None,
+        ownership=config.ownership if found else made_here(config.ownership),
+        adopted=found,
     )
     return Ledger("ledger", args)
 
@@ -66,7 +69,7 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
     return Claims(
         context.of_cluster("claims"),
         ClaimsArgs(
-            leaders=rules.led_epochs(site.name, context.config.history),
+            leaders=_claimed(context.config),
             table_name=ledger.table_name if ledger else naming.LEDGER_TABLE,
             image=context.operations_image,
             site=site,
@@ -79,6 +82,16 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
         ),
         context.in_cluster,
     )
+
+
+def _claimed(config: SiteConfig) -> dict[int, DatabaseId]:
+    """The epochs that the site leads or led; and in a ledger that is made again, those that lost sites led.
+
+    A reader looks only a few epochs ahead of the newest claim that it knows, so none may be missing.
+    """
+    lost = set(config.lost_sites) if config.adopted and config.adopted.ledger == "lost" else set[str]()
+    earlier = {epoch: entry for epoch, entry in enumerate(config.history, 1) if entry.site in lost}
+    return earlier | rules.led_epochs(config.site, config.history)
 
 
 @dataclass(frozen=True)
@@ -213,7 +226,7 @@ def _database(
 def _begins_empty(context: Context, database: DatabaseId) -> bool:
     """Whether a database begins empty: the first one, and one for a dump."""
     history, restores = context.config.history, context.config.database.restores
-    restored = any(restore.epoch == database.epoch and restore.dump is None for restore in restores)
+    restored = any(restore.epoch == database.epoch and not restore.begins_empty for restore in restores)
     return rules.is_born_leader(database, history) and not restored
 
 
@@ -229,14 +242,14 @@ def _password(
         peer_region=config.peer.region,
         key_arn=context.keys.secrets_arn,
         site=context.site,
-        ownership=config.ownership,
+        ownership=config.ownership if adopted else made_here(config.ownership),
         adopted=adopted and secrets.AdoptedPassword(**adopted.model_dump()),
     )
     return DatabasePassword(name, args)
 
 
 def _restore(restore: RestoreConfig | None, history: tuple[DatabaseId, ...]) -> Restore | None:
-    if restore is None or restore.dump is not None:
+    if restore is None or restore.begins_empty:
         return None
     source = naming.database_identifier(history[restore.epoch - 2])
     return Restore(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 from components.addons import AFTER_NODES, BEFORE_NODES
 from components.node_autoscaler import VERSIONS
-from recovery import objectives
+from recovery import naming, objectives
 from stacks.problems import Problem
-from stacks.timeline_relations import timeline_problems
+from stacks.timeline_relations import left_bucket_problems, timeline_problems
 
 if TYPE_CHECKING:
     from stacks.config import SiteConfig
+    from stacks.sections import AdoptedConfig
 
 LEDGER_REGION_SETS: tuple[frozenset[str], ...] = (
     frozenset({"us-east-1", "us-east-2", "us-west-2"}),
@@ -37,13 +38,16 @@ def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
     yield from _adoption_problems(site)
+    yield from _ledger_restore_problems(site)
     yield from _size_problems(site)
     yield from _cluster_problems(site)
     yield from timeline_problems(site)
 
 
 def _bootstrap_problems(site: SiteConfig) -> Iterator[Problem]:
-    if site.bootstrap and len(site.timeline) > 1 and any(database.site == site.site for database in site.history):
+    began = {1, *(restore.epoch for restore in site.database.restores if restore.empty)}
+    led = [epoch for epoch, entry in enumerate(site.timeline, 1) if entry.rpartition("-")[0] == site.site]
+    if site.bootstrap and led and (len(led) > 1 or led[0] not in began or led[0] < len(site.timeline)):
         hint = "remove the line: with it, everything but the registry and the zone would be deleted"
         yield Problem("lifeline:bootstrap", "is true, but this site has led before", hint)
 
@@ -84,6 +88,14 @@ def _lost_site_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem("lifeline:primaryRecord", f"is missing, and {first}, which led first, is lost", expected)
 
 
+def _ledger_restore_problems(site: SiteConfig) -> Iterator[Problem]:
+    for index, restore in enumerate(site.ledger.restores):
+        path = f"lifeline:ledger.restores[{index}]"
+        yield from left_bucket_problems(site, path, restore, naming.ledger_bucket)
+        if site.adopted is None or site.adopted.ledger != "lost":
+            yield Problem(path, "names an export, and no ledger is lost", "remove it: the ledger has every event")
+
+
 def _zone_problems(site: SiteConfig) -> Iterator[Problem]:
     if len(set(site.network.zones)) < AVAILABILITY_ZONES:
         yield Problem("lifeline:network.zones", f"is {list(site.network.zones)}, expected three different zones")
@@ -107,11 +119,21 @@ def _adoption_problems(site: SiteConfig) -> Iterator[Problem]:
     if not site.owns_globals:
         hint = "remove the lines: another stack owns what they name"
         yield Problem("lifeline:adopted", f"is set, and lifeline:globals is '{site.globals}'", hint)
+    yield from _adopted_password_problems(site, site.adopted)
+
+
+def _adopted_password_problems(site: SiteConfig, adopted: AdoptedConfig) -> Iterator[Problem]:
     own = f"arn:aws:secretsmanager:{site.region}:{site.account}:"
+    if (adopted.owner_password is None) is not (adopted.application_password is None):
+        missing = "ownerPassword" if adopted.owner_password is None else "applicationPassword"
+        hint = "name both secrets; or none, if both are lost"
+        yield Problem(f"lifeline:adopted.{missing}", "is missing", hint)
     for key, password, number in (
-        ("ownerPassword", site.adopted.owner_password, site.database.owner_password),
-        ("applicationPassword", site.adopted.application_password, site.database.application_password),
+        ("ownerPassword", adopted.owner_password, site.database.owner_password),
+        ("applicationPassword", adopted.application_password, site.database.application_password),
     ):
+        if password is None:
+            continue
         if not password.secret_arn.startswith(own):
             hint = "name the secret of the site's own region: make a replica a secret of its own first"
             message = f"is {password.secret_arn}, expected {own}..."

@@ -38,6 +38,7 @@ AutomatedBackupArn = Annotated[
 ]
 BackupName = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})$")]
 BackupOrigin = Literal["own", "ownCopy", "peer", "peerCopy"]
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$")]
 
@@ -107,8 +108,15 @@ class ClusterConfig(Section):
         return epoch > (self.since or 0)
 
 
+class BucketConfig(Section):
+    """A bucket that a site which is gone for good has left, with a key of the same name."""
+
+    bucket: BucketName
+    region: Region
+
+
 class RestoreConfig(Section):
-    """The backup that a restored database starts from: exactly one of a moment, a snapshot and a dump.
+    """The backup that a restored database starts from: exactly one of a moment, a snapshot and a dump, or nothing.
 
     It stays in the file as long as the database.
     """
@@ -127,8 +135,17 @@ class RestoreConfig(Section):
     them."""
     dump: BackupName | None = None
     """The name of a backup; or `latest`, the newest that is not suspect and failed no check."""
-    dump_from: BackupOrigin = "own"
-    """The bucket of the dump: the site's own or its copy in the other region, or the other site's or its copy here."""
+    dump_from: BackupOrigin | BucketConfig = "own"
+    """The bucket of the dump: the site's own or its copy in the other region, the other site's or its copy here, or one
+    that a lost site has left."""
+    empty: bool = False
+    """Begin without data, because the site of the previous leader is lost and so is every database: the crisis services
+    are back while a dump is being restored as the next epoch."""
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether RDS makes an empty database, because nothing or a dump is to fill it."""
+        return self.empty or self.dump is not None
 
 
 class DatabaseConfig(Section):
@@ -213,10 +230,19 @@ class SwitchoverConfig(Section):
     """Whether `take` proceeds although the replica is behind, or the leader was not drained."""
 
 
+class LedgerRestoreConfig(BucketConfig):
+    """An export of a ledger that is lost. Its crisis events are added to the ledger."""
+
+    export: BackupName = "latest"
+
+
 class LedgerConfig(Section):
-    """The third region of the crisis ledger, which holds a witness and no copy."""
+    """The crisis ledger: the region of its witness, and the exports of a lost one."""
 
     witness: Region = "us-east-1"
+    """The third region, which holds no copy."""
+    restores: tuple[LedgerRestoreConfig, ...] = Field(default=(), strict=False, max_length=4)
+    """Adding an event again changes nothing, so the exports may overlap."""
 
 
 class AdoptedPassword(Section):
@@ -235,10 +261,12 @@ class AdoptedPassword(Section):
 class AdoptedConfig(Section):
     """The global resources that another stack made, as this one finds them. The lines stay after the adoption."""
 
-    ledger: bool = True
-    """False while the region of the ledger's other copy does not answer: the provider reads both."""
-    owner_password: AdoptedPassword
-    application_password: AdoptedPassword
+    ledger: Literal["found", "later", "lost"] = "found"
+    """`later` while the region of the ledger's other copy does not answer: the provider reads both. `lost`: no copy is
+    left, and this stack makes another table."""
+    owner_password: AdoptedPassword | None = None
+    """None: it is lost, and this stack makes another one."""
+    application_password: AdoptedPassword | None = None
 
 
 class Replicas(Section):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.problems import Problem
+from stacks.sections import BucketConfig
 
 if TYPE_CHECKING:
     from stacks.config import SiteConfig
@@ -91,13 +92,7 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
         yield Problem(path, f"names {site.site}-{number}, which is to be restored, but no backup is named", hint)
     for index, restore in enumerate(site.database.restores):
         path = f"lifeline:database.restores[{index}]"
-        sources = [source for source in (restore.point_in_time, restore.snapshot, restore.dump) if source is not None]
-        if len(sources) != 1:
-            hint = "set exactly one of pointInTime, snapshot and dump"
-            yield Problem(path, f"names {len(sources) or 'none'} of its sources", hint)
-        if restore.dump is not None and not site.owns_globals:
-            hint = "only the stack with lifeline:globals: own has the password of an empty database: restore a snapshot"
-            yield Problem(f"{path}.dump", f"is {restore.dump}, and lifeline:globals is '{site.globals}'", hint)
+        yield from _source_problems(site, path, restore)
         if epochs.count(restore.epoch) > 1 and epochs.index(restore.epoch) == index:
             yield Problem(
                 f"{path}.epoch", f"is {restore.epoch}, which another restore names too", "keep one restore per epoch"
@@ -107,6 +102,9 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
                 f"a restore is a new epoch: make {site.site}-{restore.epoch} entry {restore.epoch} of lifeline:timeline"
             )
             yield Problem(f"{path}.epoch", f"is {restore.epoch}, which no restored database of this site leads", hint)
+        elif restore.empty and history[restore.epoch - 2].site not in site.lost_sites:
+            hint = "name a backup: a database begins empty only if the site of the leader before it is in lostSites"
+            yield Problem(f"{path}.empty", f"is true, and {history[restore.epoch - 2]} led before", hint)
         elif restore.automated_backup is not None:
             yield from _automated_backup_problems(site, path, restore)
         elif restore.point_in_time is not None and history[restore.epoch - 2].site != site.site:
@@ -115,6 +113,30 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
             yield Problem(f"{path}.pointInTime", f"is of {before}, whose backups are in {site.peer.region}", hint)
         else:
             yield from _moment_problems(site, history, path, restore)
+
+
+def _source_problems(site: SiteConfig, path: str, restore: RestoreConfig) -> Iterator[Problem]:
+    sources = [restore.point_in_time, restore.snapshot, restore.dump, restore.empty or None]
+    number = len(sources) - sources.count(None)
+    if number != 1:
+        hint = "set exactly one of pointInTime, snapshot and dump"
+        yield Problem(path, f"names {number or 'none'} of its sources", hint)
+    if restore.begins_empty and not site.owns_globals:
+        key, value = ("dump", restore.dump) if restore.dump else ("empty", "true")
+        hint = "only the stack with lifeline:globals: own has the password of an empty database: restore a snapshot"
+        yield Problem(f"{path}.{key}", f"is {value}, and lifeline:globals is '{site.globals}'", hint)
+    if isinstance(restore.dump_from, BucketConfig):
+        yield from left_bucket_problems(site, f"{path}.dumpFrom", restore.dump_from, naming.backup_bucket)
+
+
+def left_bucket_problems(
+    site: SiteConfig, path: str, left: BucketConfig, bucket_of: Callable[..., str]
+) -> Iterator[Problem]:
+    """A bucket that is named in full belongs to a lost site. Those of the two sites follow from their names."""
+    buckets = [bucket_of(name, account=site.account) for name in sorted(site.lost_sites)]
+    if left.bucket not in {*buckets, *map(naming.copy_bucket, buckets)}:
+        expected = f"expected one of {', '.join(buckets)}, or its -copy" if buckets else "lifeline:lostSites is empty"
+        yield Problem(f"{path}.bucket", f"is {left.bucket}", expected)
 
 
 def _moment_problems(

@@ -46,7 +46,13 @@ def stack_config(stack: str, **changes: Any) -> dict[str, Any]:
 
 
 def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any) -> list[Registration]:
-    """Every resource that a stack registers in a timeline, without the stack itself."""
+    """Every resource that a stack registers in a timeline, without the stack itself.
+
+    Args:
+        stack: its name.
+        timeline: its timeline.
+        changes: values in its file. `of` names the committed file that the file is a copy of, if its name is another.
+    """
     return list(_deploy(stack, timeline, json.dumps(changes, sort_keys=True)))
 
 
@@ -67,7 +73,7 @@ def _deploy(stack: str, timeline: tuple[str, ...], changes: str) -> tuple[Regist
 
 def deploy_anew(stack: str, timeline: tuple[str, ...], **changes: Any) -> list[Registration]:
     """Like `deploy`, but recorded again: `deploy` caches its results."""
-    config = stack_config(stack, timeline=list(timeline), **changes)
+    config = stack_config(changes.pop("of", stack), timeline=list(timeline), **changes)
     if timeline[0] != "primary-1":  # the site that led first declares the global resources
         config["lifeline:globals"] = "own" if timeline[0].startswith(f"{stack}-") else "use"
         config["lifeline:zoneId"] = None if config["lifeline:globals"] == "own" else "Z0000000000EXAMPLE"

@@ -48,6 +48,7 @@ COUNTED: dict[str, list[str]] = {
     "first-drill": [],
     "upgrade": [],
     "rebuild-region": ["a new peer"],
+    "both-regions-lost": ["the users' data is restored from the dump of a lost site"],
     "retire": ["deletion is allowed"],
     "adopt": ["the global resources are left", "the global resources are adopted"],
     "rotation": ["another password of the application", "another password of the owner"],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.permissions import WILDCARD_REASONS
+from tests import rebuilt
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, deploy
 
 with warnings.catch_warnings():
@@ -69,7 +70,8 @@ def test_no_action_is_a_wildcard(stack: str, timeline: tuple[str, ...]) -> None:
 def test_every_pattern_for_a_resource_has_its_reason_and_every_reason_its_pattern() -> None:
     repository = {"url": "https://git.example.com/exports.git", "tokenSecret": "lifeline/git"}
     pushing = identity_policies("primary", PRIMARY_LEADS, backups={"repository": repository})
-    documents = [pushing, *(identity_policies(stack, timeline) for stack, timeline in SITES.values())]
+    rebuilding = identity_policies(rebuilt.NAME, rebuilt.EMPTY, **rebuilt.SITE)
+    documents = [pushing, rebuilding, *(identity_policies(stack, timeline) for stack, timeline in SITES.values())]
     patterns = {
         statement.get("Sid", name)
         for policies in documents

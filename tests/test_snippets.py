@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from stacks.config import parse
 from stacks.stackfile import StackFile
+from tests import rebuilt
 from tests.harness import ROOT
 from tests.test_transitions import ADOPTED
 
@@ -41,6 +42,16 @@ CASES: dict[str, list[Case]] = {
         Case("primary", {"timeline": LED, "globals": "release"}),
         Case("secondary", {"timeline": LED}),
         Case("secondary", {"timeline": LED, "globals": "adopt", "adopted": ADOPTED}),
+    ],
+    "docs/runbooks/both-regions-lost.md": [
+        Case("primary", {"timeline": ["tertiary-1"]}, "tertiary"),
+        Case("primary", rebuilt.CHANGES | {"timeline": rebuilt.EMPTY}, "tertiary"),
+        Case("secondary", {"timeline": ["primary-1"]}, "quaternary"),
+        Case(
+            "primary",
+            rebuilt.COMPLETE,
+            "tertiary",
+        ),
     ],
     "docs/runbooks/cluster-loss.md": [
         Case("primary"),

@@ -10,6 +10,7 @@ from engine.computed import computed_id
 from engine.deployment import Step
 from engine.diff import steps_between
 from engine.registration import urn
+from tests import rebuilt
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
@@ -68,6 +69,9 @@ MOVED = [
     "update apps/v1:Deployment platform-backend",
 ]
 """The site's own database changes, so every pod that reads its host name restarts."""
+
+FILLED = ["create batch/v1:Job restore-2-job", "create batch/v1:Job roles-2", "create index:DumpRestore restore-2"]
+"""A new database begins empty, gets its roles, and is filled from a dump."""
 
 RECONCILERS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule database-1-network-from-reconcilers"
 """The rule that lets pods reach a fenced database, to compare its rows."""
@@ -249,6 +253,19 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "update apps/v1:Deployment platform-frontend",
         ],
     ),
+    "restore in place from a dump": (
+        "primary",
+        {"timeline": PRIMARY_LEADS},
+        {"timeline": RESTORED, "database": {"seeded": 2, "restores": [{"epoch": 2, "dump": "latest"}]}},
+        [
+            "create batch/v1:Job claims-epoch-2-primary-2",
+            "update rds/instance:Instance database-1-instance",
+            *database(2),
+            *FILLED,
+            *MOVED,
+            "update apps/v1:Deployment platform-frontend",
+        ],
+    ),
     "restore seen from the other site": (
         "secondary",
         {"timeline": PRIMARY_LEADS},
@@ -303,7 +320,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
     ),
     "an adopter waits with the ledger": (
         "secondary",
-        {"timeline": FAILED_OVER, "globals": "adopt", "adopted": {**ADOPTED, "ledger": False}},
+        {"timeline": FAILED_OVER, "globals": "adopt", "adopted": {**ADOPTED, "ledger": "later"}},
         {"timeline": FAILED_OVER, "globals": "adopt", "adopted": ADOPTED},
         ["create index:Ledger ledger", "import dynamodb/table:Table ledger-table"],
     ),
@@ -324,6 +341,19 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         [
             "create index/randomPassword:RandomPassword application-password-random-2",
             "replace secretsmanager/secretVersion:SecretVersion application-password-version",
+        ],
+    ),
+    "the users' data is restored from the dump of a lost site": (
+        rebuilt.NAME,
+        {"timeline": rebuilt.EMPTY, **rebuilt.SITE},
+        {"timeline": rebuilt.FILLED, **rebuilt.WITH_DATA},
+        [
+            "create batch/v1:Job claims-epoch-3-tertiary-3",
+            *(step.replace("-2", "-3") for step in FILLED),
+            "update rds/instance:Instance database-2-instance",
+            *MOVED,
+            "update apps/v1:Deployment platform-frontend",
+            *database(3),
         ],
     ),
     "a new peer": (

@@ -5,14 +5,16 @@ Each runs once, at its step of a recovery.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.kube import jobs
 from components.kube.connections import DATABASE_PORT
 from components.kube.cron import RETRIES, cron_job, failure_policy
 from recovery import objectives
-from recovery.naming import DATABASE_NAME, NAMESPACE, RESTORE_JOB, ROLES_CRON_JOB
+from recovery.naming import DATABASE_NAME, LEDGER_RESTORE_JOB, NAMESPACE, RESTORE_JOB, ROLES_CRON_JOB
 from recovery.timeline import DatabaseId
 
 Manifest = dict[str, Any]
@@ -162,6 +164,30 @@ def restore(
     )
     name, seconds = f"{RESTORE_JOB}-{database.epoch}", objectives.DATA.rto_seconds
     return _job(name, RESTORE_JOB, own, retries=RETRIES, seconds=seconds, labels=labels)
+
+
+def ledger_restore(*, image: str, exports: Sequence[Mapping[str, str]], labels: Mapping[str, str]) -> Manifest:
+    """The Job that adds the crisis events of a lost ledger's exports. No other pod waits for it.
+
+    Args:
+        image: the operations image, by digest.
+        exports: `BUCKET`, `REGION` and `NAME` of each. Another list is another Job.
+        labels: the labels of the object.
+    """
+    seconds = objectives.DATA.rto_seconds
+    settings: dict[str, Any] = {
+        f"EXPORT_{key}_{number}": text for number, of in enumerate(exports, 1) for key, text in of.items()
+    }
+    own = jobs.container(
+        LEDGER_RESTORE_JOB,
+        image,
+        ("AWS_REGION", "LEDGER_TABLE"),
+        database=False,
+        DEADLINE_SECONDS=str(seconds),
+        **settings,
+    )
+    name = f"{LEDGER_RESTORE_JOB}-{hashlib.sha256(json.dumps(exports).encode()).hexdigest()[:8]}"
+    return _job(name, LEDGER_RESTORE_JOB, own, database=False, retries=RETRIES, seconds=seconds, labels=labels)
 
 
 def _job(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.kube.once import CLAIM
@@ -135,6 +135,10 @@ def claims(site: Site) -> Iterator[tuple[Resource, dict[str, Any]]]:
             yield job, {entry["name"]: entry.get("value") for entry in container.get("env") or ()}
 
 
+def _leader(variables: Mapping[str, Any]) -> str:
+    return str(variables.get("DATABASE")).rpartition("-")[0]
+
+
 @site_rule(
     "dynamodb-claim-own-and-once",
     about=About(
@@ -145,14 +149,17 @@ def claims(site: Site) -> Iterator[tuple[Resource, dict[str, Any]]]:
     ),
 )
 def claim_own_and_once(site: Site) -> Iterator[tuple[Resource, str]]:
-    """A site claims its own epochs, each once."""
+    """A site claims its own epochs, each once; in a table that it makes, also the epochs before them, of lost sites."""
     seen: set[object] = set()
+    led = [variables.get("EPOCH") for _, variables in claims(site) if _leader(variables) == site.name]
+    first = min((int(str(epoch)) for epoch in led if str(epoch).isdigit()), default=0)
+    makes = any(not table.adopted for table in site.of(TABLE))
     for job, variables in claims(site):
         epoch, database = variables.get("EPOCH"), variables.get("DATABASE")
         if UNKNOWN in (epoch, database):
             continue
-        owner = str(database).rpartition("-")[0]
-        if owner != site.name:
+        owner, before = _leader(variables), str(epoch).isdigit() and int(str(epoch)) < first
+        if owner != site.name and not (makes and before):
             yield job, f"the claim of epoch {epoch} names the site {owner}, expected {site.name}"
         if epoch in seen:
             yield job, f"epoch {epoch} is claimed twice"

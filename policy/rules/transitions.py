@@ -37,8 +37,8 @@ FLIPPED = (
     "kubernetes:core/v1:ConfigMap",
 )
 """The types that a change of the leader updates."""
-NEW_DATABASE = ("database-", "alarms-database-", "logs-database-")
-"""The names of the resources that a restore creates with a new database."""
+_NEW_DATABASE = re.compile(r"(alarms-|logs-)?database-|(restore|roles)-\d")
+"""The names of the resources that a restore creates with a new database, and with a dump."""
 _CLAIM = re.compile(r"claims(-\d+)?-epoch-(?P<claim>\d+-.+)")
 """The name of a claim's Job: the generation of its cluster, the epoch, and the database."""
 Fault = tuple[Step, str]
@@ -165,7 +165,7 @@ def _because(step: Step) -> str:
 
 
 def _is_new_database(step: Step) -> bool:
-    return step.op == "create" and step.name.startswith(NEW_DATABASE)
+    return step.op == "create" and _NEW_DATABASE.match(step.name) is not None
 
 
 RULES = (keeps_data, claim_is_history, without_global_services, touches_roles_only, promotes)

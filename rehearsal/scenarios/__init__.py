@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.scenarios.actions import Scenario
+from rehearsal.scenarios.both_regions_lost import both_regions_lost
 from rehearsal.scenarios.cluster_loss import cluster_loss
 from rehearsal.scenarios.database_loss import database_loss
 from rehearsal.scenarios.failback import failback
@@ -26,5 +27,6 @@ SCENARIOS: dict[str, Scenario] = {
     "failback": failback,
     "split-brain": split_brain,
     "rebuild-region": rebuild_region,
+    "both-regions-lost": both_regions_lost,
     "rotation": rotation,
 }

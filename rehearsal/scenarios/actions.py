@@ -1,4 +1,4 @@
-"""The actions that scenarios share: provisioning, recovering, waiting, and counting losses."""
+"""The actions that scenarios share: provisioning, recovering and waiting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any, Protocol
 
@@ -14,12 +13,13 @@ from engine.deployment import Step
 from engine.program import PROGRAM_ROOT
 from engine.up import UpResult
 from recovery import objectives
-from recovery.naming import database_identifier, handover_key
+from recovery.naming import handover_key
 from rehearsal.assumptions import BY_TIER, Assumption
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome
-from rehearsal.windows import Window, two_writers, window_checks
+from rehearsal.report import Check, Outcome, StackStep, TierOutcome
+from rehearsal.scenarios.losses import Losses, oldest
+from rehearsal.windows import window_checks
 from rehearsal.world.client import BlackBoxClient
 from stacks.stackfile import StackFile
 
@@ -204,37 +204,6 @@ def wait_until_back(
         environment.clock.sleep(2)
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Data that was acknowledged to clients, compared with the data that the leading site has."""
-
-    crisis_events: Loss
-    user_rows: Loss
-    missing_rows: tuple[float, ...]
-    """When each lost user row was acknowledged. Simulated seconds."""
-    two_writers: Window
-    """The rows that an old leader acknowledged beside a new one."""
-
-    def oldest_missing(self, at: float) -> float:
-        """The age, at a moment, of the oldest lost user row; 0 if none was lost."""
-        return max((at - acknowledged for acknowledged in self.missing_rows), default=0.0)
-
-
-def losses(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
-    """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
-    stored = {str(item["pk"]) for item in environment.account.ledger.scan(leader.region)}
-    events = [event.id for event in client.events]
-    rows = environment.rows(database_identifier(leader.config.own_database))
-    writers = environment.writers()
-    missing = tuple(user.at for user in client.users if user.id not in rows)
-    return Losses(
-        Loss(len(events), sum(f"event#{id_}" in stored for id_ in events)),
-        Loss(len(client.users), len(client.users) - len(missing)),
-        missing,
-        two_writers((user.at, writers[user.id]) for user in client.users),
-    )
-
-
 def tier_outcomes(
     client: BlackBoxClient,
     began: float,
@@ -267,6 +236,7 @@ def outcome(
     checks: tuple[Check, ...],
     phases: Phases,
     user_data_rpo_seconds: int = objectives.RPO_USER_DATA_SECONDS,
+    crisis_event_rpo_seconds: int = objectives.RPO_CRISIS_EVENTS_SECONDS,
 ) -> Outcome:
     """The outcome of a scenario.
 
@@ -275,11 +245,12 @@ def outcome(
         environment: the environment in which it was played.
         tiers: the outage of each tier.
         losses: the acknowledged data that was lost.
-        writes_ended: the moment from which the age of lost user rows is counted. Simulated seconds.
+        writes_ended: the moment from which the age of lost rows and events is counted. Simulated seconds.
         steps: every step of every stack.
         checks: the scenario's own checks and the plan's.
         phases: the wall-clock time of each phase.
         user_data_rpo_seconds: the limit for the age of a lost user row.
+        crisis_event_rpo_seconds: that of a lost crisis event; 0 if none may be lost.
     """
     return Outcome(
         scenario=scenario,
@@ -287,7 +258,9 @@ def outcome(
         tiers=tiers,
         crisis_events=losses.crisis_events,
         user_rows=losses.user_rows,
-        user_data_loss_seconds=losses.oldest_missing(writes_ended),
+        crisis_event_loss_seconds=oldest(losses.missing_events, writes_ended),
+        crisis_event_rpo_seconds=crisis_event_rpo_seconds,
+        user_data_loss_seconds=oldest(losses.missing_rows, writes_ended),
         user_data_rpo_seconds=user_data_rpo_seconds,
         steps=steps,
         checks=(

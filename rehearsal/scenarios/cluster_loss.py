@@ -11,6 +11,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.loopback import Request
@@ -36,7 +37,7 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
         steps, checks = actions.flip(environment, reporter, away)
     with phases("until every tier answers"):
         actions.wait_until_back(environment, client, disaster)
-        losses, back = actions.losses(environment, client, away), environment.clock.now()
+        losses, back = losses_of(environment, client, away), environment.clock.now()
     with phases("build a cluster beside the dead one, and move in one apply"):
         timeline = [*map(str, away.config.history)]
         cluster = _cluster(home, generations=[1, 2], serving=2, unreachable=[1])

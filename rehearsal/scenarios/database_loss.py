@@ -16,8 +16,9 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
-from rehearsal.scenarios.backups import back_up_and_prove, restore_checks
+from rehearsal.scenarios.backups import archive_crisis_events, back_up_and_prove, restore_checks
 from rehearsal.scenarios.exports import export_checks
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
 
@@ -31,7 +32,7 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("people use the platform"):
         client = actions.people_near(environment, home)
     with phases("the night's backup is made, copied and proved"):
-        _archive_crisis_events(environment, old)
+        archive_crisis_events(environment, home)
         night = back_up_and_prove(environment, reporter, home)
         exports = export_checks(environment, reporter, home)
     with phases("people go on"):
@@ -49,7 +50,7 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
         steps += _restore(environment, reporter, home, pointInTime=before)
         restored = environment.rows(database_identifier(home.config.own_database))
         actions.wait_until_back(environment, client, disaster)
-        losses, back = actions.losses(environment, client, home), environment.clock.now()
+        losses, back = losses_of(environment, client, home), environment.clock.now()
     with phases("restore in place from the copy of the night's dump"):
         steps += _drain(environment, reporter, home)
         again = environment.clock.now()
@@ -120,12 +121,6 @@ def _rows_before(environment: Environment, database: str, moment: str) -> set[st
             "SELECT id FROM users WHERE created_at < %s::timestamptz - interval '1 second'", [moment]
         )
         return {str(row[0]) for row in rows}
-
-
-def _archive_crisis_events(environment: Environment, database: str) -> None:
-    """Add earlier crisis events, which the platform has archived from the ledger."""
-    with environment.postgres[database].connect() as connection:
-        connection.execute("INSERT INTO crisis_events SELECT 'earlier-' || n, 'ml' FROM generate_series(1, 40) AS n")
 
 
 def _delete_users(environment: Environment, database: str) -> None:

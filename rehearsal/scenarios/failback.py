@@ -11,6 +11,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, TierOutcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.effects import INSTANCE
@@ -45,7 +46,7 @@ def failback(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("the first leader is retired"):
         retiring, retired = _retire(environment, reporter, home)
         steps += retiring
-    losses = actions.losses(environment, client, home)
+    losses = losses_of(environment, client, home)
     late = [at for at in losses.missing_rows if at >= disaster]
     return actions.outcome(
         "failback",

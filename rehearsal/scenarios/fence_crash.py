@@ -21,6 +21,7 @@ from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.live_flip import closed
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.users import Connection
 
@@ -119,7 +120,7 @@ def fence_crash(environment: Environment, reporter: Reporter) -> Outcome:
         "fence-crash",
         environment,
         tiers=actions.tier_outcomes(client, began, PLANNED),
-        losses=actions.losses(environment, client, taker),
+        losses=losses_of(environment, client, taker),
         writes_ended=began,
         user_data_rpo_seconds=1,
         steps=steps,

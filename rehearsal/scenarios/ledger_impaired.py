@@ -8,6 +8,7 @@ from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
 NO_DECISION = {tier.name: NOTHING for tier in objectives.TIERS}
@@ -43,7 +44,7 @@ def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:
         "ledger-impaired",
         environment,
         tiers=actions.tier_outcomes(client, began, NO_DECISION),
-        losses=actions.losses(environment, client, impaired),
+        losses=losses_of(environment, client, impaired),
         writes_ended=began,
         steps=(),
         checks=(

@@ -9,6 +9,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
 
@@ -35,7 +36,7 @@ def live_flip(environment: Environment, reporter: Reporter) -> Outcome:
         "live-flip",
         environment,
         tiers=actions.tier_outcomes(client, began, PLANNED),
-        losses=actions.losses(environment, client, taker),
+        losses=losses_of(environment, client, taker),
         writes_ended=began,
         user_data_rpo_seconds=1,
         steps=steps,

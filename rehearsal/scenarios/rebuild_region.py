@@ -16,6 +16,7 @@ from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.failback import worst_outages
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
 from stacks.stackfile import StackFile
@@ -62,7 +63,7 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = (*checks, untouched, *verify(client, rebuilt.config.domain))
         client.stop()
-    losses = actions.losses(environment, client, rebuilt)
+    losses = losses_of(environment, client, rebuilt)
     late = [at for at in losses.missing_rows if at >= disaster]
     return actions.outcome(
         "rebuild-region",

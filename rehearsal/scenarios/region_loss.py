@@ -6,6 +6,7 @@ from rehearsal.environment import Environment
 from rehearsal.report import Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
 
@@ -32,7 +33,7 @@ def region_loss(environment: Environment, reporter: Reporter) -> Outcome:
         "region-loss",
         environment,
         tiers=actions.tier_outcomes(client, disaster),
-        losses=actions.losses(environment, client, survivor),
+        losses=losses_of(environment, client, survivor),
         writes_ended=disaster,
         steps=steps,
         checks=checks,

@@ -22,6 +22,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.platform import BACKEND
 
@@ -59,7 +60,7 @@ def rotation(environment: Environment, reporter: Reporter) -> Outcome:
         "rotation",
         environment,
         tiers=actions.tier_outcomes(client, began, PLANNED),
-        losses=actions.losses(environment, client, leader),
+        losses=losses_of(environment, client, leader),
         writes_ended=began,
         user_data_rpo_seconds=1,
         steps=steps,

@@ -9,6 +9,7 @@ from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.loopback import Request
 
@@ -43,7 +44,7 @@ def split_brain(environment: Environment, reporter: Reporter) -> Outcome:
         ended = environment.clock.now()
         refused = _refuses_write(environment, old.name)
         client.stop()
-    losses = actions.losses(environment, client, leader)
+    losses = losses_of(environment, client, leader)
     claim = environment.account.ledger.get(old.region, claim_key(2)) or {}
     return actions.outcome(
         "split-brain",

@@ -8,6 +8,7 @@ from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
 
@@ -33,7 +34,7 @@ def switchover(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = verify(client, taker.config.domain)
         client.stop()
-    losses = actions.losses(environment, client, taker)
+    losses = losses_of(environment, client, taker)
     rows = losses.user_rows
     old = database_identifier(leader.config.history[0])
     return actions.outcome(

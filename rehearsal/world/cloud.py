@@ -73,6 +73,14 @@ def empty_region(account: str, region: str) -> None:
         moto.backends.get_backend(service)[account][region].reset()  # pyright: ignore[reportArgumentType]
 
 
+def lose_buckets(which: Callable[[str], bool]) -> None:
+    """Let buckets be gone with every object, also with locked ones, which no request can do."""
+    for account in moto.s3.models.s3_backends.values():
+        buckets = account["aws"].buckets
+        for name in filter(which, [*buckets]):
+            del buckets[name]
+
+
 _complete: Callable[..., Any] = moto.s3.models.S3Backend.complete_multipart_upload
 
 

@@ -115,6 +115,14 @@ class GlobalTable:
             pages = self._clients[region].get_paginator("scan").paginate(TableName=LEDGER_TABLE)
             return [_decode(item) for page in pages for item in page["Items"]]
 
+    def lose(self) -> None:
+        """Lose the table in every region, with each item that a region has missed."""
+        with self._lock:
+            for region, client in self._clients.items():
+                client.update_table(TableName=LEDGER_TABLE, DeletionProtectionEnabled=False)
+                client.delete_table(TableName=LEDGER_TABLE)
+                self._missed[region].clear()
+
     def mirror(self, region: str, key: str) -> None:
         """Replicate an item that a pod wrote to one region's table.
 

@@ -52,6 +52,9 @@ DOCUMENTS: dict[str, Document] = {
         token_secret="lifeline/git",
     ),
     "ledger export": backup_permissions.ledger_export(account=OWN["account"], **BUCKETS),
+    "ledger restore": backup_permissions.ledger_restore(
+        **OWN, buckets={"lifeline-123456789012-primary-ledger-copy": "us-west-2"}
+    ),
     "log delivery": log_permissions.log_delivery(
         bucket="lifeline-123456789012-secondary-logs", bucket_key_arn=KEY, region="us-west-2"
     ),
@@ -99,6 +102,7 @@ def resources(document: Document) -> dict[str, list[str]]:
 
 KNOWN_FINDINGS = {
     "restore": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"],
+    "ledger restore": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"],
     "alertmanager": [["sns:Publish"]],
 }
 """AWS added the condition key after parliament's list was made: AWS KMS Developer Guide, "AWS KMS condition keys". A

@@ -157,6 +157,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "fence",
             "handover",
             "ledger-export",
+            "ledger-restore",
             "promotion-snapshot",
             "promotion-wait",
             "restore",

@@ -23,6 +23,7 @@ MODULES = {
     "restore": "restore",
     "configuration-export": "configuration_export",
     "ledger-export": "ledger_export",
+    "ledger-restore": "ledger_restore",
     "promotion-snapshot": "promotion_snapshot",
     "promotion-wait": "promotion_wait",
     "roles": "roles",
@@ -46,6 +47,7 @@ FOLLOWS = {
     "s3:GetObjectRetention": "a HEAD answers the lock of an object to those only who may read it",
     "rds:AddTagsToResource": "RDS demands it for the tags of a new snapshot",
     "s3:PutObjectAcl": "DynamoDB writes an export with it",
+    "kms:Decrypt": "S3 uses the key of a bucket that no stack declares any more",
     "secretsmanager:DescribeSecret": "the driver of the mounted secrets reads the version first",
     "secretsmanager:GetSecretValue": "the driver of the mounted secrets reads it",
 }

@@ -34,12 +34,19 @@ def test_a_run_that_keeps_every_promise_is_kept() -> None:
     assert KEPT.verdict == "kept"
 
 
+def test_a_younger_event_may_be_lost_only_where_the_scenario_allows_it() -> None:
+    allowed = replace(KEPT, crisis_events=Loss(20, 19), crisis_event_loss_seconds=59.0, crisis_event_rpo_seconds=60)
+    assert allowed.verdict == "kept"
+    assert replace(allowed, crisis_event_rpo_seconds=0).verdict == "broken"
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         replace(KEPT, tiers=(outcome_of(CRISIS, 300.0), *KEPT.tiers[1:])),
         replace(KEPT, tiers=(outcome_of(CRISIS, float("inf")), *KEPT.tiers[1:])),
         replace(KEPT, crisis_events=Loss(20, 19)),
+        replace(KEPT, crisis_events=Loss(20, 19), crisis_event_loss_seconds=60.0, crisis_event_rpo_seconds=60),
         replace(KEPT, crisis_events=Loss(0, 0)),
         replace(KEPT, user_rows=Loss(0, 0)),
         replace(KEPT, user_data_loss_seconds=3600.0),
@@ -49,6 +56,7 @@ def test_a_run_that_keeps_every_promise_is_kept() -> None:
         "late",
         "never back",
         "an event lost",
+        "an event lost that was old enough to be in a copy",
         "nobody asked",
         "nobody wrote",
         "an hour of rows lost",

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from tests.policy.draft import GONE, copied, put, unprotect
+from tests.policy.draft import GONE, Draft, copied, put, unprotect
 from tests.policy.mutation import DB, TABLE, Mutation
 
 CLAIM = "claims-epoch-1-primary-1"
 VARIABLES = ("spec", "template", "spec", "containers", 0, "env")
+
+
+def _claims_for_the_other_site(draft: Draft) -> None:
+    claim = "claims-epoch-2-secondary-1"
+    for change in (
+        copied(CLAIM, claim),
+        put(claim, "2", *VARIABLES, 2, "value"),
+        put(claim, "secondary-1", *VARIABLES, 3, "value"),
+    ):
+        change(draft)
+
 
 DATABASES = (
     Mutation("rds-instance-encrypted", "a copied disk shows all records", put(DB, False, "storageEncrypted")),
@@ -114,6 +125,11 @@ LEDGER = (
         "dynamodb-claim-own-and-once",
         "a site fences itself",
         put(CLAIM, "secondary-1", *VARIABLES, 3, "value"),
+    ),
+    Mutation(
+        "dynamodb-claim-own-and-once",
+        "the owner of the ledger takes an epoch of the other site",
+        _claims_for_the_other_site,
     ),
     Mutation("dynamodb-claim-own-and-once", "the second claim is refused", copied(CLAIM, "claims-epoch-2-primary-2")),
     Mutation(

@@ -104,6 +104,9 @@ STEPS = (
         ROLES, "RDS needs a second apply", as_op(DATABASE, "update", "replicateSourceDb", "backupRetentionPeriod")
     ),
     StepMutation(
+        ROLES, "the flip waits for a new job", added("create", "kubernetes:batch/v1:CronJob", "restore-check-job")
+    ),
+    StepMutation(
         ROLES, "the flip removes a service", added("delete", "kubernetes:core/v1:Service", "platform-backend-service")
     ),
     StepMutation(PROMOTES, "no database can be written", without(DATABASE)),

@@ -1,0 +1,220 @@
+"""Both regions are lost with everything but the locked copies, and the platform is built again from those.
+
+The plan has no objective for this. The rehearsal holds every tier to four hours, the plan's longest one, and the loss
+to the age of the newest copy. It plays docs/runbooks/both-regions-lost.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from recovery import objectives
+from recovery.naming import (
+    LEDGER_CRON_JOB,
+    LEDGER_RESTORE_JOB,
+    backup_bucket,
+    copy_bucket,
+    database_identifier,
+    ledger_bucket,
+)
+from rehearsal.assumptions import REBUILT
+from rehearsal.environment import Environment
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome, StackStep
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove, restore_checks
+from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.verification import verify
+from rehearsal.world import operator
+from stacks.stackfile import StackFile
+
+NETWORKS = {"tertiary": "10.30.0.0/16", "quaternary": "10.40.0.0/16"}
+
+
+def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
+    """Lose both regions, build a site that answers to people in a crisis, restore the data, and build its standby."""
+    phases = Phases(reporter)
+    with phases("build both sites"):
+        lost = actions.build_both(environment, reporter)
+    with phases("people use the platform"):
+        client = actions.people_near(environment, lost[0])
+    with phases("the night's copies are made"):
+        kept = _copy(environment, reporter, lost)
+    with phases("people go on"):
+        environment.clock.sleep(actions.LOAD_SECONDS)
+    disaster = environment.clock.now()
+    with phases("both regions are lost, and return with the locked copies alone"):
+        files = _files(lost, str(lost[0].config.zone_id or lost[1].config.zone_id))
+        _lose(environment, reporter, lost)
+    with phases("a new site is built, and the crisis services answer"):
+        home, steps = actions.build_another(environment, reporter, files[0])
+        crisis = (objectives.CRISIS, objectives.HOTLINE)
+        actions.wait_until_back(environment, client, disaster, tiers=crisis)
+    with phases("the users' data is restored from the copy of the dump"):
+        steps += _restore(environment, reporter, home, lost[0], kept.night)
+        restored = environment.rows(database_identifier(home.config.own_database))
+        actions.wait_until_back(environment, client, disaster)
+    with phases("its standby is built, and the zone is owned"):
+        away, made = actions.build_another(environment, reporter, _with_timeline(files[1], home))
+        environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
+        steps += made + actions.apply(environment, reporter, home, globals="own")
+    with phases("verify"):
+        checks = verify(client, home.config.domain)
+        client.stop()
+    losses = losses_of(environment, client, home)
+    tiers = actions.tier_outcomes(client, disaster, REBUILT)
+    return actions.outcome(
+        "both-regions-lost",
+        environment,
+        tiers=tuple(replace(tier, tier=replace(tier.tier, rto_seconds=objectives.DATA.rto_seconds)) for tier in tiers),
+        losses=losses,
+        writes_ended=disaster,
+        steps=steps,
+        checks=(
+            *restore_checks(environment, home, kept.night, restored),
+            _events_check(environment, home, kept.events),
+            *_rebuilt_checks(environment, home, away, steps),
+            *checks,
+        ),
+        phases=phases,
+        user_data_rpo_seconds=objectives.OLDEST_BACKUP_SECONDS,
+        crisis_event_rpo_seconds=objectives.OLDEST_BACKUP_SECONDS,
+    )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    night: Night
+    events: frozenset[str]
+    """The keys of the crisis events that the ledger had when it was exported."""
+
+
+def _copy(environment: Environment, reporter: Reporter, sites: tuple[SiteWorld, SiteWorld]) -> _Kept:
+    """Back up and export, in both sites, and let S3 copy it to the other region."""
+    archive_crisis_events(environment, sites[0])
+    night = back_up_and_prove(environment, reporter, sites[0])
+    events = _events(environment, sites[0])
+    for site in sites:
+        environment.pods_of(site).run_cron_job(LEDGER_CRON_JOB)
+    copied = environment.replicate_buckets()
+    reporter.say(f"S3 replication (modelled): {len(copied)} objects")
+    return _Kept(night, events)
+
+
+def _events(environment: Environment, site: SiteWorld) -> frozenset[str]:
+    keys = {str(item["pk"]) for item in environment.account.ledger.scan(site.region)}
+    return frozenset(key for key in keys if key.startswith("event#"))
+
+
+def _lose(environment: Environment, reporter: Reporter, sites: tuple[SiteWorld, SiteWorld]) -> None:
+    for site in sites:
+        environment.lose_region(site)
+    environment.clock.sleep(actions.SETTLE_SECONDS)
+    for site in sites:
+        zone_id, domain = environment.zone_id, site.config.domain
+        deleted = operator.delete_records_of(environment.route53, zone_id, site.name, domain)
+        reporter.say(f"{len(deleted)} records and health checks of {site.name} were deleted")
+    environment.read_zone()
+    for site in sites:
+        environment.forget(site)
+    environment.lose_stores()
+
+
+def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, StackFile]:
+    """The files of both new sites: those of the lost ones, with the lines of the runbook."""
+    gone = {site.name: site.region for site in lost}
+    names = tuple(NETWORKS)
+    account = lost[0].config.account
+    exports = [
+        {"bucket": copy_bucket(ledger_bucket(site.name, account=account)), "region": other.region}
+        for site, other in zip(lost, reversed(lost), strict=True)
+    ]
+    first, second = (
+        _file(
+            old,
+            name,
+            lostSites=gone,
+            primaryRecord=names[0],
+            peer={"site": peer, "region": other.region, "cidr": NETWORKS[peer]},
+            zoneId=zone_id,
+        )
+        for old, other, name, peer in zip(lost, reversed(lost), names, reversed(names), strict=True)
+    )
+    _set(
+        first,
+        globals="adopt",
+        adopted={"ledger": "lost"},
+        timeline=["primary-1", f"{names[0]}-2"],
+        switchover={"drain": 2},
+        ledger={**first.config["lifeline:ledger"], "restores": exports},
+        database={**first.config["lifeline:database"], "seeded": 2, "restores": [{"epoch": 2, "empty": True}]},
+    )
+    return first, second
+
+
+def _file(old: SiteWorld, name: str, **changes: Any) -> StackFile:
+    file = StackFile(old.file.path)
+    file.path = Path(old.file.path).parent / "new" / f"Pulumi.{name}.yaml"
+    file.path.parent.mkdir(exist_ok=True)
+    own: dict[str, Any] = file.config["lifeline:network"]
+    _set(file, **changes, network={**own, "cidr": NETWORKS[name]})
+    return file
+
+
+def _set(file: StackFile, **changes: Any) -> None:
+    for key, value in changes.items():
+        file.set(f"lifeline:{key}", value)
+    file.save()
+
+
+def _with_timeline(file: StackFile, leader: SiteWorld) -> StackFile:
+    """The standby's file: it follows the leader from its present epoch on."""
+    timeline = [str(entry) for entry in leader.config.history]
+    _set(file, timeline=timeline, database={**file.config["lifeline:database"], "seeded": len(timeline)})
+    return file
+
+
+def _restore(
+    environment: Environment, reporter: Reporter, site: SiteWorld, lost: SiteWorld, night: Night
+) -> tuple[StackStep, ...]:
+    """Begin a new epoch with the copy of the dump, which is in the region of the lost site's former peer."""
+    bucket = copy_bucket(backup_bucket(lost.name, account=site.config.account))
+    dump = {"dump": night.manifest.name, "dumpFrom": {"bucket": bucket, "region": lost.config.peer.region}}
+    database = actions.seeded_at(site, 3)
+    return actions.apply(
+        environment,
+        reporter,
+        site,
+        timeline=[*map(str, site.config.history), f"{site.name}-3"],
+        database={**database, "restores": [*database["restores"], {"epoch": 3, **dump}]},
+    )
+
+
+def _events_check(environment: Environment, site: SiteWorld, events: frozenset[str]) -> Check:
+    found = events & _events(environment, site)
+    jobs = [job["metadata"]["name"] for job in site.cluster.list("Job")]
+    (restore,) = [name for name in jobs if name.startswith(LEDGER_RESTORE_JOB)]
+    said = [line for line in environment.pods_of(site).log(restore) if line["step"] == "events restored"]
+    return Check(
+        "the new ledger has every crisis event of both exports",
+        passed=found == events and len(events) > 0 and len(said) == 2,
+        detail=f"{len(events)} events then, {len(found)} of them restored; {[line['added'] for line in said]} added",
+    )
+
+
+def _rebuilt_checks(
+    environment: Environment, home: SiteWorld, away: SiteWorld, steps: tuple[StackStep, ...]
+) -> tuple[Check, ...]:
+    leader = database_identifier(home.config.own_database)
+    servers = [*environment.databases(home), *environment.databases(away)]
+    writable = [name for name in servers if environment.postgres.is_writable(name)]
+    ended = sorted({step.name for step in steps if step.op in ("delete", "replace")})
+    imported = [step.name for step in steps if step.op == "import"]
+    return (
+        Check("exactly one database takes writes", passed=writable == [leader], detail=", ".join(writable)),
+        Check("nothing is deleted or replaced", passed=not ended, detail=", ".join(ended)),
+        Check("the zone is adopted, and nothing else", passed=len(imported) == 2, detail=", ".join(imported)),
+    )
