@@ -160,14 +160,13 @@ def _readable(context: Context) -> dict[str, str]:
     config, account = context.config, context.site.account
     left = {naming.backup_bucket(site, account=account): region for site, region in config.lost_sites.items()}
     # The copy was in the region of the lost site's peer, which is one of the two that are left.
-    others = {
-        bucket: next(r for r in (config.region, config.peer.region) if r != lost) for bucket, lost in left.items()
-    }
+    here = (config.region, config.peer.region)
+    copies = {bucket: next(region for region in here if region != lost) for bucket, lost in left.items()}
     origins = [restore.dump_from for restore in config.database.restores]
     return {
         **{bucket: region for region, bucket in _buckets(context).values()},
         **left,
-        **{naming.copy_bucket(bucket): region for bucket, region in others.items()},
+        **{naming.copy_bucket(bucket): region for bucket, region in copies.items()},
         **{origin.bucket: origin.region for origin in origins if isinstance(origin, BucketConfig)},
     }
 

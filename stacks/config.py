@@ -103,6 +103,16 @@ class SiteConfig(Section):
         return rules.declared_databases(self.own_database, self.history, self.database.retired, self.database.kept)
 
     @property
+    def claimed_epochs(self) -> dict[int, DatabaseId]:
+        """The epochs that the site leads or led; and in a ledger that it makes again, those that lost sites led.
+
+        A reader looks only a few epochs ahead of the newest claim that it knows, so none may be missing.
+        """
+        lost = set(self.lost_sites) if self.adopted and self.adopted.ledger == "lost" else set[str]()
+        earlier = {epoch: entry for epoch, entry in enumerate(self.history, 1) if entry.site in lost}
+        return earlier | rules.led_epochs(self.site, self.history)
+
+    @property
     def is_active(self) -> bool:
         """Whether this site takes writes now."""
         return rules.active_site(self.history) == self.site

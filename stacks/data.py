@@ -21,7 +21,6 @@ from components.secrets import DatabasePassword, DatabasePasswordArgs
 from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
-from stacks.config import SiteConfig
 from stacks.context import Context, Databases
 from stacks.platform import identity
 from stacks.sections import AdoptedPassword, RestoreConfig
@@ -69,7 +68,7 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
     return Claims(
         context.of_cluster("claims"),
         ClaimsArgs(
-            leaders=_claimed(context.config),
+            leaders=context.config.claimed_epochs,
             table_name=ledger.table_name if ledger else naming.LEDGER_TABLE,
             image=context.operations_image,
             site=site,
@@ -82,16 +81,6 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
         ),
         context.in_cluster,
     )
-
-
-def _claimed(config: SiteConfig) -> dict[int, DatabaseId]:
-    """The epochs that the site leads or led; and in a ledger that is made again, those that lost sites led.
-
-    A reader looks only a few epochs ahead of the newest claim that it knows, so none may be missing.
-    """
-    lost = set(config.lost_sites) if config.adopted and config.adopted.ledger == "lost" else set[str]()
-    earlier = {epoch: entry for epoch, entry in enumerate(config.history, 1) if entry.site in lost}
-    return earlier | rules.led_epochs(config.site, config.history)
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,8 @@ class DatabaseConfig(Section):
     seeded: int = Field(default=1, ge=1, le=rules.MAX_EPOCHS)
     retired: tuple[int, ...] = Field(default=(), strict=False)
     kept: tuple[int, ...] = Field(default=(), strict=False)
-    """Epochs of this site's stale replicas that are kept after a reseed. A database that led is always kept."""
+    """Epochs of this site's other replicas that are kept: stale ones after a reseed, or a newer one if an older one
+    leads. A database that led is always kept."""
     reconciled: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of fenced databases that pods of this site may reach, as long as someone compares their rows."""
     unprotected: tuple[int, ...] = Field(default=(), strict=False)

@@ -92,7 +92,7 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
         yield Problem(path, f"names {site.site}-{number}, which is to be restored, but no backup is named", hint)
     for index, restore in enumerate(site.database.restores):
         path = f"lifeline:database.restores[{index}]"
-        yield from _source_problems(site, path, restore)
+        yield from _source_problems(site, path, restore, newest=len(history))
         if epochs.count(restore.epoch) > 1 and epochs.index(restore.epoch) == index:
             yield Problem(
                 f"{path}.epoch", f"is {restore.epoch}, which another restore names too", "keep one restore per epoch"
@@ -115,13 +115,14 @@ def _restore_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[P
             yield from _moment_problems(site, history, path, restore)
 
 
-def _source_problems(site: SiteConfig, path: str, restore: RestoreConfig) -> Iterator[Problem]:
+def _source_problems(site: SiteConfig, path: str, restore: RestoreConfig, *, newest: int) -> Iterator[Problem]:
     sources = [restore.point_in_time, restore.snapshot, restore.dump, restore.empty or None]
     number = len(sources) - sources.count(None)
     if number != 1:
         hint = "set exactly one of pointInTime, snapshot and dump"
         yield Problem(path, f"names {number or 'none'} of its sources", hint)
-    if restore.begins_empty and not site.owns_globals:
+    # The lines stay in the file as long as the database, also when another stack has taken over the passwords.
+    if restore.begins_empty and not site.owns_globals and restore.epoch == newest:
         key, value = ("dump", restore.dump) if restore.dump else ("empty", "true")
         hint = "only the stack with lifeline:globals: own has the password of an empty database: restore a snapshot"
         yield Problem(f"{path}.{key}", f"is {value}, and lifeline:globals is '{site.globals}'", hint)
@@ -238,7 +239,7 @@ def _kept_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Prob
         source = rules.seed_source(kept, history)
         if kept in history:
             yield Problem(path, f"names {kept}, which led and is therefore kept", "remove it")
-        elif number >= site.database.seeded:
-            yield Problem(path, f"names {kept}, which is not older than {site.own_database}", "remove it")
+        elif kept == site.own_database:
+            yield Problem(path, f"names {kept}, the site's current database", "remove it")
         elif source is None or source.site == site.site:
             yield Problem(path, f"names {kept}, which this site never had", "name the epoch it was seeded at")

@@ -9,6 +9,7 @@ while others act.
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any, cast
 
 from hypothesis import settings
@@ -23,8 +24,23 @@ from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.config import parse
 from stacks.problems import ConfigError
+from tests.walk_files import (
+    LEDGER,
+    ZONE,
+    adopted,
+    database_of,
+    file_after_loss,
+    file_of,
+    globals_of,
+    network_of,
+    restores_of,
+    seeded_at,
+    seeded_in,
+    timeline_of,
+    with_restore,
+)
 from tests.walk_model import Cloud, View
-from tests.walk_sites import FILES, FIRST, REGIONS, SEATS, ZONE, Result, Site, adopted, file_of, globals_of
+from tests.walk_sites import FILES, FIRST, REGIONS, SEATS, Result, Site
 
 OTHER = {"east": "west", "west": "east"}
 SEAT = st.sampled_from(SEATS)
@@ -49,6 +65,7 @@ class Walk(RuleBasedStateMachine):
         self.retired: set[DatabaseId] = set()
         self.made: set[DatabaseId] = set()
         self.number = 0
+        self.names = itertools.count(1)
 
     @initialize()
     def build(self) -> None:
@@ -117,24 +134,24 @@ class Walk(RuleBasedStateMachine):
         site, other = self.sites[seat], self.sites[OTHER[seat]]
         keys = ("lifeline:timeline", "lifeline:discards")
         known = {key.partition(":")[2]: other.file[key] for key in keys if key in other.file}
-        if len(_timeline(other)) >= len(_timeline(site)):
+        if len(timeline_of(other)) >= len(timeline_of(site)):
             self._try(site, 99, **known)
 
     @rule(seat=SEAT)
     def reseed(self, seat: str) -> None:
         site = self.sites[seat]
-        self._try(site, 99, database=_database(site, seeded=len(_timeline(site))))
+        self._try(site, 99, database=seeded_at(site, len(timeline_of(site))))
 
     @rule(seat=SEAT)
     def drain(self, seat: str) -> None:
         site = self.sites[seat]
-        self._try(site, 99, switchover={"drain": len(_timeline(site))})
+        self._try(site, 99, switchover={"drain": len(timeline_of(site))})
 
     @rule(seat=SEAT, lives=LIVES)
     def take_over_as_planned(self, seat: str, lives: int) -> None:
         """The second half of a switchover. It is refused unless the replica has everything."""
         site = self.sites[seat]
-        ending = len(_timeline(site))
+        ending = len(timeline_of(site))
         leader = self.cloud.claims.get(ending)
         before = set(self.cloud.claims)
         self._try(site, lives, timeline=self._with_own_entry(site), switchover={"take": ending + 1})
@@ -182,10 +199,10 @@ class Walk(RuleBasedStateMachine):
         if not fenced:
             return
         old = fenced[0]
-        self._try(site, 99, database=_database(site, unprotected=[old.epoch]))
+        self._try(site, 99, database=database_of(site, unprotected=[old.epoch]))
         self.retired.add(old)
         retired = [*site.file["lifeline:database"].get("retired", ()), old.epoch]
-        self._try(site, lives, database=_database(site, unprotected=[], retired=retired))
+        self._try(site, lives, database=database_of(site, unprotected=[], retired=retired))
 
     @rule(seat=SEAT)
     def hand_over(self, seat: str) -> None:
@@ -195,7 +212,7 @@ class Walk(RuleBasedStateMachine):
             self._try(owner, 99, globals="release")
         elif owner.owns:
             first = owner.name == FIRST["east"]
-            self._try(owner, 99, globals="left" if first else "use", zoneId=ZONE, adopted=None)
+            self._try(owner, 99, globals="left" if first else "use", zoneId=ZONE, adopted=None, ledger=LEDGER)
         elif not taker.owns:
             self._adopt(taker)
         elif taker.file["lifeline:globals"] == "adopt":
@@ -208,21 +225,65 @@ class Walk(RuleBasedStateMachine):
         newest = self.cloud.claims[max(self.cloud.claims)]
         leads = survivor.applied is not None and survivor.applied.history[-1] == newest == survivor.applied.own_database
         timeline = [str(entry) for entry in survivor.applied.history] if survivor.applied else []
-        if lost.name not in self.cloud.lost or not leads or _timeline(survivor) != timeline:
+        if lost.name not in self.cloud.lost or not leads or timeline_of(survivor) != timeline:
             return
         if len(self.cloud.gone) >= MOST_REBUILDS or survivor.running is not None:
             return
         self.cloud.gone[lost.name] = REGIONS[seat]
-        number = len(self.cloud.gone)
-        name, cidr = f"site{number}", f"10.{30 + number}.0.0/16"
+        name = f"site{next(self.names)}"
         if not survivor.owns:
             assert self._adopt(survivor) is Result.DONE
-        peer = {"site": name, "region": REGIONS[seat], "cidr": cidr}
+        peer = {"site": name, "region": REGIONS[seat], "cidr": network_of(name)}
         known = {"lostSites": {**self.cloud.gone}, "primaryRecord": name, **globals_of(survivor)}
         changed = self._try(survivor, 99, peer=peer, **known)
         assert changed is Result.DONE, "the survivor cannot have a new peer"
-        built = self.sites[seat] = self.site(seat, name, self.cloud, file_of(seat, name, cidr, survivor))
+        built = self.sites[seat] = self.site(seat, name, self.cloud, file_of(seat, name, survivor))
         assert built.up() is Result.DONE, f"{name} cannot be built"
+
+    @rule()
+    def back_up(self) -> None:
+        self.cloud.back_up()
+
+    @rule(seat=SEAT, lives=LIVES)
+    def restore(self, seat: str, lives: int) -> None:
+        """A restore in place from the newest dump: docs/runbooks/restore.md."""
+        site = self.sites[seat]
+        if self.cloud.copies is not None and site.running is None:
+            epoch = len(timeline_of(site)) + 1
+            database = with_restore(site, {"epoch": epoch, "dump": "latest"})
+            self._try(site, lives, timeline=[*timeline_of(site), f"{site.name}-{epoch}"], database=database)
+
+    @rule(seat=SEAT, lives=LIVES)
+    def lose_everything(self, seat: str, lives: int) -> None:
+        """Both regions lose all but the copies, and two new sites are built: docs/runbooks/both-regions-lost.md."""
+        copies = self.cloud.copies
+        if copies is None or len(self.cloud.gone) > MOST_REBUILDS - 2:
+            return
+        newest = max(self.cloud.claims)
+        last = self.cloud.files[newest]
+        last = last | {"lifeline:timeline": last["lifeline:timeline"][:newest]}
+        self.retired |= self.made | self.cloud.databases.keys()
+        self.planned.clear()
+        self.acknowledged &= copies.events  # the page says so: those after the newest export are lost
+        self.cloud.lose_everything({site.name: REGIONS[site.seat] for site in self.sites.values()})
+        names = (f"site{next(self.names)}", f"site{next(self.names)}")
+        home = self.site(seat, names[0], self.cloud, file_after_loss(seat, names, self.cloud, last))
+        home.up(lives=lives)
+        assert home.up() is Result.DONE, f"{home.name} cannot be built from the copies"
+        epoch, left = (
+            newest + 2,
+            f"lifeline-123456789012-{last['lifeline:timeline'][-1].partition('-')[0]}-backups-copy",
+        )
+        dump = {"epoch": epoch, "dump": "latest", "dumpFrom": {"bucket": left, "region": REGIONS[OTHER[seat]]}}
+        timeline = [*timeline_of(home), f"{home.name}-{epoch}"]
+        restored = self._try(home, 99, timeline=timeline, database=with_restore(home, dump))
+        assert restored is Result.DONE, "the dump of a lost site cannot be restored"
+        assert copies.writes <= self.cloud.databases[DatabaseId(home.name, epoch)].writes, "a row of the dump is lost"
+        file = file_of(OTHER[seat], names[1], home, primaryRecord=home.name)
+        away = self.site(OTHER[seat], names[1], self.cloud, file)
+        assert away.up() is Result.DONE, f"{away.name} cannot be built"
+        self.sites = {site.seat: site for site in (home, away)}
+        assert self._try(home, 99, globals="own") is Result.DONE, "the zone cannot be owned"
 
     @rule(seat=SEAT)
     def somebody_writes(self, seat: str) -> None:
@@ -286,8 +347,9 @@ class Walk(RuleBasedStateMachine):
             return
         # A site may know of an epoch that was not claimed yet: its claimant's run failed. Then that run is repeated.
         applied = [site.applied_file for site in self.sites.values() if site.applied_file is not None]
+        files = [*applied, *(file for site in self.sites.values() for file in site.earlier if self._is_possible(file))]
         newest = max(
-            [self.cloud.files[max(self.cloud.claims)], *applied], key=lambda file: len(file["lifeline:timeline"])
+            [self.cloud.files[max(self.cloud.claims)], *files], key=lambda file: len(file["lifeline:timeline"])
         )
         history = [DatabaseId.parse(entry) for entry in newest["lifeline:timeline"]]
         leader = next((site for site in self.sites.values() if site.name == history[-1].site), None)
@@ -304,12 +366,15 @@ class Walk(RuleBasedStateMachine):
         if not any(site.owns for site in self.sites.values()):
             assert self._adopt(leader) is Result.DONE, "the global resources cannot be adopted"
 
+    def _is_possible(self, file: dict[str, Any]) -> bool:
+        """Whether the ledger contradicts no entry of a file's timeline."""
+        entries = enumerate(file["lifeline:timeline"], 1)
+        return all(str(self.cloud.claims.get(epoch, entry)) == entry for epoch, entry in entries)
+
     def _repair(self, site: Site, newest: dict[str, Any], history: list[DatabaseId]) -> None:
         """Give a site's file the present timeline and sites, as an engineer does who has looked at everything."""
         led = [entry for entry in history if entry.site == site.name]
-        seeded = _seeded(site)
-        for entry in sorted(site.databases, key=lambda entry: entry.epoch)[-1:]:
-            seeded = max(seeded, entry.epoch)
+        seeded = max((entry.epoch for entry in site.databases), default=seeded_in(site))
         if site.name == history[-1].site:
             seeded = history[-1].epoch
         elif led and seeded < led[-1].epoch:
@@ -323,7 +388,14 @@ class Walk(RuleBasedStateMachine):
             "lifeline:switchover": {},
             "lifeline:lostSites": {**self.cloud.gone},
             **{f"lifeline:{key}": value for key, value in globals_of(site).items()},
-            "lifeline:database": _database(site, seeded=seeded, kept=kept, retired=retired, unprotected=[]),
+            "lifeline:database": database_of(
+                site,
+                seeded=seeded,
+                kept=kept,
+                retired=retired,
+                unprotected=[],
+                restores=restores_of(site, history),
+            ),
         }
         if self.cloud.gone:
             network = other.file["lifeline:network"]
@@ -368,19 +440,7 @@ class Walk(RuleBasedStateMachine):
 
     @staticmethod
     def _with_own_entry(site: Site) -> list[str]:
-        return [*_timeline(site), f"{site.name}-{_seeded(site)}"]
-
-
-def _timeline(site: Site) -> list[str]:
-    return list(site.file["lifeline:timeline"])
-
-
-def _seeded(site: Site) -> int:
-    return int(site.file["lifeline:database"]["seeded"])
-
-
-def _database(site: Site, **changes: Any) -> dict[str, Any]:
-    return {**site.file["lifeline:database"], **changes}
+        return [*timeline_of(site), f"{site.name}-{seeded_in(site)}"]
 
 
 TestWalk = Walk.TestCase

@@ -10,7 +10,9 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from operations.fence import Standing
 from recovery import timeline as rules
+from recovery.timeline import DatabaseId
 from stacks.config import SiteConfig
+from stacks.sections import LedgerConfig
 from tests.test_walk import SEAT, Walk
 from tests.walk_model import Cloud
 from tests.walk_sites import Result, Run, Site
@@ -118,6 +120,31 @@ class NeedsTheOldPeer(OnTheWay):
         return Result.REFUSED if "peer" in changes else super()._try(site, lives, **changes)
 
 
+class NoLedgerRestore(Site):
+    def _apply(self, config: SiteConfig) -> Run:
+        return super()._apply(config.model_copy(update={"ledger": LedgerConfig()}))
+
+
+class RestoresNoEvents(OnTheWay):
+    """A new ledger that gets no export."""
+
+    site = NoLedgerRestore
+
+
+class BeginsEmpty(Site):
+    def _create(self, own: DatabaseId, config: SiteConfig) -> bool:
+        made = super()._create(own, config)
+        if rules.is_born_leader(own, config.history):
+            self.cloud.databases[own].writes.clear()
+        return made
+
+
+class RestoresNoRows(OnTheWay):
+    """A database for a dump that stays empty."""
+
+    site = BeginsEmpty
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bug", "message"),
@@ -130,6 +157,8 @@ class NeedsTheOldPeer(OnTheWay):
         (AdoptsFromALivingOwner, "two owners"),
         (RefusesItsOwnClaim, "cannot be recovered"),
         (NeedsTheOldPeer, "cannot have a new peer"),
+        (RestoresNoEvents, "a crisis event is lost"),
+        (RestoresNoRows, "a row of the dump is lost"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )

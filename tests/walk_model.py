@@ -30,6 +30,14 @@ class Database:
         return self.source is None and not self.read_only
 
 
+@dataclass(frozen=True)
+class Copies:
+    """The locked copies of one night: a dump of the leader, and an export of the ledger."""
+
+    writes: frozenset[int]
+    events: frozenset[int]
+
+
 @dataclass
 class Cloud:
     """The shared state. A lost region answers nothing and changes nothing."""
@@ -46,6 +54,7 @@ class Cloud:
     """The databases that were marked as ready, by epoch."""
     gone: dict[str, str] = field(default_factory=dict[str, str])
     """The regions of the sites that are lost for good, by name. They are in `lost` too."""
+    copies: Copies | None = None
     has_globals: bool = False
     """Whether the zone, the ledger and the passwords exist."""
 
@@ -58,6 +67,19 @@ class Cloud:
             closings=dict(self.closings),
             ready=dict(self.ready),
         )
+
+    def back_up(self) -> None:
+        """Copy the newest leader's database and the ledger, if the leader's region answers."""
+        leader = self.claims.get(max(self.claims, default=0))
+        if leader in self.databases and leader.site not in self.lost:
+            self.copies = Copies(frozenset(self.databases[leader].writes), frozenset(self.events))
+
+    def lose_everything(self, sites: dict[str, str]) -> None:
+        """Both regions return with nothing but the copies and the zone, which is global."""
+        self.gone |= sites
+        self.lost = {*self.gone}
+        for stored in (self.databases, self.claims, self.handovers, self.files, self.closings, self.events, self.ready):
+            stored.clear()
 
     def replicate(self) -> None:
         for id_, database in self.databases.items():

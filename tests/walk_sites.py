@@ -53,15 +53,16 @@ class Site:
     applied_file: dict[str, Any] | None = None
     serves: bool = False
     """Whether its pods take writes (EMERGENCY_READ_ONLY)."""
-    known_claims: set[int] = field(default_factory=set[int])
+    known_claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
+    """The Jobs of claims in the state. One for another database is another Job."""
     databases: set[DatabaseId] = field(default_factory=set[DatabaseId])
     """The databases in the state."""
     unprotected: set[DatabaseId] = field(default_factory=set[DatabaseId])
     owns: bool = False
     """Whether the state has the global resources."""
     released: bool = False
-    adopted_them: bool = False
-    """Whether it did not make the ones that it has."""
+    adopted: dict[str, Any] | None = None
+    """The lines about those that it has and did not make."""
     earlier: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Files that were applied before."""
     running: Run | None = None
@@ -111,6 +112,8 @@ class Site:
         self.applied, self.applied_file = config, copy.deepcopy(self.file)
         if config.globals not in ("adopt", "release"):  # docs/runbooks/adopt.md: these are not committed
             self.earlier.append(copy.deepcopy(self.file))
+        if config.ledger.restores and self.cloud.copies:
+            self.cloud.events |= self.cloud.copies.events
         self.serves = config.role is DatabaseRole.LEADER and not config.drains
         yield
         return (yield from self._remove(config))
@@ -121,7 +124,7 @@ class Site:
             if config.globals != "adopt" and self.cloud.has_globals:
                 return False  # they exist already
             self.cloud.has_globals = self.owns = True
-            self.adopted_them = config.globals == "adopt"
+            self.adopted = copy.deepcopy(self.file["lifeline:adopted"]) if config.globals == "adopt" else None
             self.released = config.globals == "release"
             yield
         return True
@@ -143,14 +146,14 @@ class Site:
         return gate.wait() == SUCCESS
 
     def _claim(self, config: SiteConfig) -> Run:
-        for epoch, leader in rules.led_epochs(self.name, config.history).items():
-            if epoch in self.known_claims:
+        for epoch, leader in config.claimed_epochs.items():
+            if self.known_claims.get(epoch) == leader:
                 continue
             if self.cloud.claims.setdefault(epoch, leader) != leader:
                 return False
             self.cloud.files[epoch] = self.file
             yield  # in the ledger and not in the state: the owner may claim again
-            self.known_claims.add(epoch)
+            self.known_claims[epoch] = leader
         return True
 
     def _database(self, config: SiteConfig) -> Run:
@@ -169,7 +172,8 @@ class Site:
     def _create(self, own: DatabaseId, config: SiteConfig) -> bool:
         source = rules.seed_source(own, config.history)
         if source is None:
-            self.cloud.databases[own] = Database()
+            dumped = any(restore.epoch == own.epoch and restore.dump for restore in config.database.restores)
+            self.cloud.databases[own] = Database({*self.cloud.copies.writes} if dumped and self.cloud.copies else set())
             return True
         if source.site in self.cloud.lost or source not in self.cloud.databases:
             return False
@@ -191,44 +195,3 @@ class Site:
         self.released = config.globals == "release"
         self.unprotected = {DatabaseId(self.name, number) for number in config.database.unprotected}
         return True
-
-
-def globals_of(site: Site) -> dict[str, Any]:
-    """The lines of a file that say what the state has of the global resources."""
-    first = site.name == FIRST["east"]
-    stage = "own" if site.owns else "left" if first else "use"
-    named = not site.owns or site.adopted_them
-    return {
-        "globals": stage,
-        "zoneId": ZONE if named else None,
-        "adopted": adopted(site.seat) if site.owns and site.adopted_them else None,
-    }
-
-
-def adopted(seat: str) -> dict[str, Any]:
-    """The passwords, as a stack in a region finds them."""
-    arn = f"arn:aws:secretsmanager:{REGIONS[seat]}:123456789012:secret:lifeline/database/"
-    return {
-        key: {"secretArn": f"{arn}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
-        for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
-    }
-
-
-def file_of(seat: str, name: str, cidr: str, peer: Site) -> dict[str, Any]:
-    """The file of a new site in a region, beside its peer: docs/runbooks/rebuild-region.md, step 4."""
-    file, timeline = copy.deepcopy(FILES[seat]), list(peer.file["lifeline:timeline"])
-    network = peer.file["lifeline:network"]
-    return file | {
-        "lifeline:globals": "use",
-        "lifeline:zoneId": ZONE,
-        "lifeline:timeline": timeline,
-        "lifeline:discards": peer.file.get("lifeline:discards", []),
-        "lifeline:peer": {"site": peer.name, "region": REGIONS[peer.seat], "cidr": network["cidr"]},
-        "lifeline:lostSites": peer.file["lifeline:lostSites"],
-        "lifeline:primaryRecord": name,
-        "lifeline:network": {**file["lifeline:network"], "cidr": cidr},
-        "lifeline:database": {**file["lifeline:database"], "seeded": len(timeline)},
-    }
-
-
-ZONE = "Z0000000000EXAMPLE"

@@ -122,7 +122,7 @@ def test_a_stale_replica_is_kept_by_name() -> None:
             "secondary",
             RESTORED,
             {"seeded": 2, "kept": [2]},
-            "lifeline:database.kept[0]: names secondary-2, which is not older than secondary-2",
+            "lifeline:database.kept[0]: names secondary-2, the site's current database",
         ),
         (
             "primary",
@@ -142,6 +142,13 @@ def test_only_a_stale_replica_has_to_be_kept(
     stack: str, timeline: tuple[str, ...], database: dict[str, Any], expected: str
 ) -> None:
     assert mistakes(stack, timeline, **database) == [expected]
+
+
+def test_a_newer_replica_is_kept_when_an_older_one_leads() -> None:
+    timeline = [*RESTORED, "secondary-1"]
+    changes = {"timeline": timeline, "discards": [2], "database": {"kept": [2]}}
+    site = parse(stack_config("secondary", **changes), stack="secondary")
+    assert [str(database) for database in site.databases] == ["secondary-1", "secondary-2"]
 
 
 DUMP = {"epoch": 2, "dump": "20261124T071700123456Z-0a1b2c3d"}

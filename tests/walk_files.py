@@ -1,0 +1,126 @@
+"""The files of the random walk's stacks, and the edits of the runbooks in them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from recovery import timeline as rules
+from recovery.timeline import DatabaseId
+from tests.walk_model import Cloud
+from tests.walk_sites import FILES, FIRST, REGIONS, SEATS, Site
+
+
+def globals_of(site: Site) -> dict[str, Any]:
+    """The lines of a file that say what the state has of the global resources."""
+    first = site.name == FIRST["east"]
+    stage = "own" if site.owns else "left" if first else "use"
+    own = site.adopted if site.owns else None
+    zone_id = None if site.owns and site.adopted is None else ZONE
+    return {"globals": stage, "zoneId": zone_id, "adopted": own, "ledger": LEDGER}
+
+
+def adopted(seat: str) -> dict[str, Any]:
+    """The passwords, as a stack in a region finds them."""
+    arn = f"arn:aws:secretsmanager:{REGIONS[seat]}:123456789012:secret:lifeline/database/"
+    return {
+        key: {"secretArn": f"{arn}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
+        for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
+    }
+
+
+def file_after_loss(seat: str, names: tuple[str, str], cloud: Cloud, last: dict[str, Any]) -> dict[str, Any]:
+    """The file of the first new site after both regions were lost: docs/runbooks/both-regions-lost.md, step 2.
+
+    Args:
+        seat: its region.
+        names: its name, and that of the second new site.
+        cloud: the cloud, which has lost everything.
+        last: the file with which the newest epoch was claimed.
+    """
+    file, name = copy.deepcopy(FILES[seat]), names[0]
+    (other,) = {*SEATS} - {seat}
+    epoch = len(last["lifeline:timeline"]) + 1
+    bucket = f"lifeline-123456789012-{sorted(cloud.gone)[-1]}-ledger-copy"
+    return file | {
+        "lifeline:globals": "adopt",
+        "lifeline:zoneId": ZONE,
+        "lifeline:adopted": {"ledger": "lost"},
+        "lifeline:timeline": [*last["lifeline:timeline"], f"{name}-{epoch}"],
+        "lifeline:discards": last.get("lifeline:discards", []),
+        "lifeline:switchover": {"drain": epoch},
+        "lifeline:lostSites": {**cloud.gone},
+        "lifeline:primaryRecord": name,
+        "lifeline:peer": {"site": names[1], "region": REGIONS[other], "cidr": network_of(names[1])},
+        "lifeline:network": {**file["lifeline:network"], "cidr": network_of(name)},
+        "lifeline:database": {
+            **file["lifeline:database"],
+            "seeded": epoch,
+            "restores": [{"epoch": epoch, "empty": True}],
+        },
+        "lifeline:ledger": {**LEDGER, "restores": [{"bucket": bucket, "region": REGIONS[other]}]},
+    }
+
+
+def network_of(name: str) -> str:
+    """The network of the site with a number in its name."""
+    return f"10.{30 + int(name.removeprefix('site'))}.0.0/16"
+
+
+def file_of(seat: str, name: str, peer: Site, **changes: Any) -> dict[str, Any]:
+    """The file of a new site in a region, beside its peer: docs/runbooks/rebuild-region.md, step 4."""
+    file, timeline = copy.deepcopy(FILES[seat]), list(peer.file["lifeline:timeline"])
+    network = peer.file["lifeline:network"]
+    return file | {
+        "lifeline:globals": "use",
+        "lifeline:zoneId": ZONE,
+        "lifeline:timeline": timeline,
+        "lifeline:discards": peer.file.get("lifeline:discards", []),
+        "lifeline:peer": {"site": peer.name, "region": REGIONS[peer.seat], "cidr": network["cidr"]},
+        "lifeline:lostSites": peer.file["lifeline:lostSites"],
+        "lifeline:primaryRecord": name,
+        "lifeline:network": {**file["lifeline:network"], "cidr": network_of(name)},
+        "lifeline:database": {**file["lifeline:database"], "seeded": len(timeline)},
+        **{f"lifeline:{key}": value for key, value in changes.items()},
+    }
+
+
+LEDGER = {"witness": "us-east-1"}
+ZONE = "Z0000000000EXAMPLE"
+
+
+def timeline_of(site: Site) -> list[str]:
+    return list(site.file["lifeline:timeline"])
+
+
+def seeded_in(site: Site) -> int:
+    return int(site.file["lifeline:database"]["seeded"])
+
+
+def with_restore(site: Site, restore: dict[str, Any]) -> dict[str, Any]:
+    """The database section with one more restore, of the epoch that begins with it."""
+    earlier = site.file["lifeline:database"].get("restores", ())
+    return seeded_at(site, restore["epoch"], restores=[*earlier, restore])
+
+
+def seeded_at(site: Site, epoch: int, **changes: Any) -> dict[str, Any]:
+    """The database section with another own database. A replica that never led is kept by name."""
+    timeline = timeline_of(site)
+    kept = [entry.epoch for entry in site.databases if str(entry) not in timeline and entry.epoch != epoch]
+    return database_of(site, seeded=epoch, kept=sorted(kept), **changes)
+
+
+def database_of(site: Site, **changes: Any) -> dict[str, Any]:
+    return {**site.file["lifeline:database"], **changes}
+
+
+def restores_of(site: Site, history: list[DatabaseId]) -> list[dict[str, Any]]:
+    """The backups that a site's databases began with, from its file and from version control."""
+    claimed = [site.cloud.files[epoch] for epoch, entry in site.cloud.claims.items() if entry.site == site.name]
+    known = {
+        restore["epoch"]: restore
+        for file in (*claimed, site.file)
+        for restore in file["lifeline:database"].get("restores", ())
+    }
+    born = [entry for entry in history if entry.site == site.name and rules.is_born_leader(entry, history)]
+    return [known[entry.epoch] for entry in dict.fromkeys(born) if entry.epoch in known]
