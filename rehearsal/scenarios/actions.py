@@ -147,6 +147,17 @@ def flip(
     return _stack_steps(survivor, done), checks
 
 
+def fail_over(
+    environment: Environment, reporter: Reporter, client: BlackBoxClient, lost: SiteWorld, survivor: SiteWorld
+) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
+    """Lose a region, let the other site lead, and wait until every tier answers."""
+    disaster = environment.clock.now()
+    environment.lose_region(lost)
+    steps, checks = flip(environment, reporter, survivor)
+    wait_until_back(environment, client, disaster)
+    return steps, checks
+
+
 def handover_record(environment: Environment, epoch: int, region: str) -> Mapping[str, Any] | None:
     """Wait for the handover record of a draining site. Returns None if it is not written in time."""
     ledger = environment.account.ledger

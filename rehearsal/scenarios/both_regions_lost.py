@@ -7,8 +7,6 @@ to the age of the newest copy. It plays docs/runbooks/both-regions-lost.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from recovery import objectives
 from recovery.naming import (
@@ -27,6 +25,7 @@ from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove, restore_checks
 from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.new_sites import edit, new_file, one_writer
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
 from stacks.stackfile import StackFile
@@ -133,9 +132,10 @@ def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, 
         for site, other in zip(lost, reversed(lost), strict=True)
     ]
     first, second = (
-        _file(
+        new_file(
             old,
             name,
+            NETWORKS[name],
             lostSites=gone,
             primaryRecord=names[0],
             peer={"site": peer, "region": other.region, "cidr": NETWORKS[peer]},
@@ -143,7 +143,7 @@ def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, 
         )
         for old, other, name, peer in zip(lost, reversed(lost), names, reversed(names), strict=True)
     )
-    _set(
+    edit(
         first,
         globals="adopt",
         adopted={"ledger": "lost"},
@@ -155,25 +155,10 @@ def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, 
     return first, second
 
 
-def _file(old: SiteWorld, name: str, **changes: Any) -> StackFile:
-    file = StackFile(old.file.path)
-    file.path = Path(old.file.path).parent / "new" / f"Pulumi.{name}.yaml"
-    file.path.parent.mkdir(exist_ok=True)
-    own: dict[str, Any] = file.config["lifeline:network"]
-    _set(file, **changes, network={**own, "cidr": NETWORKS[name]})
-    return file
-
-
-def _set(file: StackFile, **changes: Any) -> None:
-    for key, value in changes.items():
-        file.set(f"lifeline:{key}", value)
-    file.save()
-
-
 def _with_timeline(file: StackFile, leader: SiteWorld) -> StackFile:
     """The standby's file: it follows the leader from its present epoch on."""
     timeline = [str(entry) for entry in leader.config.history]
-    _set(file, timeline=timeline, database={**file.config["lifeline:database"], "seeded": len(timeline)})
+    edit(file, timeline=timeline, database={**file.config["lifeline:database"], "seeded": len(timeline)})
     return file
 
 
@@ -208,13 +193,10 @@ def _events_check(environment: Environment, site: SiteWorld, events: frozenset[s
 def _rebuilt_checks(
     environment: Environment, home: SiteWorld, away: SiteWorld, steps: tuple[StackStep, ...]
 ) -> tuple[Check, ...]:
-    leader = database_identifier(home.config.own_database)
-    servers = [*environment.databases(home), *environment.databases(away)]
-    writable = [name for name in servers if environment.postgres.is_writable(name)]
     ended = sorted({step.name for step in steps if step.op in ("delete", "replace")})
     imported = [step.name for step in steps if step.op == "import"]
     return (
-        Check("exactly one database takes writes", passed=writable == [leader], detail=", ".join(writable)),
+        one_writer(environment, home, away),
         Check("nothing is deleted or replaced", passed=not ended, detail=", ".join(ended)),
         Check("the zone is adopted, and nothing else", passed=len(imported) == 2, detail=", ".join(imported)),
     )

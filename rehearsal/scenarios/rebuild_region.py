@@ -6,10 +6,7 @@ docs/runbooks/rebuild-region.md says.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from recovery.naming import APPLICATION_SECRET, PASSWORD_SECRET, database_identifier
+from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
@@ -17,6 +14,7 @@ from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.failback import worst_outages
 from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.new_sites import new_file, one_writer
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
 from stacks.stackfile import StackFile
@@ -35,9 +33,7 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
         client = actions.people_near(environment, lost)
     disaster = environment.clock.now()
     with phases("the region is lost, and the other site leads"):
-        environment.lose_region(lost)
-        steps, checks = actions.flip(environment, reporter, survivor)
-        actions.wait_until_back(environment, client, disaster)
+        steps, checks = actions.fail_over(environment, reporter, client, lost, survivor)
     returned = environment.clock.now()
     with phases("the region returns empty, and the state of its stack is gone"):
         zone_id = str(survivor.config.zone_id)
@@ -83,42 +79,26 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
 
 def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
     """The stack file of the new site: the lost one's, or a copy of the survivor's, with the lines of the runbook."""
-    file = StackFile(lost.file.path)
-    file.path = Path(lost.file.path).parent / "new" / f"Pulumi.{NAME}.yaml"
-    file.path.parent.mkdir()
     timeline = [str(entry) for entry in survivor.config.history]
-    own: dict[str, Any] = file.config["lifeline:network"]
-    for key, value in {
-        "globals": "use",
-        "zoneId": survivor.config.zone_id,
-        "timeline": timeline,
-        "lostSites": {lost.name: lost.region},
-        "primaryRecord": NAME,
-        "peer": {"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr},
-        "network": {**own, "cidr": CIDR},
-        "database": {**file.config["lifeline:database"], "seeded": len(timeline)},
-    }.items():
-        file.set(f"lifeline:{key}", value)
-    file.save()
-    return file
+    return new_file(
+        lost,
+        NAME,
+        CIDR,
+        globals="use",
+        zoneId=survivor.config.zone_id,
+        timeline=timeline,
+        lostSites={lost.name: lost.region},
+        primaryRecord=NAME,
+        peer={"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr},
+        database=actions.seeded_at(lost, len(timeline)),
+    )
 
 
 def _adopt(environment: Environment, reporter: Reporter, survivor: SiteWorld) -> tuple[tuple[StackStep, ...], Check]:
     """Adopt the global resources, and see that AWS was only asked about them."""
-    adopted: dict[str, Any] = {}
-    for key, name in (("ownerPassword", PASSWORD_SECRET), ("applicationPassword", APPLICATION_SECRET)):
-        arn, version = operator.stop_replication_to_replica(
-            survivor.region, survivor.config.account, name, environment.faults
-        )
-        adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
+    adopted = operator.separate_passwords(survivor.region, survivor.config.account, environment.faults)
     before = survivor.aws.clients.calls.copy()
-    steps = actions.apply(
-        environment,
-        reporter,
-        survivor,
-        globals="adopt",
-        adopted=adopted,
-    )
+    steps = actions.apply(environment, reporter, survivor, globals="adopt", adopted=adopted)
     calls = survivor.aws.clients.calls - before
     writes = sorted(
         f"{service} {operation}"
@@ -133,13 +113,10 @@ def _adopt(environment: Environment, reporter: Reporter, survivor: SiteWorld) ->
 def _rebuilt_checks(
     environment: Environment, survivor: SiteWorld, rebuilt: SiteWorld, made: tuple[StackStep, ...]
 ) -> tuple[Check, ...]:
-    leader = database_identifier(rebuilt.config.own_database)
-    servers = [*environment.databases(survivor), *environment.databases(rebuilt)]
-    writable = [name for name in servers if environment.postgres.is_writable(name)]
     other = sorted({step.op for step in made} - {"create"})
     history = [entry.site for entry in rebuilt.config.history]
     return (
         Check("the new site is built by creations alone", passed=not other, detail=", ".join(other)),
-        Check("exactly one database takes writes", passed=writable == [leader], detail=", ".join(writable)),
+        one_writer(environment, rebuilt, survivor),
         Check("the new site leads", passed=history[-1] == rebuilt.name, detail=", ".join(history)),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import moto.secretsmanager.models
 
-from recovery.naming import site_host
+from recovery.naming import APPLICATION_SECRET, PASSWORD_SECRET, site_host
 from rehearsal.world.faults import Faults
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ def stop_replication_to_replica(region: str, account: str, name: str, faults: Fa
     dict.pop(secrets, replica.arn, None)
     secrets[alone.arn] = alone
     return alone.arn, str(alone.default_version_id)
+
+
+def separate_passwords(region: str, account: str, faults: Faults) -> dict[str, Any]:
+    """Make the replicas of both passwords secrets of their own: `lifeline:adopted` as docs/runbooks/adopt.md writes it.
+
+    Raises:
+        RegionUnavailableError: if the region is lost.
+    """
+    adopted: dict[str, Any] = {}
+    for key, name in (("ownerPassword", PASSWORD_SECRET), ("applicationPassword", APPLICATION_SECRET)):
+        arn, version = stop_replication_to_replica(region, account, name, faults)
+        adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
+    return adopted
 
 
 def delete_records_of(route53: Route53Client, zone_id: str, site: str, domain: str) -> list[str]:

@@ -17,11 +17,10 @@ from components.targets import PATHS
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
-from recovery.naming import APPLICATION_SECRET, PASSWORD_SECRET
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
-from rehearsal.world.operator import stop_replication_to_replica
+from rehearsal.world.operator import separate_passwords
 from tests.engine.digests import digests
 from tests.engine.jobs import run_claims
 from tests.harness import ROOT
@@ -114,10 +113,7 @@ def hand_over(run: Run, account: OfflineAccount, owner: SiteWorld, taker: SiteWo
 
     change("release", owner, globals="release")
     change("left", owner, globals="left", zoneId=taker.config.zone_id)
-    adopted: dict[str, Any] = {}
-    for key, name in (("ownerPassword", PASSWORD_SECRET), ("applicationPassword", APPLICATION_SECRET)):
-        arn, version = stop_replication_to_replica(taker.region, taker.config.account, name, account.faults)
-        adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
+    adopted = separate_passwords(taker.region, taker.config.account, account.faults)
     change("adopt", taker, globals="adopt", adopted=adopted)
     change("own", taker, globals="own")
 
