@@ -72,7 +72,7 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
     Args:
         account: twelve digits.
         region: the site's own region.
-        buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
+        buckets: the region of each bucket, by name.
         secrets_key_arn: the key of the password's secret; None for a replica of the secret.
     """
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
@@ -92,7 +92,7 @@ def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str]) -> 
     Args:
         account: twelve digits.
         region: the site's own region.
-        buckets: the region of each bucket. The alias of its key ends in the purpose at the end of its name.
+        buckets: the region of each bucket, by name.
     """
     table = naming.ledger_arn(account=account, region=region)
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
@@ -114,7 +114,7 @@ def _decrypt(sid: str, buckets: Mapping[str, str], account: str) -> Statement:
         condition={
             "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
             "ForAnyValue:StringEquals": {
-                "kms:ResourceAliases": [f"alias/{bucket.replace(f'{account}-', '')}" for bucket in sorted(buckets)]
+                "kms:ResourceAliases": [naming.bucket_key_alias(bucket, account=account) for bucket in sorted(buckets)]
             },
         },
     )

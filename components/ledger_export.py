@@ -46,7 +46,7 @@ class LedgerRestoreArgs:
     image: str
     site: Site
     after: tuple[pulumi.Resource, ...]
-    """The namespace's ConfigMap, the pods' identity, and the ledger's table."""
+    """The namespace's ConfigMap, which comes after the ledger's table, and the pods' identity."""
 
 
 class LedgerRestore(pulumi.ComponentResource):

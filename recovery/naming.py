@@ -61,6 +61,8 @@ ALERTING_SECRET = f"{PROJECT}/alerting"
 
 LEDGER_TABLE = f"{PROJECT}-crisis-ledger"
 LEDGER_KEY = "pk"
+LEDGER_KEY_PURPOSE = "ledger-exports"
+"""The purpose in the alias of the key of a bucket of exports."""
 LEDGER_EVENTS = ("event#", "escalation#")
 """The beginnings of the keys of the application's items. All others belong to the protocol of recovery."""
 REPOSITORIES = (
@@ -189,6 +191,12 @@ def copy_bucket(bucket: str) -> str:
 def ledger_bucket(site: str, *, account: str) -> str:
     """The bucket, in the site's own region, that exports of the ledger are written to."""
     return f"{PROJECT}-{account}-{site}-ledger"
+
+
+def bucket_key_alias(bucket: str, *, account: str) -> str:
+    """The alias of the key of a bucket of backups or of exports of the ledger, or of its copy."""
+    name = bucket.replace(f"{account}-", "").replace("-ledger", f"-{LEDGER_KEY_PURPOSE}")
+    return f"alias/{name}"
 
 
 def model_bucket(site: str, *, account: str) -> str:

@@ -70,7 +70,7 @@ def _ledger(context: Context, workloads: Workloads) -> None:
         "ledger-exports",
         CopiedBucketArgs(
             bucket=bucket,
-            purpose="ledger-exports",
+            purpose=naming.LEDGER_KEY_PURPOSE,
             peer_region=config.peer.region,
             lock_mode=LOCK_MODES[config.backups.lock_mode],
             lock_days=config.backups.keep_days.crisis_events,

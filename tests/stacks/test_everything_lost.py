@@ -107,6 +107,23 @@ def test_the_events_are_added_by_a_role_that_writes_no_claim() -> None:
     )
 
 
+def test_the_keys_of_the_exports_and_of_the_dump_have_the_aliases_that_the_lost_sites_gave_them() -> None:
+    declared = {
+        entry.inputs["name"]
+        for stack in ("primary", "secondary")
+        for entry in deploy(stack)
+        if entry.type == "aws:kms/alias:Alias"
+    }
+    for role, statement, kind in (
+        ("ledger-restore", "DecryptExports", "ledger-exports-copy"),
+        ("restore", "DecryptAllBackups", "backups"),
+    ):
+        document = json.loads(site("restored")[f"{role}-identity-policy"].inputs["policy"])
+        (decrypt,) = [entry for entry in document["Statement"] if entry["Sid"] == statement]
+        allowed = set(decrypt["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"])
+        assert allowed >= {name for name in declared if kind in name}
+
+
 def test_the_registry_comes_first_as_in_every_new_site() -> None:
     assert mistakes(bootstrap=True) == []
     assert mistakes(timeline=FILLED, bootstrap=True, database=WITH_DATA["database"]) == [
