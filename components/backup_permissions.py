@@ -86,22 +86,28 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
     )
 
 
-def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str]) -> Document:
-    """The job that adds events of a lost ledger's exports: read the exports, and put events that are absent.
+def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str], tables: Mapping[str, str]) -> Document:
+    """The job that adds events of a lost ledger: read what is left of it, and put events that are absent.
 
     Args:
         account: twelve digits.
         region: the site's own region.
-        buckets: the region of each bucket, by name.
+        buckets: the region of each bucket of exports, by name.
+        tables: the region of each restored table, by name.
     """
     table = naming.ledger_arn(account=account, region=region)
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
     prefixes = (naming.LEDGER_EXPORTS, naming.LEDGER_RECORDS)
-    return document(
-        statement("AddEvents", ("dynamodb:PutItem",), (table,), condition=ledger_keys(*APPLICATION_KEYS)),
+    left = [f"arn:aws:dynamodb:{place}:{account}:table/{name}" for name, place in sorted(tables.items())]
+    exports = (
         statement("ListExports", ("s3:ListBucket",), arns),
         statement("ReadExports", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
         _decrypt("DecryptExports", buckets, account),
+    )
+    return document(
+        statement("AddEvents", ("dynamodb:PutItem",), (table,), condition=ledger_keys(*APPLICATION_KEYS)),
+        *((statement("ReadTables", ("dynamodb:Scan",), left),) if left else ()),
+        *(exports if buckets else ()),
     )
 
 

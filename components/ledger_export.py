@@ -1,4 +1,4 @@
-"""The daily export of the ledger, and the job that adds the exports of a lost one."""
+"""The daily export of the ledger, and the job that adds the parts of a lost one."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class LedgerExport(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerRestoreArgs:
-    """The exports of a ledger that is lost."""
+    """The parts of a ledger that is lost."""
 
-    exports: tuple[dict[str, str], ...]
-    """`BUCKET`, `REGION` and `NAME` of each."""
+    left: tuple[dict[str, str], ...]
+    """`REGION` of each, with `TABLE`, or with `BUCKET` and `EXPORT`."""
     image: str
     site: Site
     after: tuple[pulumi.Resource, ...]
@@ -59,7 +59,7 @@ class LedgerRestore(pulumi.ComponentResource):
         account = declare(f"{name}-account", jobs.service_account(LEDGER_RESTORE_JOB, labels=labels), after)
         declare(
             f"{name}-job",
-            once.ledger_restore(image=args.image, exports=args.exports, labels=labels),
+            once.ledger_restore(image=args.image, left=args.left, labels=labels),
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.after, account],

@@ -1,7 +1,7 @@
-"""Add the crisis events of exports to a ledger that was made again, because no copy of the old one is left.
+"""Add the crisis events of a lost ledger to one that was made again: from exports, or from a table that was restored.
 
 An event that the ledger has is left as it is, so the job can run again, while the platform adds events of its own. The
-newest export comes first: then each event has its newest content. Claims and marks are not added, because those of the
+newest source comes first: then each event has its newest content. Claims and marks are not added, because those of the
 new ledger decide who leads.
 
 Exit codes: 0 added (now or earlier), 1 failure (try again), 2 a wrong setting, 3 refused.
@@ -14,17 +14,18 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.backup_store import BackupStore
 from operations.environment import Reader
 from operations.exit_codes import SUCCESS
 from operations.job import JobRefusedError, exit_code
 from operations.ledger_export import LedgerExportError, export_names, items_of
-from operations.ledger_items import put_absent
+from operations.ledger_items import LedgerUnreadableError, put_absent
 from operations.log import say
 from recovery.naming import LATEST_BACKUP, LEDGER_EVENTS, LEDGER_KEY, LEDGER_RECORDS
 
@@ -44,13 +45,72 @@ class NoExportError(JobRefusedError):
     """A bucket does not have the export."""
 
 
+class Left(Protocol):
+    """A part of a lost ledger."""
+
+    @property
+    def label(self) -> str:
+        """Its name in the log."""
+        ...
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """Its items, in DynamoDB's JSON."""
+        ...
+
+
+@dataclass(frozen=True)
+class LeftTable:
+    """A table that DynamoDB restored from its backup of a deleted one."""
+
+    client: DynamoDBClient
+    label: str
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """Its items.
+
+        Raises:
+            LedgerUnreadableError: if DynamoDB does not answer.
+        """
+        try:
+            for page in self.client.get_paginator("scan").paginate(TableName=self.label, ConsistentRead=True):
+                yield from page["Items"]
+        except (BotoCoreError, ClientError) as error:
+            raise LedgerUnreadableError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class LeftExport:
+    """An export in a bucket."""
+
+    store: BackupStore
+    label: str
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """Its items.
+
+        Raises:
+            LedgerExportError: after the last item, if they are not as many as the record counts; or before.
+            StoreError: if the bucket does not answer.
+        """
+        try:
+            record = json.loads(self.store.text(f"{LEDGER_RECORDS}{self.label}.json"))
+            expected, files = int(record["items"]), [str(file) for file in record["files"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerExportError(f"the record of {self.label} is damaged") from error
+        count = itertools.count()
+        yield from (item for item, _ in zip(items_of(self.store, files), count, strict=False))
+        if (number := next(count)) != expected:
+            raise LedgerExportError(f"{self.label} has {number} items, its record counts {expected}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class LedgerRestore:
-    """The exports that are added to one ledger."""
+    """The parts that are added to one ledger."""
 
     client: DynamoDBClient
     table: str
-    exports: tuple[tuple[BackupStore, str], ...]
+    tables: tuple[LeftTable, ...] = ()
+    exports: tuple[tuple[BackupStore, str], ...] = ()
     """Each bucket, with the name of an export in it, or `latest`."""
 
     def run(self) -> None:
@@ -59,25 +119,22 @@ class LedgerRestore:
         Raises:
             NoExportError: if a bucket does not have its export. Then nothing was added.
             LedgerExportError: if an export is damaged. The events before the damage were added.
-            LedgerUnreadableError: if the ledger does not answer.
+            LedgerUnreadableError: if the ledger, or a table, does not answer.
             StoreError: if a bucket does not answer.
         """
-        found = [(_name(store, name), store) for store, name in self.exports]
-        for name, store in sorted(found, key=lambda export: export[0], reverse=True):
-            self._add(store, name)
+        exports = [LeftExport(store, _name(store, name)) for store, name in self.exports]
+        # A table has the last moment before its deletion, so it is newer than every export.
+        for left in (*self.tables, *sorted(exports, key=lambda export: export.label, reverse=True)):
+            self._add(left)
 
-    def _add(self, store: BackupStore, name: str) -> None:
-        items, files = _record(store, name)
-        counted, events, added = 0, 0, 0
-        say("ledger restore began", name=name, bucket=store.bucket, items=items)
+    def _add(self, left: Left) -> None:
+        events, added = 0, 0
+        say("ledger restore began", name=left.label)
         with ThreadPoolExecutor(WRITERS) as writers:
-            for some in _chunks(items_of(store, files)):
-                kept = [item for item in some if _is_event(item)]
-                added += sum(writers.map(lambda item: put_absent(self.client, self.table, item), kept))
-                counted, events = counted + len(some), events + len(kept)
-        if counted != items:
-            raise LedgerExportError(f"{name} has {counted} items, its record counts {items}")
-        say("events restored", name=name, bucket=store.bucket, events=events, added=added)
+            for some in _chunks(filter(_is_event, left.items())):
+                added += sum(writers.map(lambda item: put_absent(self.client, self.table, item), some))
+                events += len(some)
+        say("events restored", name=left.label, events=events, added=added)
 
 
 def _name(store: BackupStore, name: str) -> str:
@@ -85,15 +142,6 @@ def _name(store: BackupStore, name: str) -> str:
     if not names or name not in (LATEST_BACKUP, *names):
         raise NoExportError(f"{store.bucket} has no export '{name}'")
     return names[-1] if name == LATEST_BACKUP else name
-
-
-def _record(store: BackupStore, name: str) -> tuple[int, list[str]]:
-    """The number of an export's items, and its files."""
-    try:
-        record = json.loads(store.text(f"{LEDGER_RECORDS}{name}.json"))
-        return int(record["items"]), [str(file) for file in record["files"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise LedgerExportError(f"the record of {name} is damaged") from error
 
 
 def _is_event(item: Mapping[str, Any]) -> bool:
@@ -106,21 +154,26 @@ def _chunks(items: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Add the events of exports.
+    """Add the events of exports and tables.
 
-    Reads AWS_REGION, LEDGER_TABLE, DEADLINE_SECONDS, and of each export EXPORT_BUCKET_n, EXPORT_REGION_n and
-    EXPORT_NAME_n, counted from 1.
+    Reads AWS_REGION, LEDGER_TABLE and DEADLINE_SECONDS; and, counted from 1, LEFT_REGION_n with LEFT_TABLE_n, or with
+    LEFT_BUCKET_n and LEFT_EXPORT_n.
     """
     reader = Reader(environment)
     region, table, seconds = reader.text("AWS_REGION"), reader.text("LEDGER_TABLE"), reader.number("DEADLINE_SECONDS")
-    numbers = [1, *itertools.takewhile(lambda number: f"EXPORT_BUCKET_{number}" in environment, itertools.count(2))]
-    exports = [
-        tuple(reader.text(f"EXPORT_{part}_{number}") for part in ("REGION", "BUCKET", "NAME")) for number in numbers
-    ]
+    tables: list[tuple[str, str]] = []
+    exports: list[tuple[str, str, str]] = []
+    for number in itertools.takewhile(lambda n: n == 1 or f"LEFT_REGION_{n}" in environment, itertools.count(1)):
+        place = reader.text(f"LEFT_REGION_{number}")
+        if f"LEFT_TABLE_{number}" in environment:
+            tables.append((place, reader.text(f"LEFT_TABLE_{number}")))
+        else:
+            exports.append((place, reader.text(f"LEFT_BUCKET_{number}"), reader.text(f"LEFT_EXPORT_{number}")))
     reader.done()
     restore = LedgerRestore(
-        client=boto3.client("dynamodb", region_name=region, config=_PATIENCE),
+        client=_connect(region),
         table=table,
+        tables=tuple(LeftTable(_connect(place), name) for place, name in tables),
         exports=tuple((BackupStore.connect(place, bucket), name) for place, bucket, name in exports),
     )
 
@@ -129,3 +182,7 @@ def main(environment: Mapping[str, str]) -> int:
         return SUCCESS
 
     return exit_code("ledger restore", work, seconds=seconds)
+
+
+def _connect(region: str) -> DynamoDBClient:
+    return boto3.client("dynamodb", region_name=region, config=_PATIENCE)

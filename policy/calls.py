@@ -59,6 +59,11 @@ def _snapshots(*verbs: str) -> tuple[Call, ...]:
     return tuple(Call(action=f"rds:{verb}", resource=arn) for verb in verbs)
 
 
+def _scan(number: int) -> Call:
+    table = f"arn:aws:dynamodb:{{LEFT_REGION_{number}}}:{{account}}:table/{{LEFT_TABLE_{number}}}"
+    return Call(action="dynamodb:Scan", resource=table)
+
+
 def _list(bucket: str) -> Call:
     return Call(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}")
 
@@ -69,7 +74,7 @@ APPLICATION_PASSWORD = _secret(naming.APPLICATION_SECRET, *_READ)
 DUMPS = ("dumps/d", "manifests/m")
 EVENTS = ("event#e", "escalation#e")
 _OWN, _OWN_COPY = "{BACKUP_BUCKET}", "{COPY_BUCKET}"
-_EXPORTS = (1, 2, 3, 4)
+_LEFT = (1, 2, 3, 4)
 _BY_NAME = naming.backup_bucket("{SITE}", account="{account}")
 
 CALLS: dict[str, tuple[Call, ...]] = {
@@ -141,11 +146,12 @@ CALLS: dict[str, tuple[Call, ...]] = {
     # gives their ids.
     LEDGER_RESTORE_JOB: (
         *_items(("PutItem",), *EVENTS),
-        *(_list(f"{{EXPORT_BUCKET_{number}}}") for number in _EXPORTS),
+        *(_scan(number) for number in _LEFT),
+        *(_list(f"{{LEFT_BUCKET_{number}}}") for number in _LEFT),
         *(
             call
-            for number in _EXPORTS
-            for call in _objects(f"{{EXPORT_BUCKET_{number}}}", ("GetObject",), "exports/e", "records/r")
+            for number in _LEFT
+            for call in _objects(f"{{LEFT_BUCKET_{number}}}", ("GetObject",), "exports/e", "records/r")
         ),
         Call(action="kms:Decrypt"),
     ),

@@ -20,17 +20,16 @@ from components.ownership import Ownership
 from recovery import timeline as rules
 from recovery.naming import PROJECT, Tags
 from recovery.timeline import DatabaseId, DatabaseRole
+from stacks.global_sections import AdoptedConfig, LedgerConfig
 from stacks.problems import ConfigError, Problem, schema_problems
 from stacks.relations import relation_problems
 from stacks.sections import (
-    AdoptedConfig,
     BackupsConfig,
     Capacity,
     ClusterConfig,
     DatabaseConfig,
     Domain,
     Images,
-    LedgerConfig,
     NetworkConfig,
     Peer,
     Region,

@@ -119,11 +119,17 @@ def _restore_ledger(context: Context, workloads: Workloads) -> None:
     site, restores = context.site, context.config.ledger.restores
     if not restores:
         return
-    buckets = {restore.bucket: restore.region for restore in restores}
-    policy = json.dumps(backup_permissions.ledger_restore(account=site.account, region=site.region, buckets=buckets))
+    policy = json.dumps(
+        backup_permissions.ledger_restore(
+            account=site.account,
+            region=site.region,
+            buckets={restore.bucket: restore.region for restore in restores if restore.bucket},
+            tables={restore.table: restore.region for restore in restores if restore.table},
+        )
+    )
     pods = identity(context, f"{LEDGER_RESTORE_JOB}-identity", LEDGER_RESTORE_JOB, policy, tier="crisis")
     args = LedgerRestoreArgs(
-        exports=tuple({"BUCKET": left.bucket, "REGION": left.region, "NAME": left.export} for left in restores),
+        left=tuple(restore.settings for restore in restores),
         image=context.operations_image,
         site=site,
         after=(workloads.config_map, pods),

@@ -22,8 +22,9 @@ from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId, DatabaseRole
 from stacks.context import Context, Databases
+from stacks.global_sections import AdoptedPassword
 from stacks.platform import identity
-from stacks.sections import AdoptedPassword, RestoreConfig
+from stacks.sections import RestoreConfig
 
 
 def ledger(context: Context) -> Ledger | None:

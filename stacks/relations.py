@@ -15,7 +15,7 @@ from stacks.timeline_relations import left_bucket_problems, timeline_problems
 
 if TYPE_CHECKING:
     from stacks.config import SiteConfig
-    from stacks.sections import AdoptedConfig
+    from stacks.global_sections import AdoptedConfig
 
 LEDGER_REGION_SETS: tuple[frozenset[str], ...] = (
     frozenset({"us-east-1", "us-east-2", "us-west-2"}),
@@ -91,9 +91,16 @@ def _lost_site_problems(site: SiteConfig) -> Iterator[Problem]:
 def _ledger_restore_problems(site: SiteConfig) -> Iterator[Problem]:
     for index, restore in enumerate(site.ledger.restores):
         path = f"lifeline:ledger.restores[{index}]"
-        yield from left_bucket_problems(site, path, restore, naming.ledger_bucket)
+        if (restore.bucket is None) is (restore.table is None):
+            both = "both a bucket and" if restore.bucket else "neither a bucket nor"
+            yield Problem(path, f"names {both} a table", "name one of them")
+        elif restore.bucket is not None:
+            yield from left_bucket_problems(site, path, restore.bucket, naming.ledger_bucket)
+        elif restore.table == naming.LEDGER_TABLE:
+            hint = "restore the backup of the deleted table under another name"
+            yield Problem(f"{path}.table", f"is {restore.table}, the ledger itself", hint)
         if site.adopted is None or site.adopted.ledger != "lost":
-            yield Problem(path, "names an export, and no ledger is lost", "remove it: the ledger has every event")
+            yield Problem(path, "is set, and no ledger is lost", "remove it: the ledger has every event")
 
 
 def _zone_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -231,45 +231,6 @@ class SwitchoverConfig(Section):
     """Whether `take` proceeds although the replica is behind, or the leader was not drained."""
 
 
-class LedgerRestoreConfig(BucketConfig):
-    """An export of a ledger that is lost. Its crisis events are added to the ledger."""
-
-    export: BackupName = "latest"
-
-
-class LedgerConfig(Section):
-    """The crisis ledger: the region of its witness, and the exports of a lost one."""
-
-    witness: Region = "us-east-1"
-    """The third region, which holds no copy."""
-    restores: tuple[LedgerRestoreConfig, ...] = Field(default=(), strict=False, max_length=4)
-    """Adding an event again changes nothing, so the exports may overlap."""
-
-
-class AdoptedPassword(Section):
-    """A database password that another stack made."""
-
-    secret_arn: Annotated[
-        str, StringConstraints(pattern=r"^arn:aws:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_-]+$")
-    ]
-    """Its secret in the site's own region."""
-    version_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{32,64}$")]
-    """The version that is AWSCURRENT at the adoption."""
-    number: int = Field(ge=1, le=99)
-    """The number of the password: `lifeline:database.ownerPassword` or `applicationPassword` of the former owner."""
-
-
-class AdoptedConfig(Section):
-    """The global resources that another stack made, as this one finds them. The lines stay after the adoption."""
-
-    ledger: Literal["found", "later", "lost"] = "found"
-    """`later` while the region of the ledger's other copy does not answer: the provider reads both. `lost`: no copy is
-    left, and this stack makes another table."""
-    owner_password: AdoptedPassword | None = None
-    """None: it is lost, and this stack makes another one."""
-    application_password: AdoptedPassword | None = None
-
-
 class Replicas(Section):
     """The number of pods of each deployment in one role. At least two, because a node may fail at any time."""
 

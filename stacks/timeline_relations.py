@@ -127,17 +127,15 @@ def _source_problems(site: SiteConfig, path: str, restore: RestoreConfig, *, new
         hint = "only the stack with lifeline:globals: own has the password of an empty database: restore a snapshot"
         yield Problem(f"{path}.{key}", f"is {value}, and lifeline:globals is '{site.globals}'", hint)
     if isinstance(restore.dump_from, BucketConfig):
-        yield from left_bucket_problems(site, f"{path}.dumpFrom", restore.dump_from, naming.backup_bucket)
+        yield from left_bucket_problems(site, f"{path}.dumpFrom", restore.dump_from.bucket, naming.backup_bucket)
 
 
-def left_bucket_problems(
-    site: SiteConfig, path: str, left: BucketConfig, bucket_of: Callable[..., str]
-) -> Iterator[Problem]:
+def left_bucket_problems(site: SiteConfig, path: str, left: str, bucket_of: Callable[..., str]) -> Iterator[Problem]:
     """A bucket that is named in full belongs to a lost site. Those of the two sites follow from their names."""
     buckets = [bucket_of(name, account=site.account) for name in sorted(site.lost_sites)]
-    if left.bucket not in {*buckets, *map(naming.copy_bucket, buckets)}:
+    if left not in {*buckets, *map(naming.copy_bucket, buckets)}:
         expected = f"expected one of {', '.join(buckets)}, or its -copy" if buckets else "lifeline:lostSites is empty"
-        yield Problem(f"{path}.bucket", f"is {left.bucket}", expected)
+        yield Problem(f"{path}.bucket", f"is {left}", expected)
 
 
 def _moment_problems(

@@ -12,7 +12,7 @@ from operations.fence import Standing
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.config import SiteConfig
-from stacks.sections import LedgerConfig
+from stacks.global_sections import LedgerConfig
 from tests.test_walk import SEAT, Walk
 from tests.walk_model import Cloud
 from tests.walk_sites import Result, Run, Site

@@ -166,17 +166,17 @@ def restore(
     return _job(name, RESTORE_JOB, own, retries=RETRIES, seconds=seconds, labels=labels)
 
 
-def ledger_restore(*, image: str, exports: Sequence[Mapping[str, str]], labels: Mapping[str, str]) -> Manifest:
-    """The Job that adds the crisis events of a lost ledger's exports. No other pod waits for it.
+def ledger_restore(*, image: str, left: Sequence[Mapping[str, str]], labels: Mapping[str, str]) -> Manifest:
+    """The Job that adds the crisis events of a lost ledger's parts. No other pod waits for it.
 
     Args:
         image: the operations image, by digest.
-        exports: `BUCKET`, `REGION` and `NAME` of each. Another list is another Job.
+        left: `REGION` of each, with `TABLE`, or with `BUCKET` and `EXPORT`. Another list is another Job.
         labels: the labels of the object.
     """
     seconds = objectives.DATA.rto_seconds
     settings: dict[str, Any] = {
-        f"EXPORT_{key}_{number}": text for number, of in enumerate(exports, 1) for key, text in of.items()
+        f"LEFT_{key}_{number}": text for number, of in enumerate(left, 1) for key, text in of.items()
     }
     own = jobs.container(
         LEDGER_RESTORE_JOB,
@@ -186,7 +186,7 @@ def ledger_restore(*, image: str, exports: Sequence[Mapping[str, str]], labels: 
         DEADLINE_SECONDS=str(seconds),
         **settings,
     )
-    name = f"{LEDGER_RESTORE_JOB}-{hashlib.sha256(json.dumps(exports).encode()).hexdigest()[:8]}"
+    name = f"{LEDGER_RESTORE_JOB}-{hashlib.sha256(json.dumps(left).encode()).hexdigest()[:8]}"
     return _job(name, LEDGER_RESTORE_JOB, own, database=False, retries=RETRIES, seconds=seconds, labels=labels)
 
 

@@ -53,7 +53,7 @@ DOCUMENTS: dict[str, Document] = {
     ),
     "ledger export": backup_permissions.ledger_export(account=OWN["account"], **BUCKETS),
     "ledger restore": backup_permissions.ledger_restore(
-        **OWN, buckets={"lifeline-123456789012-primary-ledger-copy": "us-west-2"}
+        **OWN, buckets={"lifeline-123456789012-primary-ledger-copy": "us-west-2"}, tables={"old": "us-east-2"}
     ),
     "log delivery": log_permissions.log_delivery(
         bucket="lifeline-123456789012-secondary-logs", bucket_key_arn=KEY, region="us-west-2"

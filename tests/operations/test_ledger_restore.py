@@ -13,10 +13,11 @@ import pytest
 
 from operations import ledger_restore
 from operations.backup_store import BackupStore
+from operations.environment import SettingError
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.ledger_export import LedgerExportError
 from operations.ledger_items import LedgerUnreadableError
-from operations.ledger_restore import LedgerRestore, NoExportError
+from operations.ledger_restore import LedgerRestore, LeftTable, NoExportError
 from recovery.naming import LEDGER_KEY
 from tests.operations.backups import REGION, locked_bucket
 
@@ -30,8 +31,7 @@ def dynamodb(endpoint: str) -> Any:
     return boto3.session.Session("test", "test").client("dynamodb", REGION, endpoint_url=endpoint)
 
 
-@pytest.fixture
-def table(dynamodb: Any) -> Iterator[str]:
+def make_table(dynamodb: Any) -> str:
     name = f"new-ledger-{next(_names)}"
     dynamodb.create_table(
         TableName=name,
@@ -39,14 +39,20 @@ def table(dynamodb: Any) -> Iterator[str]:
         AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    return name
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> Iterator[str]:
+    name = make_table(dynamodb)
     yield name
     dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture
 def restoring(dynamodb: Any, table: str) -> Callable[..., LedgerRestore]:
-    def make(*exports: tuple[BackupStore, str]) -> LedgerRestore:
-        return LedgerRestore(client=dynamodb, table=table, exports=exports)
+    def make(*exports: tuple[BackupStore, str], tables: tuple[LeftTable, ...] = ()) -> LedgerRestore:
+        return LedgerRestore(client=dynamodb, table=table, tables=tables, exports=exports)
 
     return make
 
@@ -116,6 +122,23 @@ def test_the_latest_export_is_the_one_with_the_newest_record(
     assert content(dynamodb, table) == {"event#1": "new"}
 
 
+def test_a_restored_table_counts_before_every_export(
+    restoring: Callable[..., LedgerRestore], dynamodb: Any, table: str, store: BackupStore, client: Any
+) -> None:
+    restored = make_table(dynamodb)
+    texts = {"event#1": "last", "epoch#9": "a claim", **{f"event#{number}": "many" for number in range(10, 1500)}}
+    for key, text in texts.items():
+        dynamodb.put_item(TableName=restored, Item={LEDGER_KEY: {"S": key}, "text": {"S": text}})
+    write(client, store.bucket, NEW, {"event#1": "of the night", "event#2": "x"})
+    restoring((store, "latest"), tables=(LeftTable(dynamodb, restored),)).run()
+    assert content(dynamodb, table) == {"event#2": "x", **{key: texts[key] for key in texts if key != "epoch#9"}}
+
+
+def test_a_table_that_is_not_there_fails(restoring: Callable[..., LedgerRestore], dynamodb: Any) -> None:
+    with pytest.raises(LedgerUnreadableError, match="ResourceNotFound"):
+        restoring(tables=(LeftTable(dynamodb, "no-such-table"),)).run()
+
+
 @pytest.mark.parametrize("name", ["latest", OLD])
 def test_a_bucket_without_the_export_is_refused_before_anything_is_added(
     restoring: Callable[..., LedgerRestore], dynamodb: Any, table: str, store: BackupStore, client: Any, name: str
@@ -152,7 +175,7 @@ def test_a_write_that_is_refused_fails_the_job_and_not_only_the_item(
         restore.run()
 
 
-def test_the_job_reads_every_export_from_its_settings(
+def test_the_job_reads_every_part_from_its_settings(
     table: str, dynamodb: Any, store: BackupStore, client: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     other = BackupStore(client, locked_bucket(client))
@@ -164,11 +187,22 @@ def test_the_job_reads_every_export_from_its_settings(
         "AWS_SECRET_ACCESS_KEY": "test",
     }.items():
         monkeypatch.setenv(key, value)
-    settings = {"AWS_REGION": REGION, "LEDGER_TABLE": table, "DEADLINE_SECONDS": "60"}
-    for number, (found, name) in enumerate([(store, "latest"), (other, NEW)], 1):
-        settings |= {f"EXPORT_{key}_{number}": text for key, text in
-                     {"BUCKET": found.bucket, "REGION": REGION, "NAME": name}.items()}  # fmt: skip
+    restored = make_table(dynamodb)
+    dynamodb.put_item(TableName=restored, Item={LEDGER_KEY: {"S": "event#3"}, "text": {"S": "z"}})
+    settings = {
+        "AWS_REGION": REGION,
+        "LEDGER_TABLE": table,
+        "DEADLINE_SECONDS": "60",
+        **{f"LEFT_REGION_{number}": REGION for number in (1, 2, 3)},
+        "LEFT_BUCKET_1": store.bucket,
+        "LEFT_EXPORT_1": "latest",
+        "LEFT_TABLE_2": restored,
+        "LEFT_BUCKET_3": other.bucket,
+        "LEFT_EXPORT_3": NEW,
+    }
     assert ledger_restore.main(settings) == SUCCESS
-    assert content(dynamodb, table) == {"event#1": "x", "event#2": "y"}
-    assert ledger_restore.main({**settings, "EXPORT_NAME_2": OLD}) == REFUSED
-    assert ledger_restore.main({**settings, "EXPORT_BUCKET_2": "nowhere"}) == FAILURE
+    assert content(dynamodb, table) == {"event#1": "x", "event#2": "y", "event#3": "z"}
+    assert ledger_restore.main({**settings, "LEFT_EXPORT_3": OLD}) == REFUSED
+    assert ledger_restore.main({**settings, "LEFT_BUCKET_3": "nowhere"}) == FAILURE
+    with pytest.raises(SettingError, match="LEFT_REGION_1 is missing; LEFT_BUCKET_1 is missing"):
+        ledger_restore.main({key: text for key, text in settings.items() if not key.startswith("LEFT_")})

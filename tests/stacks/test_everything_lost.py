@@ -11,6 +11,7 @@ from engine.registration import Registration
 from policy.judge import judge
 from policy.settings import read_settings
 from policy.sources import from_registrations
+from recovery.naming import LEDGER_TABLE
 from stacks.config import ConfigError, parse
 from stacks.stackfile import StackFile
 from tests.harness import ROOT, deploy, only, stack_config
@@ -19,6 +20,7 @@ from tests.rebuilt import DATABASE, DUMP, EMPTY, FILLED, NAME, SITE, SOURCE, WIT
 from tests.test_transitions import ADOPTED
 
 JOB = "kubernetes:batch/v1:Job"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 STAGES = {
     "empty": (EMPTY, SITE),
     "restored": (FILLED, WITH_DATA),
@@ -83,19 +85,34 @@ def test_the_first_database_begins_empty_and_the_next_one_is_filled_from_the_buc
     assert not any(name.startswith("restore-2") for name in site())
     job = variables(site("restored")["restore-3-job"])
     assert (job["RESTORE_BUCKET"], job["RESTORE_REGION"]) == tuple(DUMP["dumpFrom"].values())
-    policy = only([*site("restored").values()], "aws:iam/rolePolicy:RolePolicy", "restore-identity-policy")
+    policy = only([*site("restored").values()], ROLE_POLICY, "restore-identity-policy")
     assert DUMP["dumpFrom"]["bucket"] in policy.inputs["policy"]
 
 
 def test_the_events_of_both_exports_are_added_by_one_job_that_nothing_waits_for() -> None:
     (name,) = (name for name in site() if name == "ledger-restore-job")
     job = site()[name]
-    assert {key: text for key, text in variables(job).items() if key.startswith("EXPORT_")} == {
-        f"EXPORT_{key}_{number}": text
+    assert {key: text for key, text in variables(job).items() if key.startswith("LEFT_")} == {
+        f"LEFT_{key}_{number}": text
         for number, left in enumerate(copies_of("ledger"), 1)
-        for key, text in {"BUCKET": left["bucket"], "REGION": left["region"], "NAME": "latest"}.items()
+        for key, text in {"BUCKET": left["bucket"], "REGION": left["region"], "EXPORT": "latest"}.items()
     }
     assert [entry.name for entry in site().values() if job.urn in entry.dependencies] == []
+
+
+def test_a_restored_table_is_read_by_a_role_that_reads_nothing_else() -> None:
+    table = {"table": "lifeline-crisis-ledger-old", "region": "us-west-2"}
+    changes = {**SITE, "ledger": {"witness": "us-east-1", "restores": [table]}}
+    resources = deploy(NAME, EMPTY, **changes)
+    document = json.loads(only(resources, ROLE_POLICY, "ledger-restore-identity-policy").inputs["policy"])
+    assert {entry["Sid"]: entry["Resource"] for entry in document["Statement"]} == {
+        "AddEvents": [f"arn:aws:dynamodb:us-east-2:123456789012:table/{LEDGER_TABLE}"],
+        "ReadTables": ["arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger-old"],
+    }
+    settings = variables(only(resources, JOB, "ledger-restore-job"))
+    assert (settings["LEFT_TABLE_1"], settings["LEFT_REGION_1"]) == tuple(table.values())
+    judged = from_registrations(resources, secrets_key=StackFile(ROOT / f"Pulumi.{SOURCE}.yaml").secrets_key)
+    assert judge(judged, settings=read_settings(), today=TODAY).findings == ()
 
 
 def test_the_events_are_added_by_a_role_that_writes_no_claim() -> None:
@@ -160,10 +177,21 @@ BUCKETS = "lifeline-123456789012-primary-backups"
             ["lifeline:database.restores[0].empty: is true, and lifeline:globals is 'use'"],
         ),
         (
+            {"ledger": {"restores": [{"region": "us-east-2"}, {"region": "us-east-2", "table": LEDGER_TABLE}]}},
+            [
+                "lifeline:ledger.restores[0]: names neither a bucket nor a table",
+                f"lifeline:ledger.restores[1].table: is {LEDGER_TABLE}, the ledger itself",
+            ],
+        ),
+        (
+            {"ledger": {"restores": [{**copies_of("ledger")[0], "table": "old"}]}},
+            ["lifeline:ledger.restores[0]: names both a bucket and a table"],
+        ),
+        (
             {"adopted": {}},
             [
-                "lifeline:ledger.restores[0]: names an export, and no ledger is lost",
-                "lifeline:ledger.restores[1]: names an export, and no ledger is lost",
+                "lifeline:ledger.restores[0]: is set, and no ledger is lost",
+                "lifeline:ledger.restores[1]: is set, and no ledger is lost",
             ],
         ),
         (
