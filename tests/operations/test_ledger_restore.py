@@ -74,7 +74,7 @@ def content(dynamodb: Any, table: str) -> Items:
     return {item[LEDGER_KEY]["S"]: item["text"]["S"] for page in pages for item in page["Items"]}
 
 
-EVENTS = {f"event#{number}": "x" for number in range(2500)}
+EVENTS = {f"event#{number}": "x" for number in range(1100)}
 
 
 def test_every_event_is_added_and_no_claim_or_mark(
@@ -126,7 +126,7 @@ def test_a_restored_table_counts_before_every_export(
     restoring: Callable[..., LedgerRestore], dynamodb: Any, table: str, store: BackupStore, client: Any
 ) -> None:
     restored = make_table(dynamodb)
-    texts = {"event#1": "last", "epoch#9": "a claim", **{f"event#{number}": "many" for number in range(10, 1500)}}
+    texts = {"event#1": "last", "epoch#9": "a claim", **{f"event#{number}": "many" for number in range(10, 1100)}}
     for key, text in texts.items():
         dynamodb.put_item(TableName=restored, Item={LEDGER_KEY: {"S": key}, "text": {"S": text}})
     write(client, store.bucket, NEW, {"event#1": "of the night", "event#2": "x"})
