@@ -158,13 +158,9 @@ class LedgerExport:
 
     def _sample(self, name: str, record: Mapping[str, Any]) -> list[str]:
         """Read every item of the copy, and return the keys of a random sample."""
-        count = itertools.count()
-        items = items_of(self.copy, record["files"])
-        keys = (str(item[LEDGER_KEY]["S"]) for item, _ in zip(items, count, strict=False))
-        sample = heapq.nsmallest(SAMPLE, keys, key=lambda _: _RANDOM.random())
-        if (number := next(count)) != record["items"]:
-            raise LedgerExportError(f"the copy of {name} has {number} items, the record counts {record['items']}")
-        return sample
+        items = complete(name, items_of(self.copy, record["files"]), record["items"])
+        keys = (str(item[LEDGER_KEY]["S"]) for item in items)
+        return heapq.nsmallest(SAMPLE, keys, key=lambda _: _RANDOM.random())
 
 
 def export_names(store: BackupStore) -> list[str]:
@@ -190,6 +186,18 @@ def items_of(store: BackupStore, files: Iterable[str]) -> Iterator[dict[str, Any
                 yield json.loads(line)["Item"]
             except (KeyError, TypeError, ValueError) as error:
                 raise LedgerExportError(f"{key} has a line that is no item") from error
+
+
+def complete(name: str, items: Iterable[dict[str, Any]], expected: int) -> Iterator[dict[str, Any]]:
+    """The items of an export, which its record counts.
+
+    Raises:
+        LedgerExportError: after the last item, if there are more or fewer.
+    """
+    count = itertools.count()
+    yield from (item for item, _ in zip(items, count, strict=False))
+    if (number := next(count)) != expected:
+        raise LedgerExportError(f"{name} has {number} items, its record counts {expected}")
 
 
 def _data_files(store: BackupStore, name: str) -> list[str]:

@@ -24,7 +24,7 @@ from operations.backup_store import BackupStore
 from operations.environment import Reader
 from operations.exit_codes import SUCCESS
 from operations.job import JobRefusedError, exit_code
-from operations.ledger_export import LedgerExportError, export_names, items_of
+from operations.ledger_export import LedgerExportError, complete, export_names, items_of
 from operations.ledger_items import LedgerUnreadableError, put_absent
 from operations.log import say
 from recovery.naming import LATEST_BACKUP, LEDGER_EVENTS, LEDGER_KEY, LEDGER_RECORDS
@@ -97,10 +97,7 @@ class LeftExport:
             expected, files = int(record["items"]), [str(file) for file in record["files"]]
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerExportError(f"the record of {self.label} is damaged") from error
-        count = itertools.count()
-        yield from (item for item, _ in zip(items_of(self.store, files), count, strict=False))
-        if (number := next(count)) != expected:
-            raise LedgerExportError(f"{self.label} has {number} items, its record counts {expected}")
+        yield from complete(self.label, items_of(self.store, files), expected)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from botocore.config import Config
 from operations.backup import Backup, Floors
 from operations.backup_store import BackupStore
 from operations.environment import DatabaseAddress, Place
-from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_TABLE
+from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
 from rehearsal.world.server import Server
@@ -114,6 +114,17 @@ def end_sessions(server: Server, application: str) -> int:
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s", (application,)
         ).fetchone()
     return row[0] if row else 0
+
+
+def ledger_table(dynamodb: Any, name: str) -> str:
+    """An empty table with the key of the ledger. Returns its name."""
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
 
 
 def objects(client: Any, bucket: str) -> list[str]:

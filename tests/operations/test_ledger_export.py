@@ -19,7 +19,7 @@ from operations.ledger import JobLedger, LedgerUnreadableError
 from operations.ledger_export import SAMPLE, DynamoDbTable, LedgerExport, LedgerExportError
 from recovery.naming import LEDGER_KEY
 from rehearsal.world.replication import copy_missing
-from tests.operations.backups import REGION, answers, locked_bucket, objects
+from tests.operations.backups import REGION, answers, ledger_table, locked_bucket, objects
 
 Making = Callable[..., LedgerExport]
 _names = itertools.count(1)
@@ -33,13 +33,7 @@ def dynamodb(endpoint: str) -> Any:
 @pytest.fixture
 def table(dynamodb: Any) -> Iterator[str]:
     """A table that can be exported, with 150 crisis events and a claim."""
-    name = f"ledger-{next(_names)}"
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    name = ledger_table(dynamodb, f"ledger-{next(_names)}")
     recovery = {"PointInTimeRecoveryEnabled": True}
     dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
     for key in ("epoch#1", *(f"event#{number}" for number in range(150))):

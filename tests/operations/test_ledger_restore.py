@@ -19,7 +19,7 @@ from operations.ledger_export import LedgerExportError
 from operations.ledger_items import LedgerUnreadableError
 from operations.ledger_restore import LedgerRestore, LeftTable, NoExportError
 from recovery.naming import LEDGER_KEY
-from tests.operations.backups import REGION, locked_bucket
+from tests.operations.backups import REGION, ledger_table, locked_bucket
 
 OLD, NEW = "20261127T051700000000Z-0a1b2c3d", "20261128T051700000000Z-0a1b2c3d"
 _names = itertools.count(1)
@@ -32,14 +32,7 @@ def dynamodb(endpoint: str) -> Any:
 
 
 def make_table(dynamodb: Any) -> str:
-    name = f"new-ledger-{next(_names)}"
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name
+    return ledger_table(dynamodb, f"new-ledger-{next(_names)}")
 
 
 @pytest.fixture
