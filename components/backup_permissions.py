@@ -1,5 +1,7 @@
 """IAM policy documents of the backup jobs, of the exporter and of S3's replication, as plain data.
 
+`ledger` is the ARN of the ledger's copy that the site uses.
+
 The reasons for patterns among the resources are in `components.permissions.WILDCARD_REASONS`.
 """
 
@@ -19,7 +21,9 @@ from components.permissions import (
 from recovery import naming
 
 
-def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None) -> Document:
+def backup(
+    *, account: str, region: str, ledger: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None
+) -> Document:
     """The backup job: add objects to the site's own bucket, read manifests and results, and connect to the database.
 
     It may neither delete an object nor change its lock. Whether an object is locked is visible only with
@@ -28,7 +32,7 @@ def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secre
     arn = f"arn:aws:s3:::{bucket}"
     dumps, manifests = f"{arn}/{naming.BACKUP_DUMPS}*", f"{arn}/{naming.BACKUP_MANIFESTS}*"
     return document(
-        _read_claims(account, region),
+        _read_claims(ledger),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("WriteBackups", ("s3:AbortMultipartUpload", "s3:PutObject"), (dumps, manifests)),
         statement("ReadBackups", ("s3:GetObject", "s3:GetObjectRetention"), (dumps, manifests)),
@@ -37,11 +41,13 @@ def backup(*, account: str, region: str, bucket: str, bucket_key_arn: str, secre
     )
 
 
-def exporter(*, account: str, region: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None) -> Document:
+def exporter(
+    *, account: str, region: str, ledger: str, bucket: str, bucket_key_arn: str, secrets_key_arn: str | None
+) -> Document:
     """The exporter: read claims, list the site's own backups, read their manifests, and connect to the database."""
     arn = f"arn:aws:s3:::{bucket}"
     return document(
-        _read_claims(account, region),
+        _read_claims(ledger),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("ReadManifests", ("s3:GetObject",), (f"{arn}/{naming.BACKUP_MANIFESTS}*",)),
         _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
@@ -63,7 +69,9 @@ def restore_check(
     )
 
 
-def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_key_arn: str | None) -> Document:
+def restore(
+    *, account: str, region: str, ledger: str, buckets: Mapping[str, str], secrets_key_arn: str | None
+) -> Document:
     """The restore job: read every bucket of backups, of either site, and connect to the database that leads.
 
     The other site's keys have ids that this site does not know, so a condition names the aliases, which follow from
@@ -72,13 +80,14 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
     Args:
         account: twelve digits.
         region: the site's own region.
+        ledger: the ARN of the ledger's copy that the site uses.
         buckets: the region of each bucket, by name.
         secrets_key_arn: the key of the password's secret; None for a replica of the secret.
     """
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
     prefixes = (naming.BACKUP_DUMPS, naming.BACKUP_MANIFESTS)
     return document(
-        _read_claims(account, region),
+        _read_claims(ledger),
         statement("ListAllBackups", ("s3:ListBucket",), arns),
         statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
         _decrypt("DecryptAllBackups", buckets, account),
@@ -86,16 +95,15 @@ def restore(*, account: str, region: str, buckets: Mapping[str, str], secrets_ke
     )
 
 
-def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str], tables: Mapping[str, str]) -> Document:
+def ledger_restore(*, account: str, ledger: str, buckets: Mapping[str, str], tables: Mapping[str, str]) -> Document:
     """The job that adds events of a lost ledger: read what is left of it, and put events that are absent.
 
     Args:
         account: twelve digits.
-        region: the site's own region.
+        ledger: the ARN of the ledger's copy that the site uses.
         buckets: the region of each bucket of exports, by name.
         tables: the region of each restored table, by name.
     """
-    table = naming.ledger_arn(account=account, region=region)
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
     prefixes = (naming.LEDGER_EXPORTS, naming.LEDGER_RECORDS)
     left = [f"arn:aws:dynamodb:{place}:{account}:table/{name}" for name, place in sorted(tables.items())]
@@ -105,7 +113,7 @@ def ledger_restore(*, account: str, region: str, buckets: Mapping[str, str], tab
         _decrypt("DecryptExports", buckets, account),
     )
     return document(
-        statement("AddEvents", ("dynamodb:PutItem",), (table,), condition=ledger_keys(*APPLICATION_KEYS)),
+        statement("AddEvents", ("dynamodb:PutItem",), (ledger,), condition=ledger_keys(*APPLICATION_KEYS)),
         *((statement("ReadTables", ("dynamodb:Scan",), left),) if left else ()),
         *(exports if buckets else ()),
     )
@@ -172,7 +180,7 @@ def _read_token(account: str, region: str, secret: str) -> Statement:
 
 def ledger_export(
     *,
-    account: str,
+    ledger: str,
     region: str,
     bucket: str,
     bucket_key_arn: str,
@@ -184,12 +192,12 @@ def ledger_export(
 
     Source: Amazon DynamoDB Developer Guide, "Requesting a table export in DynamoDB", prerequisites.
     """
-    table, arn = naming.ledger_arn(account=account, region=region), f"arn:aws:s3:::{bucket}"
+    arn = f"arn:aws:s3:::{bucket}"
     write = ("s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectAcl")
     return document(
-        statement("StartExport", ("dynamodb:ExportTableToPointInTime",), (table,)),
-        statement("FollowExport", ("dynamodb:DescribeExport",), (f"{table}/export/*",)),
-        statement("LookForItems", ("dynamodb:BatchGetItem",), (table,)),
+        statement("StartExport", ("dynamodb:ExportTableToPointInTime",), (ledger,)),
+        statement("FollowExport", ("dynamodb:DescribeExport",), (f"{ledger}/export/*",)),
+        statement("LookForItems", ("dynamodb:BatchGetItem",), (ledger,)),
         statement("ListExports", ("s3:ListBucket",), (arn,)),
         statement("WriteExports", write, (f"{arn}/{naming.LEDGER_EXPORTS}*", f"{arn}/{naming.LEDGER_RECORDS}*")),
         _use_bucket_key(("kms:Decrypt", "kms:GenerateDataKey"), bucket_key_arn, region),
@@ -222,9 +230,8 @@ def replication(
     )
 
 
-def _read_claims(account: str, region: str) -> Statement:
-    table = naming.ledger_arn(account=account, region=region)
-    return statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*"))
+def _read_claims(ledger: str) -> Statement:
+    return statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*"))
 
 
 def _use_bucket_key(actions: Sequence[str], key_arn: str, region: str, *, sid: str = "UseBucketKey") -> Statement:

@@ -1,4 +1,7 @@
-"""IAM policy documents of the jobs that fence, hand over and keep a database, as plain data."""
+"""IAM policy documents of the jobs that fence, hand over and keep a database, as plain data.
+
+`ledger` is the ARN of the ledger's copy that the site uses.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,23 @@ from components.permissions import Document, Statement, document, ledger_keys, r
 from recovery import naming
 
 
-def fence(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+def fence(*, account: str, region: str, ledger: str, secrets_key_arn: str | None) -> Document:
     """The fence's pods: read claims, write handover records and ready marks, read the password."""
-    table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*", "handover#*")),
         statement(
-            "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (table,), condition=ledger_keys("handover#*")
+            "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (ledger,), condition=ledger_keys("handover#*")
         ),
-        statement("MarkReady", ("dynamodb:PutItem",), (table,), condition=ledger_keys("ready#*")),
-        statement("NoteClosing", ("dynamodb:PutItem",), (table,), condition=ledger_keys("closed#*")),
+        statement("MarkReady", ("dynamodb:PutItem",), (ledger,), condition=ledger_keys("ready#*")),
+        statement("NoteClosing", ("dynamodb:PutItem",), (ledger,), condition=ledger_keys("closed#*")),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 
-def claim(*, account: str, region: str) -> Document:
+def claim(*, ledger: str) -> Document:
     """The claim's pods: read and write claims. No other pod can write one."""
-    table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("Claim", ("dynamodb:GetItem", "dynamodb:PutItem"), (table,), condition=ledger_keys("epoch#*"))
+        statement("Claim", ("dynamodb:GetItem", "dynamodb:PutItem"), (ledger,), condition=ledger_keys("epoch#*"))
     )
 
 
@@ -34,45 +35,41 @@ def roles(*, account: str, region: str, secrets_key_arn: str | None) -> Document
     return document(*read_password(account=account, region=region, secrets_key_arn=secrets_key_arn, secrets=secrets))
 
 
-def switch(*, account: str, region: str) -> Document:
+def switch(*, ledger: str) -> Document:
     """The switch's pods: read claims and ready marks."""
-    table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("ReadMarks", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "ready#*"))
+        statement("ReadMarks", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*", "ready#*"))
     )
 
 
-def handover(*, account: str, region: str, site: str, secrets_key_arn: str | None) -> Document:
+def handover(*, account: str, region: str, ledger: str, site: str, secrets_key_arn: str | None) -> Document:
     """The gate of a switchover: read and take the handover record, read claims, the replica's status, the password."""
-    table = naming.ledger_arn(account=account, region=region)
     return document(
-        statement("ReadHandover", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*", "handover#*")),
-        statement("TakeHandover", ("dynamodb:UpdateItem",), (table,), condition=ledger_keys("handover#*")),
+        statement("ReadHandover", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement("TakeHandover", ("dynamodb:UpdateItem",), (ledger,), condition=ledger_keys("handover#*")),
         _read_instances(account=account, region=region, site=site),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 
-def promotion_wait(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
+def promotion_wait(*, account: str, region: str, ledger: str, secrets_key_arn: str | None) -> Document:
     """The wait before a promotion: read claims, closings, handover records and the password."""
-    table = naming.ledger_arn(account=account, region=region)
     keys = ledger_keys("epoch#*", "closed#*", "handover#*")
     return document(
-        statement("ReadClosing", ("dynamodb:GetItem",), (table,), condition=keys),
+        statement("ReadClosing", ("dynamodb:GetItem",), (ledger,), condition=keys),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
 
-def promotion_snapshot(*, account: str, region: str, site: str, secrets_key_arn: str | None) -> Document:
+def promotion_snapshot(*, account: str, region: str, ledger: str, site: str, secrets_key_arn: str | None) -> Document:
     """The job that takes a snapshot after a promotion: read claims, the status and the password, and add snapshots.
 
     It can neither delete nor share a snapshot. Source: Service Authorization Reference, "Amazon RDS".
     """
-    table = naming.ledger_arn(account=account, region=region)
     databases = naming.databases_arn(site, account=account, region=region)
     snapshots = databases.replace(":db:", ":snapshot:")
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (table,), condition=ledger_keys("epoch#*")),
+        statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*")),
         _read_instances(account=account, region=region, site=site),
         statement("FindSnapshot", ("rds:DescribeDBSnapshots",), (snapshots,)),
         statement("TakeSnapshot", ("rds:CreateDBSnapshot", "rds:AddTagsToResource"), (databases, snapshots)),

@@ -22,7 +22,7 @@ class LedgerArgs:
     """The regions of the ledger."""
 
     site: Site
-    peer_region: str
+    copy_region: str
     """The region of the second full copy, which the other site uses."""
     witness_region: str
     """The region of the witness, which only counts for the majority and answers no reads."""
@@ -31,7 +31,7 @@ class LedgerArgs:
     """Whether another stack made the table. Then this one never changes its regions or its stream."""
 
     def __post_init__(self) -> None:
-        regions = (self.site.region, self.peer_region, self.witness_region)
+        regions = (self.site.region, self.copy_region, self.witness_region)
         if len(set(regions)) != len(regions):
             raise ValueError(f"the ledger names {', '.join(regions)}: strong consistency needs three different regions")
 
@@ -86,7 +86,7 @@ _OF_THE_FIRST_OWNER = ("globalTableWitness", "replicas", "streamEnabled", "strea
 
 def _strong_replica(args: LedgerArgs) -> aws.dynamodb.TableReplicaArgs:
     return aws.dynamodb.TableReplicaArgs(
-        region_name=args.peer_region,
+        region_name=args.copy_region,
         consistency_mode="STRONG",
         point_in_time_recovery=True,
         deletion_protection_enabled=args.site.protect,

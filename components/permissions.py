@@ -110,21 +110,21 @@ def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Doc
     )
 
 
-def backend(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
-    """The backend's pods: the events in the ledger of their own region, and the copy of the database password there.
+def backend(*, account: str, region: str, ledger: str, secrets_key_arn: str | None) -> Document:
+    """The backend's pods: the events in the ledger, and the copy of the database password in their own region.
 
     Args:
         account: twelve digits.
         region: the site's own region.
+        ledger: the ARN of the ledger's copy that the site uses.
         secrets_key_arn: the key of the secret in this region; None for a replica, whose key is managed by AWS and needs
             no permission.
     """
-    table = naming.ledger_arn(account=account, region=region)
-    ledger = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (table,), condition=ledger_keys(*APPLICATION_KEYS))
+    events = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (ledger,), condition=ledger_keys(*APPLICATION_KEYS))
     password = read_password(
         account=account, region=region, secrets_key_arn=secrets_key_arn, secrets=(naming.APPLICATION_SECRET,)
     )
-    return document(ledger, *password)
+    return document(events, *password)
 
 
 def ledger_keys(*patterns: str) -> dict[str, Any]:
@@ -154,19 +154,19 @@ def read_password(
         yield statement("DecryptPassword", ("kms:Decrypt",), (secrets_key_arn,), condition=via)
 
 
-def crisis_detector(*, account: str, region: str) -> Document:
-    """The crisis detector's pods: put and get in the ledger of their own region. They use no database, so no secret."""
-    return _ledger_put_and_get(account=account, region=region)
+def crisis_detector(*, ledger: str) -> Document:
+    """The crisis detector's pods: put and get in the ledger. They use no database, so no secret."""
+    return _ledger_put_and_get(ledger)
 
 
-def hotline_gateway(*, account: str, region: str) -> Document:
-    """The hotline gateway's pods: put and get in the ledger of their own region."""
-    return _ledger_put_and_get(account=account, region=region)
+def hotline_gateway(*, ledger: str) -> Document:
+    """The hotline gateway's pods: put and get in the ledger."""
+    return _ledger_put_and_get(ledger)
 
 
-def _ledger_put_and_get(*, account: str, region: str) -> Document:
-    actions, table = ("dynamodb:GetItem", "dynamodb:PutItem"), naming.ledger_arn(account=account, region=region)
-    return document(statement("UseLedger", actions, (table,), condition=ledger_keys(*APPLICATION_KEYS)))
+def _ledger_put_and_get(ledger: str) -> Document:
+    actions = ("dynamodb:GetItem", "dynamodb:PutItem")
+    return document(statement("UseLedger", actions, (ledger,), condition=ledger_keys(*APPLICATION_KEYS)))
 
 
 def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recovery import naming
 from recovery.naming import Tags
 
 
@@ -15,6 +16,8 @@ class Site:
     """The AWS account, in twelve digits."""
     region: str
     """The site's own region."""
+    ledger_region: str
+    """The region of the ledger's copy that the site uses: its own, or the peer's where it has no copy."""
     tags: Tags
     protect: bool
     """Whether Pulumi, and AWS where it can, refuses to delete what holds data or cannot be made again: databases and
@@ -25,6 +28,21 @@ class Site:
     def name(self) -> str:
         """The site's name, which its tags carry too."""
         return self.tags.site
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the site's own region has a copy of the ledger."""
+        return self.ledger_region == self.region
+
+    @property
+    def ledger_arn(self) -> str:
+        """The copy of the ledger that the site uses."""
+        return naming.ledger_arn(account=self.account, region=self.ledger_region)
+
+    @property
+    def ledger_table(self) -> str:
+        """The ledger as pods know it: the name of the table in their own region, or the ARN of a copy elsewhere."""
+        return naming.LEDGER_TABLE if self.has_ledger else self.ledger_arn
 
     def elsewhere(self, region: str) -> str | None:
         """The `region` of a resource: None in the site's own region, so that a resource there names none."""

@@ -106,6 +106,10 @@ class VaultPlan(pulumi.ComponentResource):
             plan_id=plan.id,
             iam_role_arn=role.arn,
             # A pattern, so that a reseed or a restore changes nothing here. A fenced database is backed up too.
-            resources=[naming.databases_arn(args.site.name, **own), naming.ledger_arn(**own)],
+            # AWS Backup backs up its own region's resources only.
+            resources=[
+                naming.databases_arn(args.site.name, **own),
+                *([args.site.ledger_arn] if args.site.has_ledger else []),
+            ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[attached]),
         )

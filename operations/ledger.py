@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.deadline import Deadline
-from operations.ledger_items import LedgerUnreadableError, held, missing, put_absent
+from operations.ledger_items import LedgerUnreadableError, held, missing, place_of, put_absent
 from operations.records import Claim, Closing, HandoverRecord, HandoverState
 from recovery.naming import LEDGER_KEY, claim_key, closing_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
@@ -36,7 +36,7 @@ LOOK_AHEAD = 3
 
 
 class JobLedger:
-    """The ledger's copy in the job's own region."""
+    """The ledger's copy in the job's own region, or in the peer's if its own has none."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -46,8 +46,9 @@ class JobLedger:
 
     @classmethod
     def connect(cls, region: str, table: str, patience: Config = PATIENCE) -> Self:
-        """The table in a region, with the credentials of the environment."""
-        return cls(boto3.client("dynamodb", region_name=region, config=patience), table)
+        """The table, by its name in a region or by its ARN, with the credentials of the environment."""
+        region, name = place_of(table, region)
+        return cls(boto3.client("dynamodb", region_name=region, config=patience), name)
 
     def newest_claim(self, deadline: Deadline | None = None) -> Claim | None:
         """The claim of the newest epoch, or None if no epoch was ever claimed.

@@ -26,6 +26,7 @@ from operations.environment import Reader
 from operations.exit_codes import FAILURE, SUCCESS
 from operations.job import JobFailedError, exit_code
 from operations.ledger import JobLedger, LedgerUnreadableError
+from operations.ledger_items import place_of
 from operations.log import say
 from operations.manifest import backup_name, is_name, moment_of
 from operations.retry import patiently
@@ -234,7 +235,8 @@ def main(environment: Mapping[str, str]) -> int:
     copy_region, copy_bucket = reader.text("COPY_REGION"), reader.text("COPY_BUCKET")
     poll_seconds, seconds = reader.number("POLL_SECONDS"), reader.number("DEADLINE_SECONDS")
     reader.done()
-    client = boto3.client("dynamodb", region_name=region)
+    table_region, _ = place_of(table_arn, region)
+    client = boto3.client("dynamodb", region_name=table_region)
     export = LedgerExport(
         table=DynamoDbTable(client=client, arn=table_arn, bucket=bucket, key_arn=key_arn),
         store=BackupStore.connect(region, bucket),

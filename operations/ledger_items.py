@@ -22,6 +22,17 @@ class LedgerUnreadableError(ConnectionError):
     """The ledger did not answer, which proves nothing."""
 
 
+def place_of(table: str, region: str) -> tuple[str, str]:
+    """The region and the name of a table: an ARN names both, and a name is one in `region`.
+
+    A client needs the region, because an endpoint has the tables of its own region only.
+    """
+    if not table.startswith("arn:"):
+        return region, table
+    _, _, _, region, _, resource = table.split(":", 5)
+    return region, resource.partition("/")[2]
+
+
 def held(write: Callable[[], object]) -> bool:
     """Make a conditional write. Returns whether its condition held.
 

@@ -1,6 +1,7 @@
 """The calls of AWS that each identity makes: the other half of its permissions.
 
-The names in braces are variables of the pods, facts of the site from its ConfigMap, and the account.
+The names in braces are variables of the pods, facts of the site from its ConfigMap, the account, and the ARN of the
+ledger's copy that the pods use.
 Sources: the modules of `operations` for the jobs, which a test reads; otherwise as noted.
 """
 
@@ -21,7 +22,7 @@ from recovery.naming import (
     SNAPSHOT_CRON_JOB,
 )
 
-LEDGER = "arn:aws:dynamodb:{AWS_REGION}:{account}:table/{LEDGER_TABLE}"
+LEDGER = "{LEDGER}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 

@@ -76,6 +76,17 @@ class Resource:
         return json.loads(text) if isinstance(text, str) else text
 
 
+def table_arn(table: Any, *, region: Any, account: str) -> Any:
+    """The ARN of a table that pods know by its ARN, or by its name in their own region."""
+    if UNKNOWN in (table, region):
+        return UNKNOWN
+    return table if _is_arn(table) else f"arn:aws:dynamodb:{region}:{account}:table/{table}"
+
+
+def _is_arn(table: Any) -> bool:
+    return isinstance(table, str) and table.startswith("arn:")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """All resources of one stack."""
@@ -116,6 +127,12 @@ class Site:
     def place(self) -> Resource:
         """The resource that is shown with a fault of the site as a whole."""
         return self.facts or self.resources[0]
+
+    @property
+    def ledger_region(self) -> Any:
+        """The region of the ledger's copy that the site uses."""
+        table = self.setting("LEDGER_TABLE")
+        return self.region if not _is_arn(table) else table.split(":")[3]
 
     def setting(self, key: str) -> Any:
         """A fact of the site, as its pods read it."""

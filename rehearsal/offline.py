@@ -141,7 +141,7 @@ class OfflineAccount:
         if self._ledger is None:
             self._ledger = GlobalTable(
                 self.endpoint_url,
-                replicas=(config.region, config.peer.region),
+                replicas=config.ledger_regions,
                 witness=config.ledger.witness,
                 faults=self.faults,
             )

@@ -31,11 +31,12 @@ def alarms(context: Context, checks: HealthChecks) -> None:
     for database in context.config.databases:
         group = data.database(database, storage_gib=context.config.database.storage_gib)
         _declare(context, f"database-{database.epoch}", group, topics, tier=objectives.DATA.name)
-    _declare(context, "ledger", data.ledger(site), topics, tier=objectives.CRISIS.name)
+    if context.site.has_ledger:  # DynamoDB has metrics where a copy is; the peer has the alarms of its copy
+        _declare(context, "ledger", data.ledger(site), topics, tier=objectives.CRISIS.name)
     _declare(context, "logs", copies.logs(site), topics)
     for purpose, bucket in _copied_buckets(context).items():
         _declare(context, f"copies-{purpose}", (copies.replication(bucket),), topics)
-    for resource_type in copies.RESOURCE_TYPES:
+    for resource_type in copies.resource_types(has_ledger=context.site.has_ledger):
         alarm = copies.recovery_point(site, resource_type)
         _declare(context, f"vault-{resource_type.lower()}", (alarm,), topics, tier=objectives.DATA.name)
     BackupEvents("backup-events", BackupEventsArgs(topic_arn=tickets.arn, site=context.site))

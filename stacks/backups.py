@@ -185,14 +185,14 @@ def _place(context: Context) -> BackupPlace:
 
 def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resource]:
     place, site = _place(context), context.site
-    own, copy = buckets.own.key_arn, buckets.copy.key_arn
+    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
+    own_key, copy_key = buckets.own.key_arn, buckets.copy.key_arn
 
     def in_own_bucket(policy: Callable[..., Document]) -> pulumi.Output[str]:
         def text(arns: list[str]) -> str:
-            place_of = {"account": site.account, "region": site.region, "bucket": place.bucket}
-            return json.dumps(policy(**place_of, bucket_key_arn=arns[0], secrets_key_arn=arns[1]))
+            return json.dumps(policy(**own, bucket=place.bucket, bucket_key_arn=arns[0], secrets_key_arn=arns[1]))
 
-        return pulumi.Output.all(own, context.secrets_key_arn).apply(text)
+        return pulumi.Output.all(own_key, context.secrets_key_arn).apply(text)
 
     def check(arns: list[str]) -> str:
         return json.dumps(
@@ -223,18 +223,18 @@ def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resourc
         )
 
     def restore(secrets_key_arn: str | None) -> str:
-        own, buckets = {"account": site.account, "region": site.region}, _readable(context)
-        return json.dumps(backup_permissions.restore(**own, buckets=buckets, secrets_key_arn=secrets_key_arn))
+        return json.dumps(
+            backup_permissions.restore(**own, buckets=_readable(context), secrets_key_arn=secrets_key_arn)
+        )
 
     def snapshot(secrets_key_arn: str | None) -> str:
-        own = {"account": site.account, "region": site.region, "site": site.name}
-        return json.dumps(job_permissions.promotion_snapshot(**own, secrets_key_arn=secrets_key_arn))
+        return json.dumps(job_permissions.promotion_snapshot(**own, site=site.name, secrets_key_arn=secrets_key_arn))
 
     policies = {
         BACKUP_CRON_JOB: in_own_bucket(backup_permissions.backup),
-        CONFIGURATION_CRON_JOB: pulumi.Output.all(own, copy).apply(export),
+        CONFIGURATION_CRON_JOB: pulumi.Output.all(own_key, copy_key).apply(export),
         EXPORTER: in_own_bucket(backup_permissions.exporter),
-        RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own, copy).apply(check),
+        RESTORE_CHECK_CRON_JOB: pulumi.Output.all(own_key, copy_key).apply(check),
         RESTORE_JOB: context.secrets_key_arn.apply(restore),
         SNAPSHOT_CRON_JOB: context.secrets_key_arn.apply(snapshot),
     }

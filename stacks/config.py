@@ -132,6 +132,16 @@ class SiteConfig(Section):
         return (self.primary_record or rules.first_site(self.history)) == self.site
 
     @property
+    def ledger_regions(self) -> tuple[str, str]:
+        """The regions of the two copies of the ledger."""
+        return self.ledger.regions or (self.region, self.peer.region)
+
+    @property
+    def ledger_region(self) -> str:
+        """The region of the copy that the site uses: its own, or the peer's where it has no copy."""
+        return self.region if self.region in self.ledger_regions else self.peer.region
+
+    @property
     def drains(self) -> bool:
         """Whether the site leads and was asked to stop taking writes, for a planned switchover."""
         return self.is_active and self.switchover.drain == rules.epoch(self.history)

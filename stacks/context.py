@@ -76,6 +76,7 @@ def site_of(config: SiteConfig) -> Site:
     return Site(
         account=config.account,
         region=config.region,
+        ledger_region=config.ledger_region,
         tags=config.tags,
         protect=config.protect,
     )

@@ -84,7 +84,7 @@ def _ledger(context: Context, workloads: Workloads) -> None:
         ),
     )
     place = LedgerExportPlace(
-        table_arn=naming.ledger_arn(account=site.account, region=site.region),
+        table_arn=site.ledger_arn,
         bucket=bucket,
         key_arn=pair.own.key_arn,
         copy_bucket=copy_bucket,
@@ -94,7 +94,7 @@ def _ledger(context: Context, workloads: Workloads) -> None:
     def policy(arns: list[str]) -> str:
         return json.dumps(
             backup_permissions.ledger_export(
-                account=site.account,
+                ledger=site.ledger_arn,
                 region=site.region,
                 bucket=bucket,
                 bucket_key_arn=arns[0],
@@ -122,7 +122,7 @@ def _restore_ledger(context: Context, workloads: Workloads) -> None:
     policy = json.dumps(
         backup_permissions.ledger_restore(
             account=site.account,
-            region=site.region,
+            ledger=site.ledger_arn,
             buckets={restore.bucket: restore.region for restore in restores if restore.bucket},
             tables={restore.table: restore.region for restore in restores if restore.table},
         )

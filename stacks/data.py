@@ -33,8 +33,9 @@ def ledger(context: Context) -> Ledger | None:
     if not config.owns_globals or (adopted and adopted.ledger == "later"):
         return None
     found = adopted is not None and adopted.ledger == "found"
+    (copy_region,) = set(config.ledger_regions) - {config.region}
     args = LedgerArgs(
-        peer_region=config.peer.region,
+        copy_region=copy_region,
         witness_region=config.ledger.witness,
         site=context.site,
         ownership=config.ownership if found else made_here(config.ownership),
@@ -65,12 +66,12 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
     A new cluster claims them once more, which changes nothing.
     """
     site = context.site
-    policy = json.dumps(job_permissions.claim(account=site.account, region=site.region))
+    policy = json.dumps(job_permissions.claim(ledger=site.ledger_arn))
     return Claims(
         context.of_cluster("claims"),
         ClaimsArgs(
             leaders=context.config.claimed_epochs,
-            table_name=ledger.table_name if ledger else naming.LEDGER_TABLE,
+            table_name=ledger.table_name if ledger else site.ledger_table,
             image=context.operations_image,
             site=site,
             needs=(
@@ -115,7 +116,9 @@ def promotion_waits(context: Context, claims: Claims) -> PromotionWaits:
     config, site = context.config, context.site
     policy = context.secrets_key_arn.apply(
         lambda key: json.dumps(
-            job_permissions.promotion_wait(account=site.account, region=site.region, secrets_key_arn=key)
+            job_permissions.promotion_wait(
+                account=site.account, region=site.region, ledger=site.ledger_arn, secrets_key_arn=key
+            )
         )
     )
     return PromotionWaits(

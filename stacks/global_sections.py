@@ -27,7 +27,10 @@ class LedgerRestoreConfig(Section):
 
 
 class LedgerConfig(Section):
-    """The crisis ledger: the region of its witness, and the parts of a lost one."""
+    """The crisis ledger: its regions, and the parts of a lost one."""
+
+    regions: Annotated[tuple[Region, Region], Field(strict=False)] | None = None
+    """The regions of the two copies, which never change; None: those of the two sites. Equal at both sites."""
 
     witness: Region = "us-east-1"
     """The third region, which holds no copy."""

@@ -162,7 +162,7 @@ def fence(context: Context, databases: Databases, workloads: Workloads) -> None:
 def switch(context: Context, targets: Targets, databases: Databases, workloads: Workloads) -> Switch:
     """The answers that move the web traffic, and the identity of their pods."""
     site = context.site
-    policy = json.dumps(job_permissions.switch(account=site.account, region=site.region))
+    policy = json.dumps(job_permissions.switch(ledger=site.ledger_arn))
     return Switch(
         context.of_cluster("switch"),
         SwitchArgs(
@@ -194,7 +194,7 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
         "DB_PORT": str(PORT),
         "DB_NAME": naming.DATABASE_NAME,
         "DB_USER": naming.DATABASE_APPLICATION,
-        "LEDGER_TABLE": naming.LEDGER_TABLE,
+        "LEDGER_TABLE": site_of(config).ledger_table,
         "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER and not config.drains else "true",
         "CRISIS_FALLBACK_MODE": "hybrid",
         "HOTLINE_PROVIDER": "primary",
@@ -223,12 +223,16 @@ def _images(context: Context) -> dict[str, str]:
 
 
 def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resource]:
-    own = {"account": context.site.account, "region": context.site.region}
-    backend = context.secrets_key_arn.apply(lambda key: json.dumps(permissions.backend(**own, secrets_key_arn=key)))
+    site, ledger = context.site, context.site.ledger_arn
+    backend = context.secrets_key_arn.apply(
+        lambda key: json.dumps(
+            permissions.backend(account=site.account, region=site.region, ledger=ledger, secrets_key_arn=key)
+        )
+    )
     policies: tuple[tuple[Service, pulumi.Input[str]], ...] = (
         (BACKEND, backend),
-        (CRISIS_DETECTOR, json.dumps(permissions.crisis_detector(**own))),
-        (HOTLINE_GATEWAY, json.dumps(permissions.hotline_gateway(**own))),
+        (CRISIS_DETECTOR, json.dumps(permissions.crisis_detector(ledger=ledger))),
+        (HOTLINE_GATEWAY, json.dumps(permissions.hotline_gateway(ledger=ledger))),
     )
     controller = pulumi.Output.all(*targets.group_arns.values()).apply(
         lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))
@@ -244,12 +248,12 @@ def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resou
 
 
 def _job_identities(context: Context) -> list[pulumi.Resource]:
-    own = {"account": context.site.account, "region": context.site.region}
-    key = context.secrets_key_arn
+    site, key = context.site, context.secrets_key_arn
+    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
     policies: dict[str, pulumi.Input[str]] = {
         FENCE: key.apply(lambda arn: json.dumps(job_permissions.fence(**own, secrets_key_arn=arn))),
         HANDOVER: key.apply(
-            lambda arn: json.dumps(job_permissions.handover(**own, site=context.site.name, secrets_key_arn=arn))
+            lambda arn: json.dumps(job_permissions.handover(**own, site=site.name, secrets_key_arn=arn))
         ),
     }
     return [identity(context, f"{job}-identity", job, policy, tier="data") for job, policy in policies.items()]

@@ -34,6 +34,7 @@ ADDON_NAMES = {addon.name for addon in (*BEFORE_NODES, *AFTER_NODES)}
 def relation_problems(site: SiteConfig) -> Iterator[Problem]:
     """The contradictions between values of a configuration whose values are each allowed."""
     yield from _peer_problems(site)
+    yield from _ledger_region_problems(site)
     yield from _lost_site_problems(site)
     yield from _bootstrap_problems(site)
     yield from _zone_problems(site)
@@ -61,7 +62,11 @@ def _peer_problems(site: SiteConfig) -> Iterator[Problem]:
     if ipaddress.IPv4Network(site.network.cidr).overlaps(ipaddress.IPv4Network(site.peer.cidr)):
         hint = "choose ranges that do not overlap: networks that overlap can never be connected"
         yield Problem("lifeline:peer.cidr", f"is {site.peer.cidr}, which overlaps {site.network.cidr}", hint)
-    ledger = (site.region, site.peer.region, site.ledger.witness)
+
+
+def _ledger_region_problems(site: SiteConfig) -> Iterator[Problem]:
+    copies = site.ledger_regions
+    ledger = (*copies, site.ledger.witness)
     if len(set(ledger)) < 3 or not any(allowed.issuperset(ledger) for allowed in LEDGER_REGION_SETS):
         sets = "; ".join(", ".join(sorted(allowed)) for allowed in LEDGER_REGION_SETS)
         yield Problem(
@@ -69,6 +74,12 @@ def _peer_problems(site: SiteConfig) -> Iterator[Problem]:
             f"is {site.ledger.witness}: the ledger would be in {', '.join(ledger)}",
             f"strong consistency needs three regions of one set: {sets}",
         )
+    if site.region not in copies and site.peer.region not in copies:
+        hint = f"one site is in {' or '.join(copies)}: the other one uses the copy there"
+        yield Problem("lifeline:ledger.regions", f"are {', '.join(copies)}, where neither site is", hint)
+    elif site.region not in copies and site.owns_globals:
+        hint = f"let {site.peer.site} own the global resources: the owner of the ledger has a copy of it"
+        yield Problem("lifeline:globals", f"is {site.globals}, but {site.region} has no copy of the ledger", hint)
 
 
 def _lost_site_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -36,13 +36,13 @@ def site(name: str = "primary", *, protect: bool = True) -> Site:
     """A site for the arguments of one component, in the region of the committed stack of that name."""
     regions = {"primary": "us-east-2", "secondary": "us-west-2"}
     tags = Tags(owner="platform-team", site=name)
-    return Site(account="123456789012", region=regions[name], tags=tags, protect=protect)
+    return Site(account="123456789012", region=regions[name], ledger_region=regions[name], tags=tags, protect=protect)
 
 
 def stack_config(stack: str, **changes: Any) -> dict[str, Any]:
-    """The committed configuration of a stack, with some keys of `lifeline:` changed."""
+    """The committed configuration of a stack, with some keys changed. A key without a prefix is one of `lifeline:`."""
     config = copy.deepcopy(StackFile(ROOT / f"Pulumi.{stack}.yaml").config)
-    return config | {f"lifeline:{key}": value for key, value in changes.items()}
+    return config | {key if ":" in key else f"lifeline:{key}": value for key, value in changes.items()}
 
 
 def deploy(stack: str, timeline: tuple[str, ...] = PRIMARY_LEADS, **changes: Any) -> list[Registration]:

@@ -7,8 +7,10 @@ from components.alerts.model import Severity
 from components.copied_bucket import REPLICATION_RULE
 from recovery import naming, objectives
 
-RESOURCE_TYPES = ("DynamoDB", "RDS")
-"""The types of AWS Backup that a site's plan selects."""
+
+def resource_types(*, has_ledger: bool) -> tuple[str, ...]:
+    """The types of AWS Backup that a site's plan selects. Only a copy of the ledger in its own region is one."""
+    return ("DynamoDB", "RDS") if has_ledger else ("RDS",)
 
 
 def recovery_point(site: str, resource_type: str) -> Alarm:

@@ -21,7 +21,11 @@ _SECONDS = 2 * objectives.HOUR
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerExportPlace:
-    """The table and the buckets of the export."""
+    """The table and the buckets of the export.
+
+    DynamoDB exports to a bucket in another region too: Amazon DynamoDB Developer Guide, "DynamoDB data export to Amazon
+    S3: how it works".
+    """
 
     table_arn: str
     bucket: str

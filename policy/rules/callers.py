@@ -9,7 +9,7 @@ from typing import Any
 
 from policy import calls, iam
 from policy.calls import Call
-from policy.model import UNKNOWN, Resource, Site
+from policy.model import UNKNOWN, Resource, Site, table_arn
 from policy.rules.buckets import BUCKET, ENCRYPTION, REPLICATION, settings
 from policy.rules.clusters import ASSOCIATION
 from policy.rules.keys import SECRETS
@@ -65,6 +65,10 @@ def _of_pods(site: Site) -> Iterator[Caller]:
     for association in site.of(ASSOCIATION):
         account, role = str(association.get("serviceAccount")), association.get("roleArn")
         names = {"account": aws_accounts(role)[0], **environment(site, account)}
+        if "LEDGER_TABLE" in names:
+            names["LEDGER"] = table_arn(
+                names["LEDGER_TABLE"], region=names.get("AWS_REGION"), account=str(names["account"])
+            )
         for policy in _policies(site, association, "roleArn"):
             if UNKNOWN not in (role, policy.document("policy")):
                 yield Caller(policy, calls.CALLS.get(account, ()), names)

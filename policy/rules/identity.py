@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from policy import calls, iam
-from policy.model import UNKNOWN, Resource, Site
+from policy.model import UNKNOWN, Resource, Site, table_arn
 from policy.rule import About, Severity, site_rule
 from policy.rules.callers import (
     ATTACHMENT,
@@ -99,7 +99,7 @@ def claims_nothing(site: Site) -> Iterator[tuple[Resource, str]]:
             continue
         account = names.get(policy.urn, "")
         for number in aws_accounts(document):
-            ledger = f"arn:aws:dynamodb:{site.region}:{number}:table/{site.setting('LEDGER_TABLE')}"
+            ledger = table_arn(site.setting("LEDGER_TABLE"), region=site.region, account=number)
             for request in _forbidden(ledger, account):
                 if iam.allows(document, request):
                     yield policy, f"allowed: {described(request)}"

@@ -201,9 +201,8 @@ def _plan_rule(rule: dict[str, Any], minimum_days: int) -> Iterator[str]:
         yield f"schedule is {shown(rule.get('schedule'))}, expected once a day"
 
 
-@resource_rule(
+@site_rule(
     "backup-selection-complete",
-    SELECTION,
     about=About(
         severity=Severity.CRITICAL,
         clauses=("164.308(a)(7)(ii)(A)", "164.308(a)(7)(ii)(E)"),
@@ -213,13 +212,14 @@ def _plan_rule(rule: dict[str, Any], minimum_days: int) -> Iterator[str]:
         also=("CKV2_AWS_8", "HIPAA.Security-RDSInBackupPlan", "rds-resources-protected-by-backup-plan"),
     ),
 )
-def selection_complete(selection: Resource) -> Iterator[str]:
-    """Every database of the site and the ledger have recovery points, new databases too."""
-    arns = [str(arn) for arn in selection.items("resources")]
-    if not any(":db:lifeline-" in arn and arn.endswith("-*") for arn in arns):
-        yield "resources has no pattern for all databases of the site"
-    if not any(":table/lifeline-crisis-ledger" in arn for arn in arns):
-        yield "resources lacks the ledger"
+def selection_complete(site: Site) -> Iterator[tuple[Resource, str]]:
+    """Every database of the site has recovery points, a new one too, and so has the ledger's copy in its region."""
+    for selection in site.of(SELECTION):
+        arns = [str(arn) for arn in selection.items("resources")]
+        if not any(":db:lifeline-" in arn and arn.endswith("-*") for arn in arns):
+            yield selection, "resources has no pattern for all databases of the site"
+        if site.ledger_region == site.region and not any(":table/lifeline-crisis-ledger" in arn for arn in arns):
+            yield selection, "resources lacks the ledger"
 
 
 @resource_rule(

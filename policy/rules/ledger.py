@@ -7,7 +7,7 @@ from typing import Any
 
 from components.kube.once import CLAIM
 from policy.model import UNKNOWN, Resource, Site
-from policy.rule import About, Severity, must_be, must_be_protected, resource_rule, shown, site_rule
+from policy.rule import About, Level, Severity, must_be, must_be_protected, resource_rule, shown, site_rule
 from policy.rules.workloads import containers, of_account
 from recovery.naming import LEDGER_TABLE
 
@@ -171,17 +171,40 @@ def claim_own_and_once(site: Site) -> Iterator[tuple[Resource, str]]:
     about=About(
         severity=Severity.CRITICAL,
         clauses=("164.312(c)(1)",),
-        remediation="Write claims to the ledger's table only, in the site's own region.",
+        remediation="Write claims to the ledger's table only, in the copy that the site's pods use.",
         reference="docs/architecture.md, 'Which site may write'",
     ),
 )
 def claim_in_the_ledger(site: Site) -> Iterator[tuple[Resource, str]]:
-    """A claim is written where every fence reads it, and does not need another region."""
+    """A claim is written where every fence reads it."""
+    used = site.setting("LEDGER_TABLE")
+    table = used if str(used).endswith(f":table/{LEDGER_TABLE}") else LEDGER_TABLE
     for job, variables in claims(site):
-        for name, expected in (("LEDGER_TABLE", LEDGER_TABLE), ("AWS_REGION", site.region)):
+        for name, expected in (("LEDGER_TABLE", table), ("AWS_REGION", site.region)):
             value = variables.get(name)
             if value not in (expected, UNKNOWN):
                 yield job, f"{name} is {shown(value)}, expected {shown(expected)}"
+
+
+@site_rule(
+    "dynamodb-table-in-own-region",
+    about=About(
+        severity=Severity.HIGH,
+        clauses=("164.308(a)(7)(ii)(B)",),
+        remediation="Move the site back to a region of the ledger when one answers (docs/runbooks/rebuild-region.md).",
+        reference=f"{_GUIDE}, 'How DynamoDB global tables work'",
+        incident="aws-2025-10",
+        level=Level.ADVISORY,
+    ),
+)
+def in_own_region(site: Site) -> Iterator[tuple[Resource, str]]:
+    """The site's own region has a copy of the ledger, so that it can take over while every other region is lost."""
+    if site.ledger_region not in (site.region, UNKNOWN):
+        yield (
+            site.place,
+            f"the ledger is in {site.ledger_region}: while that region is lost, this site can neither claim an epoch"
+            " nor note a crisis event",
+        )
 
 
 RULES = (
@@ -193,4 +216,5 @@ RULES = (
     no_capacity_limit,
     claim_own_and_once,
     claim_in_the_ledger,
+    in_own_region,
 )

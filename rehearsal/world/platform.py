@@ -38,7 +38,7 @@ class SitePlatform:
 
     Args:
         site: the site's name.
-        region: the site's region. Its crisis events are written to the ledger there.
+        region: the site's region.
         route: returns the deployment that the load balancer sends a path to; None if it sends it nowhere.
         read_config: returns the ConfigMap's current data.
         replicas: returns the number of ready pods by the deployment's name.
@@ -159,6 +159,12 @@ class SitePlatform:
     def _database_host(self) -> str:
         return self._read_config().get("DB_HOST", "")
 
+    @property
+    def _copy(self) -> str:
+        """The region of the ledger's copy that the pods use."""
+        table = self._read_config().get("LEDGER_TABLE", "")
+        return table.split(":")[3] if table.startswith("arn:") else self._region
+
     def _crisis_health(self, _: Request) -> Reply:
         """The health of detection alone, for the probes of pods and target groups: see docs/services.md."""
         works = detect(_SAMPLE, self._mode)
@@ -166,8 +172,8 @@ class SitePlatform:
 
     def _crisis_test(self, request: Request) -> Reply:
         """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
-        self._ledger.put(self._region, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
-        noted = self._ledger.get(self._region, f"event#check-{self._site}")
+        self._ledger.put(self._copy, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
+        noted = self._ledger.get(self._copy, f"event#check-{self._site}")
         return self._crisis_health(request) if noted else Reply(503, {"status": "failing"})
 
     def _detect(self, request: Request) -> Reply:
@@ -194,7 +200,7 @@ class SitePlatform:
         """
         requested = request.body.get("id")
         id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
-        self._ledger.put_if_absent(self._region, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
+        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
         return id_
 
     def _hotline(self, _: Request) -> Reply:
@@ -263,7 +269,7 @@ class SitePlatform:
         """Whether the site takes writes and its epoch is ready: its pods have rolled out and have the role."""
         config = self._read_config()
         try:
-            mark = self._ledger.get(self._region, ready_key(int(config.get("EPOCH", "0"))))
+            mark = self._ledger.get(self._copy, ready_key(int(config.get("EPOCH", "0"))))
             return mark is not None and mark["database"] == config.get("DATABASE") and self.takes_writes()
         except ConnectionError:
             return False
@@ -277,7 +283,7 @@ class SitePlatform:
 
     def _ledger_answers(self) -> bool:
         try:
-            self._ledger.get(self._region, "event#health")  # the application's role may read events only
+            self._ledger.get(self._copy, "event#health")  # the application's role may read events only
         except ConnectionError:
             return False
         return True

@@ -11,7 +11,7 @@ TABLE = "aws:dynamodb/table:Table"
 
 
 def arguments(*, protect: bool = True, witness: str = "us-east-1") -> LedgerArgs:
-    return LedgerArgs(peer_region="us-west-2", witness_region=witness, site=site(protect=protect))
+    return LedgerArgs(copy_region="us-west-2", witness_region=witness, site=site(protect=protect))
 
 
 def table(*, protect: bool = True) -> Registration:

@@ -26,7 +26,7 @@ def zone(ownership: Ownership) -> None:
 
 def ledger(ownership: Ownership, *, adopted: bool = True) -> None:
     args = LedgerArgs(
-        peer_region="us-east-2",
+        copy_region="us-east-2",
         witness_region="us-east-1",
         site=site("secondary"),
         ownership=ownership,

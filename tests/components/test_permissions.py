@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 OWN = {"account": "123456789012", "region": "us-west-2"}
 KEY = "arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
 LEDGER = "arn:aws:dynamodb:us-west-2:123456789012:table/lifeline-crisis-ledger"
+WITH_LEDGER = {**OWN, "ledger": LEDGER}
 APPLICATION = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/application-??????"
 PASSWORD = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/password-??????"
 TARGETS = [
@@ -40,10 +41,10 @@ BUCKETS = {
 }
 
 DOCUMENTS: dict[str, Document] = {
-    "promotion wait": job_permissions.promotion_wait(**OWN, secrets_key_arn=KEY),
+    "promotion wait": job_permissions.promotion_wait(**WITH_LEDGER, secrets_key_arn=KEY),
     "roles": job_permissions.roles(**OWN, secrets_key_arn=KEY),
     "backup": backup_permissions.backup(
-        **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
+        **WITH_LEDGER, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
     "configuration export": backup_permissions.configuration_export(
         account=OWN["account"],
@@ -51,9 +52,12 @@ DOCUMENTS: dict[str, Document] = {
         state_object="lifeline-123456789012-secondary-state/.pulumi/stacks/lifeline/secondary.json",
         token_secret="lifeline/git",
     ),
-    "ledger export": backup_permissions.ledger_export(account=OWN["account"], **BUCKETS),
+    "ledger export": backup_permissions.ledger_export(ledger=LEDGER, **BUCKETS),
     "ledger restore": backup_permissions.ledger_restore(
-        **OWN, buckets={"lifeline-123456789012-primary-ledger-copy": "us-west-2"}, tables={"old": "us-east-2"}
+        account=OWN["account"],
+        ledger=LEDGER,
+        buckets={"lifeline-123456789012-primary-ledger-copy": "us-west-2"},
+        tables={"old": "us-east-2"},
     ),
     "log delivery": log_permissions.log_delivery(
         bucket="lifeline-123456789012-secondary-logs", bucket_key_arn=KEY, region="us-west-2"
@@ -63,27 +67,27 @@ DOCUMENTS: dict[str, Document] = {
     ),
     "log collector": log_permissions.log_collector([FLOW_LOGS]),
     "exporter": backup_permissions.exporter(
-        **OWN, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
+        **WITH_LEDGER, bucket="lifeline-123456789012-secondary-backups", bucket_key_arn=KEY, secrets_key_arn=KEY
     ),
     "replication": backup_permissions.replication(**BUCKETS),
     "restore check": backup_permissions.restore_check(**BUCKETS),
     "restore": backup_permissions.restore(
-        **OWN,
+        **WITH_LEDGER,
         buckets={
             "lifeline-123456789012-primary-backups": "us-east-2",
             "lifeline-123456789012-secondary-backups": "us-west-2",
         },
         secrets_key_arn=KEY,
     ),
-    "backend": permissions.backend(**OWN, secrets_key_arn=KEY),
-    "backend with a replica of the password": permissions.backend(**OWN, secrets_key_arn=None),
-    "crisis detector": permissions.crisis_detector(**OWN),
-    "fence": job_permissions.fence(**OWN, secrets_key_arn=KEY),
-    "claim": job_permissions.claim(**OWN),
-    "switch": job_permissions.switch(**OWN),
-    "handover": job_permissions.handover(**OWN, site="secondary", secrets_key_arn=KEY),
-    "promotion snapshot": job_permissions.promotion_snapshot(**OWN, site="secondary", secrets_key_arn=KEY),
-    "hotline gateway": permissions.hotline_gateway(**OWN),
+    "backend": permissions.backend(**WITH_LEDGER, secrets_key_arn=KEY),
+    "backend with a replica of the password": permissions.backend(**WITH_LEDGER, secrets_key_arn=None),
+    "crisis detector": permissions.crisis_detector(ledger=LEDGER),
+    "fence": job_permissions.fence(**WITH_LEDGER, secrets_key_arn=KEY),
+    "claim": job_permissions.claim(ledger=LEDGER),
+    "switch": job_permissions.switch(ledger=LEDGER),
+    "handover": job_permissions.handover(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),
+    "promotion snapshot": job_permissions.promotion_snapshot(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),
+    "hotline gateway": permissions.hotline_gateway(ledger=LEDGER),
     "load balancer controller": permissions.load_balancer_controller(TARGETS),
     "cluster autoscaler": permissions.cluster_autoscaler("lifeline-secondary-1", **OWN),
     "alertmanager": permissions.alertmanager(**OWN),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import boto3
 import pytest
 
 from operations import claim
 from operations.environment import SettingError
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
 from operations.records import Claim
+from recovery.naming import LEDGER_KEY
 from recovery.timeline import DatabaseId
 from tests.operations.world import REFUSED as DENIED
 from tests.operations.world import SILENT, Table, ledger
@@ -82,6 +85,24 @@ def test_a_ledger_that_does_not_answer_claims_nothing(failure: Exception, capsys
     assert "epoch#2" not in table.items
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["step"] == "not claimed"
+
+
+def test_a_site_whose_region_has_no_copy_claims_in_the_copy_that_the_arn_names(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in (("ENDPOINT_URL", endpoint), ("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test")):
+        monkeypatch.setenv(f"AWS_{key}", value)
+    copy: Any = boto3.client("dynamodb", region_name="us-west-2")
+    arn = copy.create_table(
+        TableName="claims-elsewhere",
+        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )["TableDescription"]["TableArn"]
+    environment = {"DATABASE": "tertiary-2", "AWS_REGION": "ca-central-1", "LEDGER_TABLE": arn, "EPOCH": "2"}
+    assert claim.main(environment) == SUCCESS
+    assert copy.get_item(TableName="claims-elsewhere", Key={LEDGER_KEY: {"S": "epoch#2"}})["Item"]
+    assert claim.main(environment | {"LEDGER_TABLE": "claims-elsewhere"}) == FAILURE
 
 
 def test_every_missing_setting_is_named() -> None:

@@ -207,7 +207,9 @@ def test_the_rest_of_a_throttled_batch_is_asked_for_again() -> None:
         JobLedger(Throttled(part=0), "ledger").missing(keys)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["own region", "the peer's region"])
 def test_the_job_exits_with_its_result(
+    elsewhere: bool,
     dynamodb: Any,
     table: str,
     endpoint: str,
@@ -217,10 +219,11 @@ def test_the_job_exits_with_its_result(
 ) -> None:
     for key, value in (("ENDPOINT_URL", endpoint), ("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test")):
         monkeypatch.setenv(f"AWS_{key}", value)
+    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
     environment = {
-        "AWS_REGION": REGION,
-        "LEDGER_TABLE": table,
-        "LEDGER_ARN": dynamodb.describe_table(TableName=table)["Table"]["TableArn"],
+        "AWS_REGION": "ca-central-1" if elsewhere else REGION,
+        "LEDGER_TABLE": arn if elsewhere else table,
+        "LEDGER_ARN": arn,
         "EXPORT_BUCKET": store.bucket,
         "EXPORT_KEY_ARN": "arn:aws:kms:::key/1",
         "COPY_BUCKET": copy.bucket,

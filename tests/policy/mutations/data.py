@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recovery import naming
 from tests.policy.draft import GONE, Draft, copied, put, unprotect
 from tests.policy.mutation import DB, TABLE, Mutation
 
@@ -138,4 +139,9 @@ LEDGER = (
         put(CLAIM, "us-east-1", *VARIABLES, 4, "value"),
     ),
     Mutation("dynamodb-claim-in-the-ledger", "no fence sees the claim", put(CLAIM, "other", *VARIABLES, 5, "value")),
+    Mutation(
+        "dynamodb-table-in-own-region",
+        "the site cannot take over from the region that has its ledger",
+        put("platform-config", naming.ledger_arn(account="123456789012", region="us-west-2"), "data", "LEDGER_TABLE"),
+    ),
 )

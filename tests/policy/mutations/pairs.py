@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recovery import naming
 from tests.policy.draft import both, drop, put
 from tests.policy.mutation import BACKEND, BOX, DB, DETECTOR, EKS, TABLE, Mutation
 
@@ -76,6 +77,12 @@ RELATIONS = (
         put(TABLE, "us-west-1", "replicas", 0, "regionName"),
     ),
     Mutation("dynamodb-table-serves-both-sites", "no one declares the ledger", drop(TABLE)),
+    Mutation(
+        "dynamodb-table-serves-both-sites",
+        "one site uses a copy that does not exist",
+        put("platform-config", naming.ledger_arn(account="123456789012", region="us-west-1"), "data", "LEDGER_TABLE"),
+        "secondary",
+    ),
     Mutation(
         "secretsmanager-secret-serves-both-sites",
         "no pod of the survivor connects",

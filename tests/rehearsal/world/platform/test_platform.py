@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.naming import LEDGER_KEY
+from recovery.naming import LEDGER_KEY, ledger_arn
 from rehearsal.world import loopback
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, detect
 from rehearsal.world.faults import Faults, Impairment
@@ -27,6 +27,19 @@ def test_a_crisis_event_is_in_the_ledger_of_both_regions_when_it_is_acknowledged
     assert answer == (200, {"crisis_detected": True, "mode": "hybrid", "event_id": "e1"})
     kept = {LEDGER_KEY: "event#e1", "site": "primary", "mode": "hybrid"}
     assert (ledger.get(EAST, "event#e1"), ledger.get(WEST, "event#e1")) == (kept, kept)
+
+
+def test_a_site_without_a_copy_keeps_its_events_in_the_copy_that_its_settings_name(
+    site: Site, ledger: GlobalTable, databases: PostgresServers, faults: Faults
+) -> None:
+    other = Site(ledger, databases, name="tertiary", region="ca-central-1")
+    other.config["LEDGER_TABLE"] = ledger_arn(account="123456789012", region=WEST)
+    with other.platform:
+        assert other.ask("POST", "/api/crisis/detect", CRISIS | {"id": "e3"})[0] == 200
+        assert ledger.get(EAST, "event#e3") is not None
+        faults.lose(WEST)
+        assert other.ask("POST", "/api/crisis/detect", CRISIS | {"id": "e4"})[0] == 503
+        assert site.ask("POST", "/api/crisis/detect", CRISIS | {"id": "e4"})[0] == 200
 
 
 def test_a_crisis_event_that_the_ledger_cannot_keep_is_not_acknowledged(site: Site, faults: Faults) -> None:
