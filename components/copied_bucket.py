@@ -19,7 +19,6 @@ from components.locked_bucket import LockedBucket, LockedBucketArgs, LockMode
 from components.permissions import service_trust
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from components.site import Site
-from recovery.naming import copy_bucket
 
 REPLICATION_MINUTES = 15
 """S3 Replication Time Control knows no other value: Amazon S3 API Reference, "ReplicationTimeValue"."""
@@ -63,10 +62,10 @@ class CopiedBucket(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CopiedBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(self.TYPE, name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child, site = pulumi.ResourceOptions(parent=self), args.site
         self.own = self._own(f"{name}-own", args, child)
-        copy = self._locked(args, copy_bucket(args.bucket), args.peer_region, f"{args.purpose}-copy")
-        self.copy = LockedBucket(f"{name}-copy", copy, child)
+        copy = self._locked(args, site.copy_name(args.bucket), args.peer_region, site.copy_name(args.purpose))
+        self.copy = LockedBucket(site.copy_name(name), copy, child)
         role, policy = self._role(name, args)
         self._replication(name, role, policy)
         self.register_outputs({"bucket": self.own.name, "copy": self.copy.name})
@@ -105,7 +104,7 @@ class CopiedBucket(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-replication-role",
             assume_role_policy=json.dumps(service_trust("s3.amazonaws.com")),
-            description=f"S3 copies {args.bucket} to {copy_bucket(args.bucket)}",
+            description=f"S3 copies {args.bucket} to {args.site.copy_name(args.bucket)}",
             tags=args.site.tags.of(tier=args.tier, data="none", name=f"{name}-replication-role"),
             opts=child,
         )
@@ -117,7 +116,7 @@ class CopiedBucket(pulumi.ComponentResource):
                     bucket=args.bucket,
                     bucket_key_arn=arns[0],
                     copy_region=args.peer_region,
-                    copy_bucket=copy_bucket(args.bucket),
+                    copy_bucket=args.site.copy_name(args.bucket),
                     copy_key_arn=arns[1],
                 )
             )

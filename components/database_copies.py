@@ -37,7 +37,7 @@ class DatabaseCopies(pulumi.ComponentResource):
         key_arn = symmetric_key(
             f"{name}-key",
             site=args.site,
-            purpose="database-copies",
+            purpose=naming.of_generation("database-copies", args.site.copy_generation),
             region=args.peer_region,
             policy=service_key_policy("rds", account=args.site.account, region=args.peer_region),
             tier="data",

@@ -41,7 +41,7 @@ class MetricsStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MetricsStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:MetricsStore", name, {}, opts)
-        alias = naming.metrics_workspace(args.site.name)
+        alias = naming.of_generation(naming.metrics_workspace(args.site.name), args.site.copy_generation)
         workspace = aws.amp.Workspace(
             f"{name}-workspace",
             alias=alias,

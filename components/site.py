@@ -18,6 +18,8 @@ class Site:
     """The site's own region."""
     ledger_region: str
     """The region of the ledger's copy that the site uses: its own, or the peer's where it has no copy."""
+    copy_generation: int = 1
+    """The generation of the site's copies in the other region."""
     tags: Tags
     protect: bool
     """Whether Pulumi, and AWS where it can, refuses to delete what holds data or cannot be made again: databases and
@@ -43,6 +45,10 @@ class Site:
     def ledger_table(self) -> str:
         """The ledger as pods know it: the name of the table in their own region, or the ARN of a copy elsewhere."""
         return naming.LEDGER_TABLE if self.has_ledger else self.ledger_arn
+
+    def copy_name(self, name: str) -> str:
+        """The name of the site's copy, in the other region, of what has a name."""
+        return naming.copy_name(name, self.copy_generation)
 
     def elsewhere(self, region: str) -> str | None:
         """The `region` of a resource: None in the site's own region, so that a resource there names none."""

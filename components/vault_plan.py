@@ -42,18 +42,20 @@ class VaultPlan(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: VaultPlanArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:VaultPlan", name, {}, opts)
-        own = self._vault(f"{name}-own", args, args.site.region, "")
-        copy = self._vault(f"{name}-copy", args, args.peer_region, "-copy")
+        vault = naming.vault(args.site.name)
+        own = self._vault(f"{name}-own", args, args.site.region, vault, "vault")
+        copy_name = args.site.copy_name
+        copy = self._vault(copy_name(name), args, args.peer_region, copy_name(vault), copy_name("vault"))
         plan = self._plan(name, args, own, copy)
         self._selection(name, args, plan)
         self.register_outputs({"vault": own.arn, "copy": copy.arn})
 
-    def _vault(self, name: str, args: VaultPlanArgs, region: str, suffix: str) -> Vault:
+    def _vault(self, name: str, args: VaultPlanArgs, region: str, vault: str, purpose: str) -> Vault:
         return Vault(
             name,
             VaultArgs(
-                vault=f"{naming.vault(args.site.name)}{suffix}",
-                purpose=f"vault{suffix}",
+                vault=vault,
+                purpose=purpose,
                 region=region,
                 lock_mode=args.lock_mode,
                 keep_days=args.keep_days,

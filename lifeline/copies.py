@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.program import checked_config, recorded
 from engine.registration import Registration
-from recovery.naming import BACKUP_CONFIGURATION
+from recovery.naming import BACKUP_CONFIGURATION, copy_name
 from stacks.config import SiteConfig, parse
 
 
@@ -51,7 +51,8 @@ def table(root: Path, stack: str) -> str:
 def copies(resources: Sequence[Registration], site: SiteConfig) -> Iterator[Copy]:
     """Every copy of a site's data among the resources that the program registers for it."""
     region, peer = site.region, site.peer.region
-    named = {entry.name: entry.inputs for entry in resources if entry.custom}
+    copy = copy_name("", site.copies.generation)
+    named = {entry.name.replace(f"{copy}-", "-copy-"): entry.inputs for entry in resources if entry.custom}
     yield from _users(named, named[f"database-{site.own_database.epoch}-instance"], region, peer)
     yield from _events(named, region, peer)
     yield from _pair(EVENTS, "daily export", "ledger-exports", named, region, peer, _NEXT_EXPORT)

@@ -1,7 +1,7 @@
 """The calls of AWS that each identity makes: the other half of its permissions.
 
-The names in braces are variables of the pods, facts of the site from its ConfigMap, the account, and the ARN of the
-ledger's copy that the pods use.
+The names in braces are variables of the pods, facts of the site from its ConfigMap, the account, the ARN of the copy of
+the ledger that the pods use (`LEDGER`), and the bucket that the backups are copied to.
 Sources: the modules of `operations` for the jobs, which a test reads; otherwise as noted.
 """
 
@@ -76,7 +76,7 @@ DUMPS = ("dumps/d", "manifests/m")
 EVENTS = ("event#e", "escalation#e")
 _OWN, _OWN_COPY = "{BACKUP_BUCKET}", "{COPY_BUCKET}"
 _LEFT = (1, 2, 3, 4)
-_BY_NAME = naming.backup_bucket("{SITE}", account="{account}")
+_BY_NAME, _COPY_BY_NAME = naming.backup_bucket("{SITE}", account="{account}"), "{COPY_OF_BACKUPS}"
 
 CALLS: dict[str, tuple[Call, ...]] = {
     # The application. Its keys are its only part of the ledger.
@@ -130,9 +130,9 @@ CALLS: dict[str, tuple[Call, ...]] = {
     RESTORE_JOB: (
         *_items(("GetItem",), "epoch#1"),
         _list(_BY_NAME),
-        _list(naming.copy_bucket(_BY_NAME)),
+        _list(_COPY_BY_NAME),
         *_objects(_BY_NAME, ("GetObject",), *DUMPS),
-        *_objects(naming.copy_bucket(_BY_NAME), ("GetObject",), *DUMPS),
+        *_objects(_COPY_BY_NAME, ("GetObject",), *DUMPS),
         *PASSWORD,
     ),
     CONFIGURATION_CRON_JOB: (

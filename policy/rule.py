@@ -176,8 +176,8 @@ def must_be_set(resource: Resource, *path: str | int) -> Iterator[str]:
 
 
 def must_be_protected(resource: Resource) -> Iterator[str]:
-    """A message unless Pulumi refuses to delete the resource."""
-    if not resource.protect:
+    """A message unless Pulumi refuses to delete the resource, or forgets it instead."""
+    if not resource.protect and not resource.retained:
         yield "protect is false, expected true"
 
 

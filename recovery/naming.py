@@ -180,12 +180,12 @@ def backup_bucket(site: str, *, account: str) -> str:
     return f"{PROJECT}-{account}-{site}-backups"
 
 
-def copy_bucket(bucket: str) -> str:
-    """The bucket, in the other site's region, that S3 replicates a bucket of a site to. The site owns both.
+def copy_name(name: str, generation: int = 1) -> str:
+    """The name of a site's copy, in the other site's region, of a bucket of the site or of what belongs to it.
 
-    S3 gives an object the same version id in both.
+    A move of the copies to another region begins a new generation. S3 gives an object the same version id in both.
     """
-    return f"{bucket}-copy"
+    return of_generation(f"{name}-copy", generation)
 
 
 def ledger_bucket(site: str, *, account: str) -> str:
@@ -234,23 +234,13 @@ def log_stream_arn(site: str, *, account: str, region: str) -> str:
     return f"arn:aws:firehose:{region}:{account}:deliverystream/{log_stream(site)}"
 
 
-def backup_buckets(site: str, region: str, *, peer: str, peer_region: str, account: str) -> dict[str, tuple[str, str]]:
-    """The region and the name of every bucket of backups, by its origin as `lifeline:database.restores` names it."""
-    return {
-        "own": (region, backup_bucket(site, account=account)),
-        "ownCopy": (peer_region, copy_bucket(backup_bucket(site, account=account))),
-        "peer": (peer_region, backup_bucket(peer, account=account)),
-        "peerCopy": (region, copy_bucket(backup_bucket(peer, account=account))),
-    }
-
-
 def cluster_name(site: str, generation: int) -> str:
     """The EKS cluster's name. A new generation is built beside a failed cluster."""
     return f"{PROJECT}-{site}-{generation}"
 
 
 def of_generation(name: str, generation: int) -> str:
-    """The name of a part that each generation of the cluster has. The first generation adds nothing to the name."""
+    """The name of a part that each generation of something has. The first generation adds nothing to the name."""
     return name if generation == 1 else f"{name}-{generation}"
 
 

@@ -16,7 +16,7 @@ import boto3
 import psycopg
 
 from operations.backup_store import BackupStore
-from recovery.naming import copy_bucket, state_bucket, state_key
+from recovery.naming import copy_name, state_bucket, state_key
 from rehearsal.doors import Door
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.api_server import ApiServer
@@ -188,7 +188,7 @@ class Environment:
     def lose_stores(self) -> None:
         """Let no copy of the ledger be left, and no bucket but the copies, which are locked."""
         self.account.ledger.lose()
-        lose_buckets(lambda name: not name.endswith(copy_bucket("")))
+        lose_buckets(lambda name: not name.endswith(copy_name("")))
 
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""

@@ -35,7 +35,8 @@ def alarms(context: Context, checks: HealthChecks) -> None:
         _declare(context, "ledger", data.ledger(site), topics, tier=objectives.CRISIS.name)
     _declare(context, "logs", copies.logs(site), topics)
     for purpose, bucket in _copied_buckets(context).items():
-        _declare(context, f"copies-{purpose}", (copies.replication(bucket),), topics)
+        alarm = copies.replication(bucket, context.site.copy_name(bucket))
+        _declare(context, f"copies-{purpose}", (alarm,), topics)
     for resource_type in copies.resource_types(has_ledger=context.site.has_ledger):
         alarm = copies.recovery_point(site, resource_type)
         _declare(context, f"vault-{resource_type.lower()}", (alarm,), topics, tier=objectives.DATA.name)

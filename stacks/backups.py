@@ -117,7 +117,7 @@ def _copy_rds_backups(context: Context, databases: Databases) -> None:
         peer_region=context.config.peer.region,
         site=context.site,
     )
-    DatabaseCopies("database-copies", args)
+    DatabaseCopies(naming.of_generation("database-copies", context.config.copies.generation), args)
 
 
 def restores(context: Context, databases: Databases, roles: tuple[pulumi.Resource, ...]) -> tuple[pulumi.Resource, ...]:
@@ -143,11 +143,16 @@ def restores(context: Context, databases: Databases, roles: tuple[pulumi.Resourc
     return tuple(filled)
 
 
-def _buckets(context: Context) -> dict[str, tuple[str, str]]:
-    peer = context.config.peer
-    return naming.backup_buckets(
-        context.site.name, context.site.region, peer=peer.site, peer_region=peer.region, account=context.site.account
-    )
+def _buckets(context: Context) -> dict[BackupOrigin, tuple[str, str]]:
+    """The region and the name of every bucket of backups of the two sites."""
+    site, peer = context.site, context.config.peer
+    own, other = (naming.backup_bucket(name, account=site.account) for name in (site.name, peer.site))
+    return {
+        "own": (site.region, own),
+        "ownCopy": (peer.region, site.copy_name(own)),
+        "peer": (peer.region, other),
+        "peerCopy": (site.region, naming.copy_name(other, peer.copies)),
+    }
 
 
 def _bucket(context: Context, origin: BackupOrigin | BucketConfig) -> tuple[str, str]:
@@ -166,7 +171,7 @@ def _readable(context: Context) -> dict[str, str]:
     return {
         **{bucket: region for region, bucket in _buckets(context).values()},
         **left,
-        **{naming.copy_bucket(bucket): region for bucket, region in copies.items()},
+        **{naming.copy_name(bucket): region for bucket, region in copies.items()},
         **{origin.bucket: origin.region for origin in origins if isinstance(origin, BucketConfig)},
     }
 
@@ -175,7 +180,7 @@ def _place(context: Context) -> BackupPlace:
     site, config = context.site, context.config.backups
     return BackupPlace(
         bucket=naming.backup_bucket(site.name, account=site.account),
-        copy_bucket=naming.copy_bucket(naming.backup_bucket(site.name, account=site.account)),
+        copy_bucket=site.copy_name(naming.backup_bucket(site.name, account=site.account)),
         copy_region=context.config.peer.region,
         minimum_rows=config.minimum_rows,
         minimum_ratio=config.minimum_percent / 100,

@@ -27,6 +27,7 @@ from stacks.sections import (
     BackupsConfig,
     Capacity,
     ClusterConfig,
+    CopiesConfig,
     DatabaseConfig,
     Domain,
     Images,
@@ -69,6 +70,7 @@ class SiteConfig(Section):
     cluster: ClusterConfig = ClusterConfig()
     database: DatabaseConfig = DatabaseConfig()
     backups: BackupsConfig = BackupsConfig()
+    copies: CopiesConfig = CopiesConfig()
     switchover: SwitchoverConfig = SwitchoverConfig()
     ledger: LedgerConfig = LedgerConfig()
     fence: Literal["evidence", "strict"] = "evidence"

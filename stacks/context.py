@@ -77,6 +77,7 @@ def site_of(config: SiteConfig) -> Site:
         account=config.account,
         region=config.region,
         ledger_region=config.ledger_region,
+        copy_generation=config.copies.generation,
         tags=config.tags,
         protect=config.protect,
     )

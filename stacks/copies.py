@@ -65,7 +65,7 @@ def _models(context: Context) -> None:
 def _ledger(context: Context, workloads: Workloads) -> None:
     site, config = context.site, context.config
     bucket = naming.ledger_bucket(site.name, account=site.account)
-    copy_bucket = naming.copy_bucket(bucket)
+    copy_bucket = site.copy_name(bucket)
     pair = CopiedBucket(
         "ledger-exports",
         CopiedBucketArgs(

@@ -11,7 +11,7 @@ from components.canary import Canary, CanaryArgs
 from components.monitoring import MetricsStore, MetricsStoreArgs, Monitoring, MonitoringArgs
 from components.prometheus_chart import ALERTMANAGER_ACCOUNT, PROMETHEUS_ACCOUNT
 from components.workloads import Workloads
-from recovery.naming import MONITORING_NAMESPACE
+from recovery.naming import MONITORING_NAMESPACE, of_generation
 from stacks.contacts import read_contacts
 from stacks.context import Context
 from stacks.platform import identity
@@ -31,7 +31,10 @@ def monitoring(context: Context, workloads: Workloads) -> None:
         ),
         context.in_cluster,
     )
-    store = MetricsStore("metrics", MetricsStoreArgs(peer_region=config.peer.region, site=context.site))
+    store = MetricsStore(
+        of_generation("metrics", config.copies.generation),
+        MetricsStoreArgs(peer_region=config.peer.region, site=context.site),
+    )
     Monitoring(
         context.of_cluster("monitoring"),
         MonitoringArgs(

@@ -37,6 +37,7 @@ AutomatedBackupArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws:rds:[a-z0-9-]+:[0-9]{12}:auto-backup:[a-z0-9-]+$")
 ]
 BackupName = Annotated[str, StringConstraints(pattern=r"^(latest|[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})$")]
+Generation = Annotated[int, Field(ge=1, le=99)]
 BackupOrigin = Literal["own", "ownCopy", "peer", "peerCopy"]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -49,6 +50,16 @@ class Peer(Section):
     site: SiteName
     region: Region
     cidr: Cidr
+    copies: Generation = 1
+    """The generation of its copies in this site's region: its own `lifeline:copies.generation`."""
+
+
+class CopiesConfig(Section):
+    """The site's copies in the other region. They cannot move: in a new region, a new generation of them begins."""
+
+    generation: Generation = 1
+    release: bool = False
+    """Whether Pulumi forgets the copies once they are no longer declared, instead of refusing to delete them."""
 
 
 class NetworkConfig(Section):
@@ -72,7 +83,6 @@ class NodeConfig(Section):
 
 
 AddonVersion = Annotated[str, StringConstraints(pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+$")]
-Generation = Annotated[int, Field(ge=1, le=99)]
 
 
 class ClusterConfig(Section):

@@ -17,6 +17,8 @@ def build(config: SiteConfig) -> None:
         copies.registry(config)
         pulumi.export("zoneId", edge.zone(config, site_of(config)))
         return
+    if config.copies.release:
+        _release_copies(config.peer.region)
     context = platform.foundation(config)
     ledger = data.ledger(context)
     zone_id = edge.zone(config, context.site, ledger)
@@ -37,6 +39,18 @@ def build(config: SiteConfig) -> None:
     monitoring.monitoring(context, workloads)
     alarms.alarms(context, traffic.checks)
     _export(context, zone_id, databases, front)
+
+
+def _release_copies(region: str) -> None:
+    """Let Pulumi forget what the site has in the other region once it is no longer declared. Nothing is deleted."""
+
+    def released(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if args.props.get("region") != region:
+            return None
+        forgotten = pulumi.ResourceOptions(protect=False, retain_on_delete=True)
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, forgotten))
+
+    pulumi.runtime.register_stack_transformation(released)
 
 
 def _export(context: Context, zone_id: pulumi.Input[str], databases: Databases, front: LoadBalancer) -> None:

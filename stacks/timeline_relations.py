@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ def _source_problems(site: SiteConfig, path: str, restore: RestoreConfig, *, new
 def left_bucket_problems(site: SiteConfig, path: str, left: str, bucket_of: Callable[..., str]) -> Iterator[Problem]:
     """A bucket that is named in full belongs to a lost site. Those of the two sites follow from their names."""
     buckets = [bucket_of(name, account=site.account) for name in sorted(site.lost_sites)]
-    if left not in {*buckets, *map(naming.copy_bucket, buckets)}:
+    if not any(re.fullmatch(rf"{bucket}({naming.copy_name('')}(-[0-9]+)?)?", left) for bucket in buckets):
         expected = f"expected one of {', '.join(buckets)}, or its -copy" if buckets else "lifeline:lostSites is empty"
         yield Problem(f"{path}.bucket", f"is {left}", expected)
 

@@ -76,8 +76,8 @@ def logs(site: str) -> tuple[Alarm, ...]:
     )
 
 
-def replication(bucket: str) -> Alarm:
-    """A failed copy of an object of a bucket, by the bucket's name."""
+def replication(bucket: str, copy: str) -> Alarm:
+    """A failed copy of an object of a bucket, by the names of both."""
     return Alarm(
         name="CopyFailed",
         subject=bucket,
@@ -85,7 +85,7 @@ def replication(bucket: str) -> Alarm:
         metric="OperationsFailedReplication",
         dimensions={
             "SourceBucket": bucket,
-            "DestinationBucket": naming.copy_bucket(bucket),
+            "DestinationBucket": copy,
             "RuleId": REPLICATION_RULE,
         },
         statistic="Sum",

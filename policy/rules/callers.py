@@ -65,22 +65,36 @@ def _of_pods(site: Site) -> Iterator[Caller]:
     for association in site.of(ASSOCIATION):
         account, role = str(association.get("serviceAccount")), association.get("roleArn")
         names = {"account": aws_accounts(role)[0], **environment(site, account)}
-        if "LEDGER_TABLE" in names:
-            names["LEDGER"] = table_arn(
-                names["LEDGER_TABLE"], region=names.get("AWS_REGION"), account=str(names["account"])
-            )
+        names |= _derived(site, names)
         for policy in _policies(site, association, "roleArn"):
             if UNKNOWN not in (role, policy.document("policy")):
                 yield Caller(policy, calls.CALLS.get(account, ()), names)
 
 
+def _derived(site: Site, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Names that follow from others: the copy of the ledger that pods use, and the bucket of the backups' copies."""
+    derived: dict[str, Any] = {}
+    if "LEDGER_TABLE" in names:
+        region, account = names.get("AWS_REGION"), str(names["account"])
+        derived["LEDGER"] = table_arn(names["LEDGER_TABLE"], region=region, account=account)
+    for _, bucket, copy in _copied(site):
+        if str(bucket).endswith("-backups"):
+            derived["COPY_OF_BACKUPS"] = copy
+    return derived
+
+
 def _of_replication(site: Site) -> Iterator[Caller]:
-    for config in site.of(REPLICATION):
-        source, target = config.get("bucket"), config.get("rules", 0, "destination", "bucket")
+    for config, source, target in _copied(site):
         for policy in _policies(site, config, "role"):
             if UNKNOWN not in (source, target, policy.document("policy")):
-                names = {"SOURCE_BUCKET": source, "TARGET_BUCKET": str(target).removeprefix("arn:aws:s3:::")}
-                yield Caller(policy, calls.REPLICATION, names)
+                yield Caller(policy, calls.REPLICATION, {"SOURCE_BUCKET": source, "TARGET_BUCKET": target})
+
+
+def _copied(site: Site) -> Iterator[tuple[Resource, Any, Any]]:
+    """Each replication, with the names of the bucket and of its copy."""
+    for config in site.of(REPLICATION):
+        arn = config.get("rules", 0, "destination", "bucket")
+        yield config, config.get("bucket"), arn if arn is UNKNOWN else str(arn).removeprefix("arn:aws:s3:::")
 
 
 def accounts(site: Site) -> dict[str, str]:

@@ -13,7 +13,7 @@ from recovery.naming import (
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
     backup_bucket,
-    copy_bucket,
+    copy_name,
     database_identifier,
 )
 from rehearsal.environment import Environment
@@ -55,7 +55,7 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     reporter.say(f"{RESTORE_CHECK_CRON_JOB}: {proof['backup']} of {proof['bucket']} restored in {proof['seconds']} s")
     manifest = Manifest.parse(
         environment.text(
-            copy_bucket(backup_bucket(site.name, account=site.config.account)), manifest_key(written["name"])
+            copy_name(backup_bucket(site.name, account=site.config.account)), manifest_key(written["name"])
         )
     )
     return Night(manifest, frozenset(users), proof)

@@ -13,7 +13,7 @@ from recovery.naming import (
     LEDGER_CRON_JOB,
     LEDGER_RESTORE_JOB,
     backup_bucket,
-    copy_bucket,
+    copy_name,
     database_identifier,
     ledger_bucket,
 )
@@ -128,7 +128,7 @@ def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, 
     names = tuple(NETWORKS)
     account = lost[0].config.account
     exports = [
-        {"bucket": copy_bucket(ledger_bucket(site.name, account=account)), "region": other.region}
+        {"bucket": copy_name(ledger_bucket(site.name, account=account)), "region": other.region}
         for site, other in zip(lost, reversed(lost), strict=True)
     ]
     first, second = (
@@ -166,7 +166,7 @@ def _restore(
     environment: Environment, reporter: Reporter, site: SiteWorld, lost: SiteWorld, night: Night
 ) -> tuple[StackStep, ...]:
     """Begin a new epoch with the copy of the dump, which is in the region of the lost site's former peer."""
-    bucket = copy_bucket(backup_bucket(lost.name, account=site.config.account))
+    bucket = copy_name(backup_bucket(lost.name, account=site.config.account))
     dump = {"dump": night.manifest.name, "dumpFrom": {"bucket": bucket, "region": lost.config.peer.region}}
     database = actions.seeded_at(site, 3)
     return actions.apply(

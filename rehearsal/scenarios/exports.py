@@ -16,7 +16,7 @@ from recovery.naming import (
     LEDGER_RECORDS,
     LOG_EVENTS,
     backup_bucket,
-    copy_bucket,
+    copy_name,
     database_identifier,
     ledger_bucket,
     log_bucket,
@@ -52,7 +52,7 @@ def _configuration_checks(environment: Environment, reporter: Reporter, site: Si
     exported = next(line for line in said if line["step"] == "configuration exported")
     reporter.say(f"{CONFIGURATION_CRON_JOB}: {exported['name']}, {exported['objects']} objects")
     environment.replicate_buckets()
-    bucket = copy_bucket(backup_bucket(site.name, account=site.config.account))
+    bucket = copy_name(backup_bucket(site.name, account=site.config.account))
     text = environment.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/objects.json")
     state = environment.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/resources.json")
     refused = _apply_to_empty_cluster(site, json.loads(text)["items"])
@@ -77,7 +77,7 @@ def _ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld)
     exported = next(line for line in said if line["step"] == "ledger exported")
     reporter.say(f"{LEDGER_CRON_JOB}: {exported['name']}, {exported['items']} items")
     environment.replicate_buckets()
-    copy = environment.store(copy_bucket(ledger_bucket(site.name, account=site.config.account)))
+    copy = environment.store(copy_name(ledger_bucket(site.name, account=site.config.account)))
     record = json.loads(copy.text(f"{LEDGER_RECORDS}{exported['name']}.json"))
     copied = {item[LEDGER_KEY]["S"] for item in items_of(copy, record["files"])}
     events = [key for key in before if key.startswith("event#")]
@@ -94,7 +94,7 @@ def _log_check(environment: Environment, site: SiteWorld) -> Check:
     group = log_group_name(database_identifier(site.config.own_database), "postgresql")
     environment.write_log(site, group, line)
     environment.replicate_buckets()
-    copy = environment.store(copy_bucket(log_bucket(site.name, account=site.config.account)))
+    copy = environment.store(copy_name(log_bucket(site.name, account=site.config.account)))
     keys = [key for key in copy.keys(LOG_EVENTS) if line in _unpacked(b"".join(copy.open(key)))]
     return Check("a line of the database's log is in the other region", passed=len(keys) == 1, detail=", ".join(keys))
 

@@ -19,7 +19,7 @@ ALARMS: tuple[Alarm, ...] = (
     *outside.outside("primary", crisis_check="crisis", app_check="app"),
     copies.recovery_point("primary", "RDS"),
     *copies.logs("primary"),
-    copies.replication("lifeline-123456789012-primary-backups"),
+    copies.replication("lifeline-123456789012-primary-backups", "lifeline-123456789012-primary-backups-copy"),
 )
 
 

@@ -39,7 +39,7 @@ def test_the_names_of_the_plan_are_kept() -> None:
     ("name", "pattern", "limit"),
     [
         (naming.database_identifier(LAST_DATABASE), r"[a-z](?:-?[a-z0-9])*", 63),
-        (naming.copy_bucket(naming.backup_bucket(LONGEST_SITE, account=ACCOUNT)), r"[a-z0-9](?:-?[a-z0-9])*", 63),
+        (naming.copy_name(naming.backup_bucket(LONGEST_SITE, account=ACCOUNT)), r"[a-z0-9](?:-?[a-z0-9])*", 63),
         (naming.cluster_name(LONGEST_SITE, 99), r"[0-9A-Za-z][A-Za-z0-9_-]*", 100),
         (naming.LEDGER_TABLE, r"[a-zA-Z0-9_.-]{3,}", 255),
         (naming.PASSWORD_SECRET, r"[A-Za-z0-9/_+=.@-]+", 512),

@@ -152,6 +152,7 @@ def database(*restores: dict[str, Any], seeded: int = 2) -> dict[str, Any]:
     return {**DATABASE, "seeded": seeded, "restores": [*restores]}
 
 
+LEFT_LEDGER = copies_of("ledger")[0]
 LEFT = "lifeline:database.restores[1].dumpFrom.bucket"
 BUCKETS = "lifeline-123456789012-primary-backups"
 
@@ -184,7 +185,15 @@ BUCKETS = "lifeline-123456789012-primary-backups"
             ],
         ),
         (
-            {"ledger": {"restores": [{**copies_of("ledger")[0], "table": "old"}]}},
+            {
+                "ledger": {
+                    "restores": [{**LEFT_LEDGER, "bucket": f"{LEFT_LEDGER['bucket']}{end}"} for end in ("-2", "-x")]
+                }
+            },
+            [f"lifeline:ledger.restores[1].bucket: is {LEFT_LEDGER['bucket']}-x"],
+        ),
+        (
+            {"ledger": {"restores": [{**LEFT_LEDGER, "table": "old"}]}},
             ["lifeline:ledger.restores[0]: names both a bucket and a table"],
         ),
         (
