@@ -16,49 +16,11 @@ from policy.settings import Settings
 from policy.sources import from_registrations
 from stacks.stackfile import StackFile
 from tests.harness import FAILED_OVER, ROOT, deploy, only
+from tests.moved import LOST, MOVED, RELEASED
 from tests.policy.draft import TODAY
 from tests.stacks import test_ledger_elsewhere as elsewhere
 from tests.stacks.test_config import accepted, mistakes
-from tests.test_transitions import ADOPTED, short
-
-LOST, NEW = "us-east-2", elsewhere.REGION
-RELEASED: dict[str, Any] = {"copies": {"release": True}}
-MOVED: dict[str, Any] = {
-    "peer": {"site": elsewhere.NAME, "region": NEW, "cidr": "10.30.0.0/16"},
-    "lostSites": {"primary": LOST},
-    "primaryRecord": elsewhere.NAME,
-    "ledger": {"witness": "us-east-1", "regions": elsewhere.COPIES},
-    "copies": {"generation": 2},
-}
-USERS = [
-    *(
-        f"update iam/rolePolicy:RolePolicy {name}-identity-policy"
-        for name in ("configuration-export", "ledger-export", "prometheus", "restore-check", "restore")
-    ),
-    *(
-        f"update {type_} {bucket}-replication{part}"
-        for bucket in ("backups", "ledger-exports", "logs", "models")
-        for type_, part in (
-            ("iam/role:Role", "-role"),
-            ("iam/rolePolicy:RolePolicy", "-policy"),
-            ("s3/bucketReplicationConfig:BucketReplicationConfig", ""),
-        )
-    ),
-    *(
-        f"update cloudwatch/metricAlarm:MetricAlarm alarms-copies-{bucket}-copy-failed"
-        for bucket in ("backups", "ledger", "logs", "models")
-    ),
-    *(
-        f"update batch/v1:CronJob {job}"
-        for job in ("backup-jobs-restore-check", "configuration-export-job", "ledger-export-job")
-    ),
-    "update apps/v1:Deployment canary-pods",
-    "update backup/plan:Plan vaults-plan",
-    "update ecr/replicationConfiguration:ReplicationConfiguration registry-replication",
-    "update helm.sh/v3:Release monitoring-prometheus",
-    "update monitoring.coreos.com/v1:Probe monitoring-probe-peer",
-]
-"""What refers to the copies, or to the peer."""
+from tests.test_transitions import ADOPTED
 
 
 def site(**changes: Any) -> list[Registration]:
@@ -74,14 +36,6 @@ def in_region(resources: list[Registration], region: str) -> dict[str, Registrat
     return {entry.name: entry for entry in resources if entry.inputs.get("region") == region}
 
 
-def second(name: str) -> str:
-    """The name of the second generation of a copy."""
-    for base in ("database-copies", "metrics", *(f"{pair}-copy" for pair in ("backups", "ledger-exports", "logs"))):
-        if name == base or name.startswith(f"{base}-"):
-            return name.replace(base, f"{base}-2", 1)
-    return name.replace("-copy", "-copy-2", 1)
-
-
 def test_a_release_changes_nothing_but_what_pulumi_may_do_later() -> None:
     before, after = site(), site(**RELEASED)
     assert steps_between(before, after) == []
@@ -90,25 +44,6 @@ def test_a_release_changes_nothing_but_what_pulumi_may_do_later() -> None:
     assert all(entry.retain_on_delete and not entry.protect for entry in there.values())
     others = [(a, b) for a, b in zip(before, after, strict=True) if a.name not in there]
     assert [(a.protect, a.retain_on_delete) for a, _ in others] == [(b.protect, b.retain_on_delete) for _, b in others]
-
-
-def test_the_move_forgets_the_old_copies_makes_new_ones_and_touches_nothing_else() -> None:
-    steps = {op: set[str]() for op in ("create", "forget", "delete", "update", "replace")}
-    before = site(**RELEASED)
-    for step in steps_between(before, site(**MOVED)):
-        steps[step.op].add(short(step).partition(" ")[2])
-    old = {f"{entry.type.split(':', 1)[1]} {name}" for name, entry in in_region(before, LOST).items()}
-    components = {
-        "index:DatabaseCopies database-copies",
-        "index:MetricsStore metrics",
-        "index:Vault vaults-copy",
-        *(f"index:LockedBucket {pair}-copy" for pair in ("backups", "ledger-exports", "logs", "models")),
-    }
-    assert (steps["forget"], steps["delete"], steps["replace"]) == (old, components, set())
-    assert steps["create"] == {
-        f"{kind} {second(name)}" for kind, name in (entry.split(" ") for entry in old | components)
-    }
-    assert {f"update {entry}" for entry in steps["update"]} == set(USERS)
 
 
 def test_the_engine_refuses_to_delete_copies_that_were_not_released() -> None:

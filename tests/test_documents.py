@@ -48,6 +48,7 @@ COUNTED: dict[str, list[str]] = {
     "first-drill": [],
     "upgrade": [],
     "rebuild-region": ["a new peer"],
+    "rebuild-elsewhere": ["the copies move to another region"],
     "both-regions-lost": ["the users' data is restored from the dump of a lost site"],
     "retire": ["deletion is allowed"],
     "adopt": ["the global resources are left", "the global resources are adopted"],

@@ -68,6 +68,11 @@ CASES: dict[str, list[Case]] = {
         Case("primary", {"cluster": {"publicAccessCidrs": ["203.0.113.7/32"]}}),
         Case("secondary"),
     ],
+    "docs/runbooks/rebuild-elsewhere.md": [
+        Case("secondary", {"timeline": LED}),
+        Case("secondary", {"timeline": LED, "copies": {"release": True}}),
+        Case("primary", {"timeline": ["tertiary-1"]}, "tertiary"),
+    ],
     "docs/runbooks/rebuild-region.md": [
         Case("secondary", {"timeline": LED}),
         Case("primary", {"timeline": ["tertiary-1"]}, "tertiary"),
@@ -132,6 +137,7 @@ def test_a_snippet_takes_effect(name: str, number: int, tmp_path: Path) -> None:
     after = parse(config, stack=stack)
     changed = {name for name in type(after).model_fields if getattr(after, name) != getattr(before, name)}
     fields = {f"lifeline:{field.alias}": name for name, field in type(after).model_fields.items()}
+    fields["aws:region"] = "region"
     assert changed == {fields[key] for key in new}, "a key of the snippet has the value that it had before"
 
 

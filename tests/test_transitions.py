@@ -10,7 +10,7 @@ from engine.computed import computed_id
 from engine.deployment import Step
 from engine.diff import steps_between
 from engine.registration import urn
-from tests import rebuilt
+from tests import moved, rebuilt
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
@@ -366,6 +366,18 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             "update monitoring.coreos.com/v1:Probe monitoring-probe-peer",
         ],
     ),
+    "the copies are released": (
+        "secondary",
+        {"timeline": FAILED_OVER},
+        {"timeline": FAILED_OVER, **moved.RELEASED},
+        [],
+    ),
+    "the copies move to another region": (
+        "secondary",
+        {"timeline": FAILED_OVER, **moved.RELEASED},
+        {"timeline": FAILED_OVER, **moved.MOVED},
+        moved.STEPS,
+    ),
     "discard": (
         "primary",
         {"timeline": FAILED_OVER},
@@ -399,7 +411,7 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
     stack: str, before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
-    state_only = {f"delete {component}" for component in GLOBAL_COMPONENTS}
+    state_only = {f"delete {component}" for component in (*GLOBAL_COMPONENTS, *moved.components(1))}
     assert resources <= {f"delete {RECONCILERS}", *FORMER_VERSIONS, *state_only}
 
 

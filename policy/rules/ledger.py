@@ -191,7 +191,7 @@ def claim_in_the_ledger(site: Site) -> Iterator[tuple[Resource, str]]:
     about=About(
         severity=Severity.HIGH,
         clauses=("164.308(a)(7)(ii)(B)",),
-        remediation="Move the site back to a region of the ledger when one answers (docs/runbooks/rebuild-region.md).",
+        remediation="Move to a region of the ledger when one answers again (docs/runbooks/rebuild-elsewhere.md).",
         reference=f"{_GUIDE}, 'How DynamoDB global tables work'",
         incident="aws-2025-10",
         level=Level.ADVISORY,

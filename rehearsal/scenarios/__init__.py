@@ -10,6 +10,7 @@ from rehearsal.scenarios.failback import failback
 from rehearsal.scenarios.fence_crash import fence_crash
 from rehearsal.scenarios.ledger_impaired import ledger_impaired
 from rehearsal.scenarios.live_flip import live_flip
+from rehearsal.scenarios.rebuild_elsewhere import rebuild_elsewhere
 from rehearsal.scenarios.rebuild_region import rebuild_region
 from rehearsal.scenarios.region_loss import region_loss
 from rehearsal.scenarios.rotation import rotation
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, Scenario] = {
     "failback": failback,
     "split-brain": split_brain,
     "rebuild-region": rebuild_region,
+    "rebuild-elsewhere": rebuild_elsewhere,
     "both-regions-lost": both_regions_lost,
     "rotation": rotation,
 }

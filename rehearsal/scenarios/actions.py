@@ -176,7 +176,7 @@ def switchover(
     timeline = [str(entry) for entry in leader.config.history]
     ending, beginning = len(timeline), [*timeline, str(taker.config.own_database)]
     steps = apply(environment, reporter, leader, switchover={"drain": ending})
-    record = handover_record(environment, ending, taker.region)
+    record = handover_record(environment, ending, taker.config.ledger_region)
     reporter.say(f"drained: {record['position'] if record else 'no handover record was written'}")
     steps += apply(environment, reporter, taker, timeline=beginning, switchover={"take": ending + 1})
     return steps + apply(environment, reporter, leader, timeline=beginning)

@@ -53,11 +53,8 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     reporter.say(f"S3 replication (modelled): {', '.join(copied)}")
     proof = pods.run_cron_job(RESTORE_CHECK_CRON_JOB)[-1]
     reporter.say(f"{RESTORE_CHECK_CRON_JOB}: {proof['backup']} of {proof['bucket']} restored in {proof['seconds']} s")
-    manifest = Manifest.parse(
-        environment.text(
-            copy_name(backup_bucket(site.name, account=site.config.account)), manifest_key(written["name"])
-        )
-    )
+    bucket = copy_name(backup_bucket(site.name, account=site.config.account), site.config.copies.generation)
+    manifest = Manifest.parse(environment.text(bucket, manifest_key(written["name"])))
     return Night(manifest, frozenset(users), proof)
 
 

@@ -36,7 +36,7 @@ def export_checks(environment: Environment, reporter: Reporter, site: SiteWorld)
     """
     return (
         *_configuration_checks(environment, reporter, site),
-        _ledger_check(environment, reporter, site),
+        ledger_check(environment, reporter, site),
         _log_check(environment, site),
     )
 
@@ -71,8 +71,13 @@ def _configuration_checks(environment: Environment, reporter: Reporter, site: Si
     )
 
 
-def _ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld) -> Check:
-    before = {str(item[LEDGER_KEY]) for item in environment.account.ledger.scan(site.region)}
+def ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld) -> Check:
+    """Run the CronJob that exports the ledger, and compare the copy of the export with the ledger before it.
+
+    Raises:
+        ApiError: if the job fails.
+    """
+    before = {str(item[LEDGER_KEY]) for item in environment.account.ledger.scan(site.config.ledger_region)}
     said = environment.pods_of(site).run_cron_job(LEDGER_CRON_JOB)
     exported = next(line for line in said if line["step"] == "ledger exported")
     reporter.say(f"{LEDGER_CRON_JOB}: {exported['name']}, {exported['items']} items")

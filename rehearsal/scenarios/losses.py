@@ -29,7 +29,7 @@ class Losses:
 
 def losses_of(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
     """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
-    events = {str(item["pk"]) for item in environment.account.ledger.scan(leader.region)}
+    events = {str(item["pk"]) for item in environment.account.ledger.scan(leader.config.ledger_region)}
     rows = environment.rows(database_identifier(leader.config.own_database))
     writers = environment.writers()
     missing_events = _missing(client.events, {key.removeprefix("event#") for key in events})

@@ -1,0 +1,158 @@
+"""A region is lost and stays lost: a site with a new name takes its place in a region without a copy of the ledger.
+
+The survivor adopts the global resources except the ledger, as docs/runbooks/adopt.md says, and moves its copies, as
+docs/runbooks/rebuild-elsewhere.md says.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import Any
+
+from recovery.naming import database_identifier, site_host
+from rehearsal.environment import Environment
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter, StackStep
+from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove
+from rehearsal.scenarios.exports import ledger_check
+from rehearsal.scenarios.failback import worst_outages
+from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.new_sites import new_file
+from rehearsal.scenarios.rebuild_region import adopt, rebuilt_checks
+from rehearsal.scenarios.verification import verify
+from rehearsal.world import operator
+from rehearsal.world.client import BlackBoxClient, RefusedError
+from rehearsal.world.dns import NoAnswerError
+from stacks.stackfile import StackFile
+
+NAME, REGION, CIDR = "tertiary", "ca-central-1", "10.30.0.0/16"
+ZONES = [f"{REGION}{zone}" for zone in "abd"]
+
+
+def rebuild_elsewhere(environment: Environment, reporter: Reporter) -> Outcome:
+    """Lose a region for good, adopt, move the survivor's copies, build a new site elsewhere, and let it lead."""
+    phases = Phases(reporter)
+    with phases("build both sites"):
+        lost, survivor = actions.build_both(environment, reporter)
+    with phases("people use the platform"):
+        client = actions.people_near(environment, lost)
+    disaster = environment.clock.now()
+    with phases("the region is lost for good, and the other site leads"):
+        steps, checks = actions.fail_over(environment, reporter, client, lost, survivor)
+    settled = environment.clock.now()
+    with phases("the survivor adopts the zone and the passwords"):
+        zone_id, file = str(survivor.config.zone_id), _new_file(lost, survivor)
+        operator.delete_records_of(environment.route53, zone_id, lost.name, survivor.config.domain)
+        environment.read_zone()
+        adopting, untouched = adopt(environment, reporter, survivor, ledger="later")
+        steps += adopting
+    with phases("the survivor's copies move to another region"):
+        moving = _move_copies(environment, reporter, lost, survivor)
+        steps += moving + actions.apply(environment, reporter, survivor, globals="own")
+        archive_crisis_events(environment, survivor)
+        night = back_up_and_prove(environment, reporter, survivor)
+    with phases("a new site is built in that region"):
+        rebuilt, made = actions.build_another(environment, reporter, file)
+        steps += made
+        environment.postgres.wait_caught_up(database_identifier(rebuilt.config.own_database))
+    with phases("the new site takes over"):
+        steps += actions.switchover(environment, reporter, survivor, rebuilt)
+        actions.wait_until_back(environment, client, settled)
+    with phases("verify"):
+        exported = ledger_check(environment, reporter, rebuilt)
+        moved = (_moved_check(moving), _filled_check(night), exported)
+        checks = (*checks, untouched, *moved, *verify(client, rebuilt.config.domain))
+        client.stop()
+    losses = losses_of(environment, client, rebuilt)
+    late = [at for at in losses.missing_rows if at >= disaster]
+    checks = (
+        Check("no user row is lost after the failover", passed=not late, detail=f"{len(late)} rows"),
+        *rebuilt_checks(environment, survivor, rebuilt, made),
+        *checks,
+    )
+    with phases("the region with the ledger is lost too"):
+        environment.lose_region(survivor)
+        checks = (*checks, _acknowledges_nothing(client, rebuilt))
+    return actions.outcome(
+        "rebuild-elsewhere",
+        environment,
+        tiers=worst_outages(client, disaster, settled),
+        losses=losses,
+        writes_ended=disaster,
+        steps=steps,
+        checks=checks,
+        phases=phases,
+    )
+
+
+def _ledger(lost: SiteWorld, survivor: SiteWorld) -> dict[str, Any]:
+    return {"witness": survivor.config.ledger.witness, "regions": [lost.region, survivor.region]}
+
+
+def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
+    """The stack file of the new site: a copy of the lost one's, with the lines of the runbook."""
+    timeline = [str(entry) for entry in survivor.config.history]
+    peer = {"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr, "copies": 2}
+    file = new_file(
+        lost,
+        NAME,
+        CIDR,
+        globals="use",
+        zoneId=survivor.config.zone_id,
+        timeline=timeline,
+        lostSites={lost.name: lost.region},
+        primaryRecord=NAME,
+        peer=peer,
+        ledger=_ledger(lost, survivor),
+        database=actions.seeded_at(lost, len(timeline)),
+    )
+    file.set("aws:region", REGION)
+    file.set("lifeline:network", {**file.config["lifeline:network"], "zones": ZONES})
+    file.save()
+    return file
+
+
+def _move_copies(
+    environment: Environment, reporter: Reporter, lost: SiteWorld, survivor: SiteWorld
+) -> tuple[StackStep, ...]:
+    """Let Pulumi forget the copies in the lost region, and make new ones where the new site will be."""
+    released = actions.apply(environment, reporter, survivor, copies={"release": True})
+    moved = actions.apply(
+        environment,
+        reporter,
+        survivor,
+        peer={"site": NAME, "region": REGION, "cidr": CIDR},
+        lostSites={lost.name: lost.region},
+        primaryRecord=NAME,
+        ledger=_ledger(lost, survivor),
+        copies={"generation": 2},
+    )
+    return released + moved
+
+
+def _moved_check(steps: tuple[StackStep, ...]) -> Check:
+    """A component exists in the state only."""
+    deleted = [step.name for step in steps if step.op == "delete" and not step.type.startswith("lifeline:")]
+    forgotten = sum(step.op == "forget" for step in steps)
+    text = f"{forgotten} resources in the lost region are left as they are, and none is deleted"
+    return Check(text, passed=forgotten > 0 and not deleted, detail=", ".join(deleted))
+
+
+def _filled_check(night: Night) -> Check:
+    """The restore check reads the copy that the survivor's jobs know."""
+    bucket, problems = night.proof["bucket"], night.proof["problems"]
+    passed = not problems and night.proof["backup"] == night.manifest.name and bucket.endswith("-copy-2")
+    return Check("a new dump is in the new copy, and was restored from it", passed=passed, detail=bucket)
+
+
+def _acknowledges_nothing(client: BlackBoxClient, site: SiteWorld) -> Check:
+    """An event that the site cannot keep must be refused: its region has no copy of the ledger."""
+    host = site_host(site.name, site.config.domain)
+    text = "the new site acknowledges no crisis event while the region of its ledger is lost"
+    try:
+        answer = client.send(host, "POST", "/api/crisis/detect", {"message": "I am thinking about hurting myself"})
+    except (OSError, http.client.HTTPException, NoAnswerError, RefusedError) as error:
+        return Check(text, passed=True, detail=str(error))
+    return Check(text, passed=False, detail=str(answer))
