@@ -25,15 +25,18 @@ from recovery.timeline import DatabaseId
 from stacks.config import parse
 from stacks.problems import ConfigError
 from tests.walk_files import (
+    ELSEWHERE,
     LEDGER,
     ZONE,
     adopted,
     database_of,
+    elsewhere,
     file_after_loss,
     file_of,
     globals_of,
     network_of,
-    restores_of,
+    next_copies,
+    repaired,
     seeded_at,
     seeded_in,
     timeline_of,
@@ -218,26 +221,36 @@ class Walk(RuleBasedStateMachine):
         elif taker.file["lifeline:globals"] == "adopt":
             self._try(taker, 99, globals="own")
 
-    @rule(seat=SEAT)
-    def rebuild(self, seat: str) -> None:
-        """A lost site is given up, and another one takes its place: docs/runbooks/rebuild-region.md."""
+    @rule(seat=SEAT, moves=st.booleans())
+    def rebuild(self, seat: str, *, moves: bool) -> None:
+        """A lost site is given up, and another one takes its place: docs/runbooks/rebuild-region.md.
+
+        If its region stays lost, the new site is elsewhere: docs/runbooks/rebuild-elsewhere.md.
+        """
         lost, survivor = self.sites[seat], self.sites[OTHER[seat]]
         newest = self.cloud.claims[max(self.cloud.claims)]
         leads = survivor.applied is not None and survivor.applied.history[-1] == newest == survivor.applied.own_database
         timeline = [str(entry) for entry in survivor.applied.history] if survivor.applied else []
         if lost.name not in self.cloud.lost or not leads or timeline_of(survivor) != timeline:
             return
-        if len(self.cloud.gone) >= MOST_REBUILDS or survivor.running is not None:
+        if len(self.cloud.gone) >= MOST_REBUILDS or survivor.running is not None or not survivor.has_ledger:
             return
-        self.cloud.gone[lost.name] = REGIONS[seat]
+        if survivor.up() is not Result.DONE:
+            return  # its file has an edit that cannot be applied, which is taken back first
+        self.cloud.gone[lost.name] = lost.region
         name = f"site{next(self.names)}"
         if not survivor.owns:
             assert self._adopt(survivor) is Result.DONE
-        peer = {"site": name, "region": REGIONS[seat], "cidr": network_of(name)}
+        peer = {"site": name, "region": ELSEWHERE if moves else REGIONS[seat], "cidr": network_of(name)}
         known = {"lostSites": {**self.cloud.gone}, "primaryRecord": name, **globals_of(survivor)}
+        if peer["region"] != lost.region:
+            released = self._try(survivor, 99, copies={**survivor.file.get("lifeline:copies", {}), "release": True})
+            assert released is Result.DONE, "the copies cannot be released"
+            known |= {"copies": next_copies(survivor)}
         changed = self._try(survivor, 99, peer=peer, **known)
         assert changed is Result.DONE, "the survivor cannot have a new peer"
-        built = self.sites[seat] = self.site(seat, name, self.cloud, file_of(seat, name, survivor))
+        file = file_of(seat, name, survivor)
+        built = self.sites[seat] = self.site(seat, name, self.cloud, elsewhere(file) if moves else file)
         assert built.up() is Result.DONE, f"{name} cannot be built"
 
     @rule()
@@ -265,7 +278,7 @@ class Walk(RuleBasedStateMachine):
         self.retired |= self.made | self.cloud.databases.keys()
         self.planned.clear()
         self.acknowledged &= copies.events  # the page says so: those after the newest export are lost
-        self.cloud.lose_everything({site.name: REGIONS[site.seat] for site in self.sites.values()})
+        self.cloud.lose_everything({site.name: site.region for site in self.sites.values()})
         names = (f"site{next(self.names)}", f"site{next(self.names)}")
         home = self.site(seat, names[0], self.cloud, file_after_loss(seat, names, self.cloud, last))
         home.up(lives=lives)
@@ -298,7 +311,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(seat=SEAT)
     def somebody_is_in_crisis(self, seat: str) -> None:
-        if self.sites[seat].name not in self.cloud.lost:
+        if self.cloud.reads(self.sites[seat].name):
             self.number += 1
             self.cloud.events.add(self.number)
             self.acknowledged.add(self.number)
@@ -326,7 +339,10 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     @precondition(lambda self: bool(self.cloud.claims))
     def once_the_fences_have_looked_at_most_the_newest_claim_takes_writes(self) -> None:
-        """Checked in a copy, so that the walk continues without the check's effects."""
+        """Checked in a copy, so that the walk continues without the check's effects.
+
+        A fence that cannot read the ledger learns nothing: a limit of a site whose region has no copy of it.
+        """
         after = self.cloud.copy()
         for site in self.sites.values():
             self._look(site, after)
@@ -334,7 +350,7 @@ class Walk(RuleBasedStateMachine):
         reachable = {
             site.applied.own_database
             for site in self.sites.values()
-            if site.applied is not None and site.name not in self.cloud.lost
+            if site.applied is not None and self.cloud.reads(site.name)
         }
         writable = {id_ for id_ in reachable if after.databases[id_].takes_writes}
         assert writable <= {newest}, f"two leaders: {writable} take writes, {newest} leads"
@@ -364,7 +380,8 @@ class Walk(RuleBasedStateMachine):
         assert self.cloud.ready[max(self.cloud.ready)] == history[-1], "the traffic is elsewhere"
         assert self.cloud.databases[history[-1]].takes_writes
         if not any(site.owns for site in self.sites.values()):
-            assert self._adopt(leader) is Result.DONE, "the global resources cannot be adopted"
+            owner = next(site for site in (leader, *self.sites.values()) if site.has_ledger)
+            assert self._adopt(owner) is Result.DONE, "the global resources cannot be adopted"
 
     def _is_possible(self, file: dict[str, Any]) -> bool:
         """Whether the ledger contradicts no entry of a file's timeline."""
@@ -373,43 +390,15 @@ class Walk(RuleBasedStateMachine):
 
     def _repair(self, site: Site, newest: dict[str, Any], history: list[DatabaseId]) -> None:
         """Give a site's file the present timeline and sites, as an engineer does who has looked at everything."""
-        led = [entry for entry in history if entry.site == site.name]
-        seeded = max((entry.epoch for entry in site.databases), default=seeded_in(site))
-        if site.name == history[-1].site:
-            seeded = history[-1].epoch
-        elif led and seeded < led[-1].epoch:
-            seeded = led[-1].epoch
-        other = self.sites[OTHER[site.seat]]
-        kept = sorted(entry.epoch for entry in site.databases if entry not in history and entry.epoch != seeded)
         retired = [entry.epoch for entry in self.retired if entry.site == site.name and entry not in site.databases]
-        site.file |= {
-            "lifeline:timeline": newest["lifeline:timeline"],
-            "lifeline:discards": newest.get("lifeline:discards", []),
-            "lifeline:switchover": {},
-            "lifeline:lostSites": {**self.cloud.gone},
-            **{f"lifeline:{key}": value for key, value in globals_of(site).items()},
-            "lifeline:database": database_of(
-                site,
-                seeded=seeded,
-                kept=kept,
-                retired=retired,
-                unprotected=[],
-                restores=restores_of(site, history),
-            ),
-        }
-        if self.cloud.gone:
-            network = other.file["lifeline:network"]
-            site.file |= {
-                "lifeline:peer": {"site": other.name, "region": REGIONS[other.seat], "cidr": network["cidr"]},
-                "lifeline:primaryRecord": max((*self.sites.values(),), key=lambda entry: entry.name).name,
-            }
+        site.file |= repaired(site, self.sites[OTHER[site.seat]], newest, history, retired)
         try:
             parse(site.file, stack=site.name)
         except ConfigError as error:
             raise AssertionError(f"{site.name} cannot be recovered: {error}") from error
 
     def _adopt(self, site: Site) -> Result:
-        return self._try(site, 99, globals="adopt", zoneId=ZONE, adopted=adopted(site.seat))
+        return self._try(site, 99, globals="adopt", zoneId=ZONE, adopted=adopted(site))
 
     def _look(self, site: Site, cloud: Cloud | None = None) -> Standing | None:
         if site.name in self.cloud.lost or site.applied is None:
@@ -443,5 +432,18 @@ class Walk(RuleBasedStateMachine):
         return [*timeline_of(site), f"{site.name}-{seeded_in(site)}"]
 
 
-TestWalk = Walk.TestCase
+class WalkElsewhere(Walk):
+    """The same, from a state in which the region of one site has no copy of the ledger."""
+
+    @initialize()
+    def build(self) -> None:
+        super().build()
+        self.lose("east")
+        self.take_the_lead("west", 99)
+        self.rebuild("east", moves=True)
+        assert [self.sites[seat].has_ledger for seat in SEATS] == [False, True]
+
+
+TestWalk, TestWalkElsewhere = Walk.TestCase, WalkElsewhere.TestCase
 TestWalk.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestWalkElsewhere.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

@@ -13,7 +13,7 @@ from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.config import SiteConfig
 from stacks.global_sections import LedgerConfig
-from tests.test_walk import SEAT, Walk
+from tests.test_walk import SEAT, Walk, WalkElsewhere
 from tests.walk_model import Cloud
 from tests.walk_sites import Result, Run, Site
 
@@ -120,6 +120,32 @@ class NeedsTheOldPeer(OnTheWay):
         return Result.REFUSED if "peer" in changes else super()._try(site, lives, **changes)
 
 
+class NoRelease(Site):
+    def _copies(self, config: SiteConfig) -> bool:
+        accepted = super()._copies(config)
+        self.copies_released = False
+        return accepted
+
+
+class ReleasesNoCopies(OnTheWay):
+    """Copies in a lost region that cannot be left behind."""
+
+    site = NoRelease
+
+
+class AcknowledgesAnyway(WalkElsewhere):
+    """Services that acknowledge an event while the ledger's copy in the peer's region does not answer."""
+
+    @rule(seat=SEAT)
+    def somebody_is_in_crisis(self, seat: str) -> None:
+        site = self.sites[seat]
+        if site.name in self.cloud.lost or self.cloud.reads(site.name):
+            super().somebody_is_in_crisis(seat)
+        else:
+            self.number += 1
+            self.acknowledged.add(self.number)
+
+
 class NoLedgerRestore(Site):
     def _apply(self, config: SiteConfig) -> Run:
         return super()._apply(config.model_copy(update={"ledger": LedgerConfig()}))
@@ -157,6 +183,8 @@ class RestoresNoRows(OnTheWay):
         (AdoptsFromALivingOwner, "two owners"),
         (RefusesItsOwnClaim, "cannot be recovered"),
         (NeedsTheOldPeer, "cannot have a new peer"),
+        (ReleasesNoCopies, "the survivor cannot have a new peer"),
+        (AcknowledgesAnyway, "a crisis event is lost"),
         (RestoresNoEvents, "a crisis event is lost"),
         (RestoresNoRows, "a row of the dump is lost"),
     ],

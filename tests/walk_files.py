@@ -20,9 +20,9 @@ def globals_of(site: Site) -> dict[str, Any]:
     return {"globals": stage, "zoneId": zone_id, "adopted": own, "ledger": LEDGER}
 
 
-def adopted(seat: str) -> dict[str, Any]:
+def adopted(site: Site) -> dict[str, Any]:
     """The passwords, as a stack in a region finds them."""
-    arn = f"arn:aws:secretsmanager:{REGIONS[seat]}:123456789012:secret:lifeline/database/"
+    arn = f"arn:aws:secretsmanager:{site.region}:123456789012:secret:lifeline/database/"
     return {
         key: {"secretArn": f"{arn}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
         for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
@@ -70,13 +70,13 @@ def network_of(name: str) -> str:
 def file_of(seat: str, name: str, peer: Site, **changes: Any) -> dict[str, Any]:
     """The file of a new site in a region, beside its peer: docs/runbooks/rebuild-region.md, step 4."""
     file, timeline = copy.deepcopy(FILES[seat]), list(peer.file["lifeline:timeline"])
-    network = peer.file["lifeline:network"]
     return file | {
         "lifeline:globals": "use",
         "lifeline:zoneId": ZONE,
         "lifeline:timeline": timeline,
         "lifeline:discards": peer.file.get("lifeline:discards", []),
-        "lifeline:peer": {"site": peer.name, "region": REGIONS[peer.seat], "cidr": network["cidr"]},
+        "lifeline:peer": peer_line(peer),
+        "lifeline:ledger": LEDGER,
         "lifeline:lostSites": peer.file["lifeline:lostSites"],
         "lifeline:primaryRecord": name,
         "lifeline:network": {**file["lifeline:network"], "cidr": network_of(name)},
@@ -85,7 +85,24 @@ def file_of(seat: str, name: str, peer: Site, **changes: Any) -> dict[str, Any]:
     }
 
 
-LEDGER = {"witness": "us-east-1"}
+def elsewhere(file: dict[str, Any]) -> dict[str, Any]:
+    """The same site in a region without a copy of the ledger: docs/runbooks/rebuild-elsewhere.md, step 6."""
+    network = {**file["lifeline:network"], "zones": [f"{ELSEWHERE}{zone}" for zone in "abd"]}
+    return file | {"aws:region": ELSEWHERE, "lifeline:network": network}
+
+
+def next_copies(site: Site) -> dict[str, Any]:
+    """The next generation of a site's copies."""
+    return {"generation": generation_of(site) + 1}
+
+
+def peer_line(peer: Site) -> dict[str, Any]:
+    cidr = peer.file["lifeline:network"]["cidr"]
+    return {"site": peer.name, "region": peer.region, "cidr": cidr, "copies": generation_of(peer)}
+
+
+ELSEWHERE = "ca-central-1"
+LEDGER: dict[str, Any] = {"witness": "us-east-1", "regions": sorted(REGIONS.values())}
 ZONE = "Z0000000000EXAMPLE"
 
 
@@ -124,3 +141,35 @@ def restores_of(site: Site, history: list[DatabaseId]) -> list[dict[str, Any]]:
     }
     born = [entry for entry in history if entry.site == site.name and rules.is_born_leader(entry, history)]
     return [known[entry.epoch] for entry in dict.fromkeys(born) if entry.epoch in known]
+
+
+def repaired(
+    site: Site, other: Site, newest: dict[str, Any], history: list[DatabaseId], retired: list[int]
+) -> dict[str, Any]:
+    """The lines that bring a site's file up to date."""
+    led = [entry for entry in history if entry.site == site.name]
+    seeded = max((entry.epoch for entry in site.databases), default=seeded_in(site))
+    if site.name == history[-1].site:
+        seeded = history[-1].epoch
+    elif led and seeded < led[-1].epoch:
+        seeded = led[-1].epoch
+    kept = sorted(entry.epoch for entry in site.databases if entry not in history and entry.epoch != seeded)
+    restores = restores_of(site, history)
+    own = database_of(site, seeded=seeded, kept=kept, retired=retired, unprotected=[], restores=restores)
+    lines: dict[str, Any] = {
+        "timeline": newest["lifeline:timeline"],
+        "discards": newest.get("lifeline:discards", []),
+        "switchover": {},
+        "lostSites": {**site.cloud.gone},
+        "database": own,
+        **globals_of(site),
+    }
+    if site.cloud.gone:
+        names = (site.name, other.name)
+        lines |= {"peer": peer_line(other), "primaryRecord": max(names), "copies": {"generation": generation_of(site)}}
+    return {f"lifeline:{key}": value for key, value in lines.items()}
+
+
+def generation_of(site: Site) -> int:
+    """The generation of a site's copies."""
+    return site.copies[0] if site.copies else 1

@@ -55,6 +55,8 @@ class Cloud:
     gone: dict[str, str] = field(default_factory=dict[str, str])
     """The regions of the sites that are lost for good, by name. They are in `lost` too."""
     copies: Copies | None = None
+    reads_at: dict[str, str] = field(default_factory=dict[str, str])
+    """The peer in whose region a site uses the ledger, of each site whose own region has no copy of it."""
     has_globals: bool = False
     """Whether the zone, the ledger and the passwords exist."""
 
@@ -67,6 +69,10 @@ class Cloud:
             closings=dict(self.closings),
             ready=dict(self.ready),
         )
+
+    def reads(self, site: str) -> bool:
+        """Whether the ledger answers a site."""
+        return site not in self.lost and self.reads_at.get(site) not in self.lost
 
     def back_up(self) -> None:
         """Copy the newest leader's database and the ledger, if the leader's region answers."""
@@ -192,5 +198,5 @@ class View:
         return self.cloud.databases[self.own]
 
     def _reach(self) -> None:
-        if self.own.site in self.cloud.lost:
+        if not self.cloud.reads(self.own.site):
             raise LedgerUnreadableError("the region is lost")

@@ -61,11 +61,22 @@ class Site:
     owns: bool = False
     """Whether the state has the global resources."""
     released: bool = False
+    copies: tuple[int, str] | None = None
+    """The generation and the region of the copies in the state."""
+    copies_released: bool = False
     adopted: dict[str, Any] | None = None
     """The lines about those that it has and did not make."""
     earlier: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Files that were applied before."""
     running: Run | None = None
+
+    @property
+    def region(self) -> str:
+        return str(self.file["aws:region"])
+
+    @property
+    def has_ledger(self) -> bool:
+        return self.region in REGIONS.values()
 
     def up(self, *, lives: int = 99) -> Result:
         """Apply the file. The run dies after so many effects."""
@@ -103,6 +114,10 @@ class Site:
         return Result.KILLED
 
     def _apply(self, config: SiteConfig) -> Run:
+        if not self._copies(config):
+            return False
+        if not self.has_ledger:
+            self.cloud.reads_at[self.name] = config.peer.site
         if not (yield from self._globals(config)):
             return False
         if not self._gate(config) or not (yield from self._claim(config)):
@@ -117,6 +132,15 @@ class Site:
         self.serves = config.role is DatabaseRole.LEADER and not config.drains
         yield
         return (yield from self._remove(config))
+
+    def _copies(self, config: SiteConfig) -> bool:
+        """Whether the engine accepts the copies: they cannot move, and it forgets only those that were released."""
+        declared = (config.copies.generation, config.peer.region)
+        made = self.copies or declared
+        if made != declared and (made[0] == declared[0] or not self.copies_released):
+            return False
+        self.copies, self.copies_released = declared, config.copies.release
+        return True
 
     def _globals(self, config: SiteConfig) -> Run:
         """Make, adopt or release the zone, the ledger and the passwords."""
@@ -149,7 +173,7 @@ class Site:
         for epoch, leader in config.claimed_epochs.items():
             if self.known_claims.get(epoch) == leader:
                 continue
-            if self.cloud.claims.setdefault(epoch, leader) != leader:
+            if not self.cloud.reads(self.name) or self.cloud.claims.setdefault(epoch, leader) != leader:
                 return False
             self.cloud.files[epoch] = self.file
             yield  # in the ledger and not in the state: the owner may claim again
