@@ -36,10 +36,7 @@ NEED_AN_EXEMPTION = {
     "unprotected": {"rds-instance-not-deletable"},
 }
 """Settings of `lifeline:database` that are legal for a time: the pack asks for an exemption with a date."""
-STAGES = {
-    "release": {"dynamodb-table-not-deletable", "route53-zone-not-deletable", "secretsmanager-secret-kept"},
-    "left": {"iam-role-no-more-than-its-calls"},
-}
+STAGES = {"left": {"iam-role-no-more-than-its-calls"}}
 """The same, for stages of the global resources. A stack that left them keeps the permission for their key."""
 
 
