@@ -19,15 +19,15 @@ from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_an
 from rehearsal.scenarios.exports import ledger_check
 from rehearsal.scenarios.failback import worst_outages
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.new_sites import new_file
-from rehearsal.scenarios.rebuild_region import adopt, rebuilt_checks
+from rehearsal.scenarios.new_sites import edit
+from rehearsal.scenarios.rebuild_region import CIDR, NAME, adopt, new_site_file, rebuilt_checks
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
 from rehearsal.world.client import BlackBoxClient, RefusedError
 from rehearsal.world.dns import NoAnswerError
 from stacks.stackfile import StackFile
 
-NAME, REGION, CIDR = "tertiary", "ca-central-1", "10.30.0.0/16"
+REGION = "ca-central-1"
 ZONES = [f"{REGION}{zone}" for zone in "abd"]
 
 
@@ -92,25 +92,11 @@ def _ledger(lost: SiteWorld, survivor: SiteWorld) -> dict[str, Any]:
 
 
 def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
-    """The stack file of the new site: a copy of the lost one's, with the lines of the runbook."""
-    timeline = [str(entry) for entry in survivor.config.history]
-    peer = {"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr, "copies": 2}
-    file = new_file(
-        lost,
-        NAME,
-        CIDR,
-        globals="use",
-        zoneId=survivor.config.zone_id,
-        timeline=timeline,
-        lostSites={lost.name: lost.region},
-        primaryRecord=NAME,
-        peer=peer,
-        ledger=_ledger(lost, survivor),
-        database=actions.seeded_at(lost, len(timeline)),
-    )
+    """The file of a new site in the lost region, with the further lines of the runbook."""
+    file = new_site_file(lost, survivor, ledger=_ledger(lost, survivor))
+    peer, network = file.config["lifeline:peer"], file.config["lifeline:network"]
     file.set("aws:region", REGION)
-    file.set("lifeline:network", {**file.config["lifeline:network"], "zones": ZONES})
-    file.save()
+    edit(file, peer={**peer, "copies": 2}, network={**network, "zones": ZONES})
     return file
 
 

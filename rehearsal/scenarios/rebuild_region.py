@@ -6,6 +6,8 @@ docs/runbooks/rebuild-region.md says.
 
 from __future__ import annotations
 
+from typing import Any
+
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
@@ -37,7 +39,7 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
     returned = environment.clock.now()
     with phases("the region returns empty, and the state of its stack is gone"):
         zone_id = str(survivor.config.zone_id)
-        file = _new_file(lost, survivor)
+        file = new_site_file(lost, survivor)
         environment.forget(lost)
         deleted = operator.delete_records_of(environment.route53, zone_id, lost.name, survivor.config.domain)
         environment.read_zone()
@@ -77,8 +79,8 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
     )
 
 
-def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
-    """The stack file of the new site: the lost one's, or a copy of the survivor's, with the lines of the runbook."""
+def new_site_file(lost: SiteWorld, survivor: SiteWorld, **changes: Any) -> StackFile:
+    """The stack file of the new site: a copy of the lost one's, with the lines of the runbook and some others."""
     timeline = [str(entry) for entry in survivor.config.history]
     return new_file(
         lost,
@@ -91,6 +93,7 @@ def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
         primaryRecord=NAME,
         peer={"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr},
         database=actions.seeded_at(lost, len(timeline)),
+        **changes,
     )
 
 
