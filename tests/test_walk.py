@@ -35,6 +35,7 @@ from tests.walk_files import (
     file_of,
     globals_of,
     network_of,
+    newest_timeline,
     next_copies,
     repaired,
     seeded_at,
@@ -110,8 +111,8 @@ class Walk(RuleBasedStateMachine):
     def use_an_older_file(self, seat: str, back: int, lives: int) -> None:
         """An engineer checks out an older commit, and applies it."""
         site = self.sites[seat]
-        if len(site.earlier) >= back and site.running is None:
-            site.file = copy.deepcopy(site.earlier[-back])
+        if len(site.committed) >= back and site.running is None:
+            site.file = copy.deepcopy(site.committed[-back])
             site.up(lives=lives)
 
     @rule(seat=SEAT, lives=LIVES)
@@ -192,13 +193,14 @@ class Walk(RuleBasedStateMachine):
     def retire(self, seat: str, lives: int) -> None:
         """Delete the oldest fenced database of a site, in the two runs of docs/runbooks/retire.md.
 
-        The page asks for backups of the new leader, so its epoch was claimed.
+        The page asks for the newest claim: the leader of the timeline's last epoch has it.
         """
         site = self.sites[seat]
-        if site.applied is None or site.running is not None or len(site.applied.history) > max(self.cloud.claims):
+        applied, newest = site.applied, max(self.cloud.claims.items())
+        if applied is None or site.running is not None or newest != (len(applied.history), applied.history[-1]):
             return
-        history, own = site.applied.history, site.applied.own_database
-        fenced = [database for database in site.applied.databases if database in history and database != own]
+        history, own = applied.history, applied.own_database
+        fenced = [database for database in applied.databases if database in history and database != own]
         if not fenced:
             return
         old = fenced[0]
@@ -361,13 +363,7 @@ class Walk(RuleBasedStateMachine):
         self.come_back()
         if not self.cloud.claims:
             return
-        # A site may know of an epoch that was not claimed yet: its claimant's run failed. Then that run is repeated.
-        applied = [site.applied_file for site in self.sites.values() if site.applied_file is not None]
-        files = [*applied, *(file for site in self.sites.values() for file in site.earlier if self._is_possible(file))]
-        newest = max(
-            [self.cloud.files[max(self.cloud.claims)], *files], key=lambda file: len(file["lifeline:timeline"])
-        )
-        history = [DatabaseId.parse(entry) for entry in newest["lifeline:timeline"]]
+        newest, history = newest_timeline([*self.sites.values()], self.cloud, self.retired)
         leader = next((site for site in self.sites.values() if site.name == history[-1].site), None)
         assert leader is not None, f"{history[-1]} is of a site that was given up"
         for site in (leader, self.sites[OTHER[leader.seat]]):
@@ -383,11 +379,6 @@ class Walk(RuleBasedStateMachine):
             owner = next(site for site in (leader, *self.sites.values()) if site.has_ledger)
             assert self._adopt(owner) is Result.DONE, "the global resources cannot be adopted"
 
-    def _is_possible(self, file: dict[str, Any]) -> bool:
-        """Whether the ledger contradicts no entry of a file's timeline."""
-        entries = enumerate(file["lifeline:timeline"], 1)
-        return all(str(self.cloud.claims.get(epoch, entry)) == entry for epoch, entry in entries)
-
     def _repair(self, site: Site, newest: dict[str, Any], history: list[DatabaseId]) -> None:
         """Give a site's file the present timeline and sites, as an engineer does who has looked at everything."""
         retired = [entry.epoch for entry in self.retired if entry.site == site.name and entry not in site.databases]
@@ -398,7 +389,12 @@ class Walk(RuleBasedStateMachine):
             raise AssertionError(f"{site.name} cannot be recovered: {error}") from error
 
     def _adopt(self, site: Site) -> Result:
-        return self._try(site, 99, globals="adopt", zoneId=ZONE, adopted=adopted(site))
+        """Adopt the global resources. An edit that could not be applied is undone, because two stacks could adopt."""
+        before = site.file
+        result = self._try(site, 99, globals="adopt", zoneId=ZONE, adopted=adopted(site))
+        if result is Result.REFUSED:
+            site.file = before
+        return result
 
     def _look(self, site: Site, cloud: Cloud | None = None) -> Standing | None:
         if site.name in self.cloud.lost or site.applied is None:

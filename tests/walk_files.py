@@ -173,3 +173,30 @@ def repaired(
 def generation_of(site: Site) -> int:
     """The generation of a site's copies."""
     return site.copies[0] if site.copies else 1
+
+
+def newest_timeline(
+    sites: list[Site], cloud: Cloud, retired: set[DatabaseId]
+) -> tuple[dict[str, Any], list[DatabaseId]]:
+    """The file with the newest timeline, as an engineer finds it who looks at all files, and its entries.
+
+    A site may know of an epoch that was not claimed yet: its claimant's run failed. Then that run is repeated.
+    """
+    applied = [file for site in sites for file in (site.applied_file, *site.earlier) if file is not None]
+    known = [cloud.files[max(cloud.claims)], *(file for file in applied if _is_possible(file, cloud))]
+    newest = max(known, key=lambda file: len(file["lifeline:timeline"]))
+    history = [DatabaseId.parse(entry) for entry in newest["lifeline:timeline"]]
+    if history[-1] not in retired - cloud.databases.keys():
+        return newest, history
+    # An outdated file let a deleted database take the lead: docs/runbooks/retire.md, under "Roll back".
+    back = next(entry for entry in reversed(history) if entry.site != history[-1].site)
+    history = [*history, back]
+    discards = {*newest.get("lifeline:discards", ()), *rules.discarded_epochs(len(history) - 1, history)}
+    timeline = [str(entry) for entry in history]
+    return {**newest, "lifeline:timeline": timeline, "lifeline:discards": sorted(discards)}, history
+
+
+def _is_possible(file: dict[str, Any], cloud: Cloud) -> bool:
+    """Whether the ledger contradicts no entry of a file's timeline."""
+    entries = enumerate(file["lifeline:timeline"], 1)
+    return all(str(cloud.claims.get(epoch, entry)) == entry for epoch, entry in entries)

@@ -67,7 +67,7 @@ class Site:
     adopted: dict[str, Any] | None = None
     """The lines about those that it has and did not make."""
     earlier: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Files that were applied before."""
+    """Files that were applied."""
     running: Run | None = None
 
     @property
@@ -77,6 +77,11 @@ class Site:
     @property
     def has_ledger(self) -> bool:
         return self.region in REGIONS.values()
+
+    @property
+    def committed(self) -> list[dict[str, Any]]:
+        """Those of the earlier files that version control has: docs/runbooks/adopt.md commits the others later."""
+        return [file for file in self.earlier if file["lifeline:globals"] not in ("adopt", "release")]
 
     def up(self, *, lives: int = 99) -> Result:
         """Apply the file. The run dies after so many effects."""
@@ -125,8 +130,7 @@ class Site:
         if not (yield from self._database(config)):
             return False
         self.applied, self.applied_file = config, copy.deepcopy(self.file)
-        if config.globals not in ("adopt", "release"):  # docs/runbooks/adopt.md: these are not committed
-            self.earlier.append(copy.deepcopy(self.file))
+        self.earlier.append(copy.deepcopy(self.file))
         if config.ledger.restores and self.cloud.copies:
             self.cloud.events |= self.cloud.copies.events
         self.serves = config.role is DatabaseRole.LEADER and not config.drains
