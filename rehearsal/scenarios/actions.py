@@ -230,10 +230,11 @@ def tier_outcomes(
 def _no_web_request_is_stranded(environment: Environment) -> Check:
     """Whether every web request that met a site that cannot take writes was led to the other one, once it was ready."""
     strays = [platform.strays for platform in environment.platforms.values()]
-    answered, led = sum(stray.answered for stray in strays), sum(stray.led for stray in strays)
-    pages = sum(stray.pages for stray in strays)
-    text = f"web requests answered by a site that cannot take writes while the other one could: {answered}"
-    return Check(f"{text}, led there: {led}, pages without data: {pages}", passed=not answered)
+    answered = [request for stray in strays for request in stray.answered]
+    led, pages = sum(stray.led for stray in strays), sum(stray.pages for stray in strays)
+    text = f"web requests answered by a site that cannot take writes while the other one could: {len(answered)}"
+    name = f"{text}, led there: {led}, pages without data: {pages}"
+    return Check(name, passed=not answered, detail="; ".join(answered))
 
 
 def outcome(

@@ -142,7 +142,7 @@ class SitePlatform:
         except ConnectionError as error:  # the ledger or the database
             reply = Reply(503, {"error": str(error)})
         if stray:
-            self.strays.count(reply.status, page=deployment == FRONTEND)
+            self.strays.count(request, reply, page=deployment == FRONTEND)
         return reply
 
     def _is_stray(self, deployment: str, request: Request) -> bool:
@@ -270,7 +270,8 @@ class SitePlatform:
         config = self._read_config()
         try:
             mark = self._ledger.get(self._copy, ready_key(int(config.get("EPOCH", "0"))))
-            return mark is not None and mark["database"] == config.get("DATABASE") and self.takes_writes()
+            named = mark is not None and mark["database"] == config.get("DATABASE")
+            return named and self._replicas().get(BACKEND, 0) >= 1 and self.takes_writes()
         except ConnectionError:
             return False
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+
+from rehearsal.world.loopback import Reply, Request
 
 
 @dataclass
@@ -12,16 +15,18 @@ class Strays:
 
     led: int = 0
     """Sent to the site that leads."""
-    answered: int = 0
-    """Answered here, or refused."""
+    answered: list[str] = field(default_factory=list[str])
+    """Answered here, or refused: each request and its answer."""
     pages: int = 0
     """Pages of the frontend, which hold no data of anyone."""
 
-    def count(self, status: int, *, page: bool) -> None:
+    def count(self, request: Request, reply: Reply, *, page: bool) -> None:
         """Count one request by the status of its answer."""
         if page:
             self.pages += 1
-        elif status == http.HTTPStatus.TEMPORARY_REDIRECT:
+        elif reply.status == http.HTTPStatus.TEMPORARY_REDIRECT:
             self.led += 1
         else:
-            self.answered += 1
+            self.answered.append(
+                f"{request.method} {request.host}{request.path}: {reply.status} {json.dumps(reply.body)}"
+            )
