@@ -250,15 +250,10 @@ class Environment:
             raise TimeoutError(f"{balancer} does not exist any more")
         return site.region, self.platforms[site.name].address
 
-    def rows(self, database: str) -> set[str]:
-        """The ids of every user row in a database."""
+    def rows(self, database: str) -> list[str]:
+        """The id of every user row in a database."""
         with psycopg.connect(self.postgres[database].conninfo()) as connection:
-            return {str(row[0]) for row in connection.execute("SELECT id FROM users")}
-
-    def writers(self) -> dict[str, str]:
-        """The database that committed each user row, by the row's id."""
-        hosts = {user: host for platform in self.platforms.values() for user, host in platform.users.hosts.items()}
-        return {user: self.effects.by_address[host] for user, host in hosts.items()}
+            return [str(row[0]) for row in connection.execute("SELECT id FROM users")]
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
         def others() -> list[SitePlatform]:

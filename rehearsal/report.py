@@ -21,6 +21,8 @@ class TierOutcome:
     measured_seconds: float
     """From the disaster to the first answer after which no request failed; infinite if there was none."""
     assumptions: tuple[Assumption, ...]
+    failures: tuple[str, ...] = ()
+    """The failed requests of the outage."""
 
     @property
     def assumed_seconds(self) -> int:
@@ -99,7 +101,7 @@ class Outcome:
             and self.crisis_events.acknowledged > 0
             and (self.crisis_events.lost == 0 or self.crisis_event_loss_seconds < self.crisis_event_rpo_seconds)
             and self.user_rows.acknowledged > 0
-            and self.user_data_loss_seconds < self.user_data_rpo_seconds
+            and (self.user_rows.lost == 0 or self.user_data_loss_seconds < self.user_data_rpo_seconds)
             and all(check.passed for check in self.checks)
         )
         return "kept" if kept else "broken"

@@ -20,6 +20,8 @@ from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import SCENARIOS
 
 NAMES = tuple(SCENARIOS)
+LAST_FAILURES = 3
+"""The number of failed requests that are shown of a tier whose promise was broken."""
 ENGINES = ("auto", "pulumi", "in-process")
 
 
@@ -109,6 +111,10 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def _print(console: Console, outcome: Outcome) -> None:
     console.print()
     console.print(tier_table(outcome.tiers))
+    for tier in outcome.tiers:
+        if not tier.kept:
+            last = "; ".join(tier.failures[-LAST_FAILURES:]) or "it was not asked"
+            console.print(f"  {tier.tier.title}: {last}", highlight=False)
     terms = {term.name: term for tier in outcome.tiers for term in tier.assumptions}
     for term in terms.values():
         console.print(f"  assumed: {term.name}, {term.seconds} s ({term.source})", style="dim", highlight=False)

@@ -16,10 +16,10 @@ from recovery import objectives
 from recovery.naming import handover_key
 from rehearsal.assumptions import BY_TIER, Assumption
 from rehearsal.environment import Environment
+from rehearsal.history import Kind
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep, TierOutcome
-from rehearsal.scenarios.losses import Losses, oldest
-from rehearsal.windows import window_checks
+from rehearsal.scenarios.losses import Losses, judged, oldest
 from rehearsal.world.client import BlackBoxClient
 from stacks.stackfile import StackFile
 
@@ -223,7 +223,13 @@ def tier_outcomes(
 ) -> tuple[TierOutcome, ...]:
     """Each tier's outage between two moments (simulated seconds), with the terms that are assumed for it."""
     return tuple(
-        TierOutcome(tier, client.outage(tier.name, began, ended), assumptions[tier.name]) for tier in objectives.TIERS
+        TierOutcome(
+            tier,
+            client.outage(tier.name, began, ended),
+            assumptions[tier.name],
+            tuple(map(str, client.failures(tier.name, began, ended))),
+        )
+        for tier in objectives.TIERS
     )
 
 
@@ -261,23 +267,23 @@ def outcome(
         steps: every step of every stack.
         checks: the scenario's own checks and the plan's.
         phases: the wall-clock time of each phase.
-        user_data_rpo_seconds: the limit for the age of a lost user row.
+        user_data_rpo_seconds: the limit for the age of a lost user row; 0 if none may be lost.
         crisis_event_rpo_seconds: that of a lost crisis event; 0 if none may be lost.
     """
     return Outcome(
         scenario=scenario,
         engine=environment.engine,
         tiers=tiers,
-        crisis_events=losses.crisis_events,
-        user_rows=losses.user_rows,
-        crisis_event_loss_seconds=oldest(losses.missing_events, writes_ended),
+        crisis_events=losses.loss(Kind.EVENT),
+        user_rows=losses.loss(Kind.USER),
+        crisis_event_loss_seconds=oldest(losses.missing(Kind.EVENT), writes_ended),
         crisis_event_rpo_seconds=crisis_event_rpo_seconds,
         user_data_loss_seconds=oldest(losses.missing_rows, writes_ended),
         user_data_rpo_seconds=user_data_rpo_seconds,
         steps=steps,
         checks=(
             *checks,
-            *window_checks(losses.two_writers, losses.missing_rows, user_data_rpo_seconds),
+            *judged(losses, writes_ended, {Kind.EVENT: crisis_event_rpo_seconds, Kind.USER: user_data_rpo_seconds}),
             _no_web_request_is_stranded(environment),
         ),
         phases=phases.seconds,

@@ -45,7 +45,7 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     Raises:
         ApiError: if a job fails.
     """
-    users = environment.rows(database_identifier(site.config.own_database))
+    users = set(environment.rows(database_identifier(site.config.own_database)))
     pods = environment.pods_of(site)
     written = pods.run_cron_job(BACKUP_CRON_JOB)[-1]
     reporter.say(f"{BACKUP_CRON_JOB}: {written['name']}, {written['rows']} rows")

@@ -54,7 +54,7 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         actions.wait_until_back(environment, client, disaster, tiers=crisis)
     with phases("the users' data is restored from the copy of the dump"):
         steps += _restore(environment, reporter, home, lost[0], kept.night)
-        restored = environment.rows(database_identifier(home.config.own_database))
+        restored = set(environment.rows(database_identifier(home.config.own_database)))
         actions.wait_until_back(environment, client, disaster)
     with phases("its standby is built, and the zone is owned"):
         away, made = actions.build_another(environment, reporter, _with_timeline(files[1], home))

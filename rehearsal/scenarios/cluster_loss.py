@@ -13,7 +13,6 @@ from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
-from rehearsal.world.client import BlackBoxClient
 from rehearsal.world.loopback import Request
 
 STATEFUL = tuple(f"aws:{service}/" for service in ("backup", "dynamodb", "kms", "rds", "s3", "secretsmanager"))
@@ -53,7 +52,7 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = (*checks, *verify(client, away.config.domain))
         client.stop()
-        failed = _failures(client, back)
+        failed = [str(sample) for tier in objectives.TIERS for sample in client.failures(tier.name, back)]
     return actions.outcome(
         "cluster-loss",
         environment,
@@ -73,13 +72,6 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
         ),
         phases=phases,
     )
-
-
-def _failures(client: BlackBoxClient, since: float) -> list[str]:
-    """The failed requests of all tiers since a moment, in words."""
-    samples = [sample for tier in objectives.TIERS for sample in client.samples(tier.name)]
-    failures = (sample for sample in samples if sample.at > since and not sample.ok)
-    return [f"{sample.tier} at {sample.at:.0f} s: {sample.reason}" for sample in failures]
 
 
 def _cluster(site: SiteWorld, **changes: Any) -> dict[str, Any]:

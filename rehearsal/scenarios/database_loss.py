@@ -43,19 +43,19 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     disaster = environment.clock.now()
     with phases("every user is deleted, in the replica as well"):
         _delete_users(environment, old)
-        actions.until(environment, lambda: not environment.rows(replica) & expected)
+        actions.until(environment, lambda: not set(environment.rows(replica)) & expected)
         steps = _drain(environment, reporter, home)
         stopped = environment.clock.now()
     with phases("restore in place from a point in time"):
         steps += _restore(environment, reporter, home, pointInTime=before)
-        restored = environment.rows(database_identifier(home.config.own_database))
+        restored = set(environment.rows(database_identifier(home.config.own_database)))
         actions.wait_until_back(environment, client, disaster)
         losses, back = losses_of(environment, client, home), environment.clock.now()
     with phases("restore in place from the copy of the night's dump"):
         steps += _drain(environment, reporter, home)
         again = environment.clock.now()
         steps += _restore(environment, reporter, home, dump=night.manifest.name, dumpFrom="ownCopy")
-        from_dump = environment.rows(database_identifier(home.config.own_database))
+        from_dump = set(environment.rows(database_identifier(home.config.own_database)))
         actions.wait_until_back(environment, client, again)
     with phases("the other site follows again"):
         timeline = [*map(str, home.config.history)]

@@ -122,7 +122,7 @@ def fence_crash(environment: Environment, reporter: Reporter) -> Outcome:
         tiers=actions.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, taker),
         writes_ended=began,
-        user_data_rpo_seconds=1,
+        user_data_rpo_seconds=0,
         steps=steps,
         checks=(
             Check("the fence died between the halves of its closing", passed=bool(crash.killed) and crash.survived),

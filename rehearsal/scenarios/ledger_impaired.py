@@ -27,7 +27,7 @@ def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:
         environment.faults.impair("dynamodb", impaired.region)
         reporter.say(f"DynamoDB in {impaired.region} answers nothing; every other service does")
     with phases("until the crisis tier answers"):
-        actions.until(environment, lambda: client.outage(objectives.CRISIS.name, began) > 0)
+        actions.until(environment, lambda: bool(client.failures(objectives.CRISIS.name, began)))
         actions.wait_until_back(environment, client, began, tiers=(objectives.CRISIS,))
         noted = _noted_at(environment, other.region, other.name)
     with phases("the ledger returns"):

@@ -38,7 +38,7 @@ def live_flip(environment: Environment, reporter: Reporter) -> Outcome:
         tiers=actions.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, taker),
         writes_ended=began,
-        user_data_rpo_seconds=1,
+        user_data_rpo_seconds=0,
         steps=steps,
         checks=(
             *closed(environment, old, taker),

@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
+from rehearsal.history import Kind, Write
+from rehearsal.judge import Limits, acknowledged, judge, lost
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Loss
-from rehearsal.windows import Window, two_writers
-from rehearsal.world.client import Acknowledged, BlackBoxClient
+from rehearsal.report import Check, Loss
+from rehearsal.world.client import BlackBoxClient
+
+TWO_WRITERS_SECONDS = 20
+"""The longest for which a superseded leader may take writes beside the new one. In simulated seconds.
+
+A promotion waits so long after the claim, and a fence that runs needs less: `tests/operations/test_fence_bound.py`.
+"""
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The lost part of what clients were told is saved."""
+    """A history, and what is left of it at a moment."""
 
-    crisis_events: Loss
-    user_rows: Loss
-    missing_events: tuple[float, ...]
-    """When each lost crisis event was acknowledged. Simulated seconds."""
-    missing_rows: tuple[float, ...]
-    """When each lost user row was acknowledged. Simulated seconds."""
-    two_writers: Window
-    """The rows that an old leader acknowledged beside a new one."""
+    writes: tuple[Write, ...]
+    found: Mapping[Kind, tuple[str, ...]]
+    """The keys that are left, by kind, as often as they are stored."""
+
+    @property
+    def missing_rows(self) -> tuple[float, ...]:
+        """When each lost user row was acknowledged. Simulated seconds."""
+        return self.missing(Kind.USER)
+
+    def missing(self, kind: Kind) -> tuple[float, ...]:
+        """When each lost write of a kind was acknowledged. Simulated seconds."""
+        return tuple(write.ended for write in lost(self.writes, kind, self.found[kind]).writes)
+
+    def loss(self, kind: Kind) -> Loss:
+        """The counts of a kind."""
+        count = len(acknowledged(self.writes, kind))
+        return Loss(count, count - len(self.missing(kind)))
 
 
 def losses_of(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
     """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
-    events = {str(item["pk"]) for item in environment.account.ledger.scan(leader.config.ledger_region)}
+    writes = client.history.writes  # first, because clients may write on
+    items = (str(item["pk"]) for item in environment.account.ledger.scan(leader.config.ledger_region))
+    events = (key.removeprefix("event#") for key in items if key.startswith("event#"))
     rows = environment.rows(database_identifier(leader.config.own_database))
-    writers = environment.writers()
-    missing_events = _missing(client.events, {key.removeprefix("event#") for key in events})
-    missing_rows = _missing(client.users, rows)
-    return Losses(
-        Loss(len(client.events), len(client.events) - len(missing_events)),
-        Loss(len(client.users), len(client.users) - len(missing_rows)),
-        missing_events,
-        missing_rows,
-        two_writers((user.at, writers[user.id]) for user in client.users),
-    )
+    return Losses(writes, {Kind.EVENT: tuple(events), Kind.USER: tuple(rows)})
+
+
+def judged(losses: Losses, disaster: float, rpo_seconds: Mapping[Kind, float]) -> tuple[Check, ...]:
+    """The judge's findings.
+
+    Args:
+        losses: the history, and what is left of it.
+        disaster: the moment from which ages are counted. Simulated seconds.
+        rpo_seconds: the limit for the age of lost data, by kind; 0 if none may be lost.
+    """
+    limits = Limits(disaster=disaster, oldest=rpo_seconds, overlap=TWO_WRITERS_SECONDS, late=TWO_WRITERS_SECONDS)
+    findings = judge(losses.writes, losses.found, limits)
+    return tuple(Check(finding.rule, passed=finding.holds, detail="\n".join(finding.evidence)) for finding in findings)
 
 
 def oldest(missing: Iterable[float], at: float) -> float:
     """The age, at a moment, of the oldest lost item; 0 if none was lost. In simulated seconds."""
     return max((at - acknowledged for acknowledged in missing), default=0.0)
-
-
-def _missing(acknowledged: Iterable[Acknowledged], found: set[str]) -> tuple[float, ...]:
-    return tuple(item.at for item in acknowledged if item.id not in found)

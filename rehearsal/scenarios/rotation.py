@@ -62,7 +62,7 @@ def rotation(environment: Environment, reporter: Reporter) -> Outcome:
         tiers=actions.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, leader),
         writes_ended=began,
-        user_data_rpo_seconds=1,
+        user_data_rpo_seconds=0,
         steps=steps,
         checks=(
             Check("the roles were settled", passed=said["step"] == "roles settled", detail=str(said)),

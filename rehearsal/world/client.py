@@ -10,13 +10,14 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from recovery import objectives
+from rehearsal.history import History, Kind, Write
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
 
@@ -52,13 +53,8 @@ class Sample:
     reason: str = ""
     """The reason of its failure."""
 
-
-@dataclass(frozen=True)
-class Acknowledged:
-    """An item that the platform acknowledged as saved, at a simulated second."""
-
-    id: str
-    at: float
+    def __str__(self) -> str:
+        return f"{self.tier} at {self.at:.0f} s: {self.reason or 'answered'}"
 
 
 class RefusedError(Exception):
@@ -97,8 +93,8 @@ class BlackBoxClient:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._samples: dict[str, list[Sample]] = {tier.name: [] for tier in objectives.TIERS}
-        self._events: list[Acknowledged] = []
-        self._users: list[Acknowledged] = []
+        self.history = History()
+        """Every write that was sent."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failure: Exception | None = None
@@ -110,18 +106,6 @@ class BlackBoxClient:
             objectives.DATA.name: self._write_and_read_back,
         }
 
-    @property
-    def events(self) -> tuple[Acknowledged, ...]:
-        """Acknowledged crisis events. The ledger has each under `event#<id>`."""
-        with self._lock:
-            return tuple(self._events)
-
-    @property
-    def users(self) -> tuple[Acknowledged, ...]:
-        """Acknowledged user rows."""
-        with self._lock:
-            return tuple(self._users)
-
     def samples(self, tier: str) -> tuple[Sample, ...]:
         """All requests of a tier until now, in order."""
         with self._lock:
@@ -130,9 +114,13 @@ class BlackBoxClient:
     def outage(self, tier: str, since: float, until: float = math.inf) -> float:
         """Simulated seconds from `since` to the first success after which nothing failed before `until`.
 
-        0 if nothing failed; infinity if the tier did not come back.
+        0 if nothing failed; infinity if the tier did not come back, or was not asked.
         """
         return outage([sample for sample in self.samples(tier) if since <= sample.at < until], since)
+
+    def failures(self, tier: str, since: float, until: float = math.inf) -> tuple[Sample, ...]:
+        """The requests of a tier that failed between two moments, in simulated seconds."""
+        return tuple(sample for sample in self.samples(tier) if since <= sample.at < until and not sample.ok)
 
     def ask(self, tier: str) -> Sample:
         """Send one request now and store its sample."""
@@ -140,7 +128,7 @@ class BlackBoxClient:
         try:
             self._probes[tier]()
         except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
-            reason = str(error) or type(error).__name__
+            reason = _reason(error)
         sample = Sample(tier, self._clock.now(), not reason, time.perf_counter() - began, reason)
         with self._lock:
             self._samples[tier].append(sample)
@@ -185,10 +173,10 @@ class BlackBoxClient:
 
     def _ask_for_help(self) -> None:
         body = {"id": self._new_id("event"), "message": "I am having thoughts of self-harm", "test": False}
-        answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
-        if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
-            raise RefusedError(f"the crisis was not noted: {answer}")
-        self._keep(self._events, str(body["id"]))
+        with self._recorded(Kind.EVENT, str(body["id"])):
+            answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
+            if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
+                raise RefusedError(f"the crisis was not noted: {answer}")
 
     def _ask_for_hotline(self) -> None:
         body = {"emergency": True, "test": True}
@@ -211,16 +199,28 @@ class BlackBoxClient:
 
     def _new_user(self) -> str:
         user = self._new_id("user")
-        self.send(self._domain, "POST", "/api/users", {"id": user})
-        self._keep(self._users, user)
+        with self._recorded(Kind.USER, user) as places:
+            answer = self.send(self._domain, "POST", "/api/users", {"id": user})
+            places.append(str(answer.get("database", "")))
         return user
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{self._run_id}-{next(self._numbers):06d}"
 
-    def _keep(self, kept: list[Acknowledged], id_: str) -> None:
-        with self._lock:
-            kept.append(Acknowledged(id_, self._clock.now()))
+    @contextlib.contextmanager
+    def _recorded(self, kind: Kind, key: str) -> Generator[list[str]]:
+        """Record a write when its answer is known. It takes the name of the database that saved it."""
+        began, places, refusal = self._clock.now(), list[str](), ""
+        try:
+            yield places
+        except Exception as error:
+            refusal = _reason(error)
+            raise
+        finally:
+            write = Write(
+                kind=kind, key=key, began=began, ended=self._clock.now(), refusal=refusal, place="".join(places)
+            )
+            self.history.add(write)
 
     def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Send a request as a browser does: resolve, connect, ask, and follow where a 307 leads.
@@ -267,8 +267,17 @@ class BlackBoxClient:
         return max(SHORTEST_TIMEOUT_SECONDS, self._clock.real(self._timeout))
 
 
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
 def outage(samples: Sequence[Sample], since: float) -> float:
-    """Simulated seconds from `since` to the first success after the last failure; infinity if none followed."""
+    """Simulated seconds from `since` to the first success after the last failure; infinity if none followed.
+
+    Infinity without any sample too: an answer that was not asked for shows nothing.
+    """
+    if not samples:
+        return math.inf
     failures = [index for index, sample in enumerate(samples) if not sample.ok]
     if not failures:
         return 0.0

@@ -34,8 +34,6 @@ class Users:
     def __init__(self, conninfo: Callable[[str], str | None]) -> None:
         self._conninfo = conninfo
         self._idle: queue.LifoQueue[tuple[str, Connection]] = queue.LifoQueue()
-        self.hosts: dict[str, str] = {}
-        """The host that committed each user last."""
 
     def add(self, host: str, user: str) -> None:
         """Add a user. Adding the same user again has no effect.
@@ -45,7 +43,6 @@ class Users:
         """
         with self._connection(host) as connection:
             connection.execute("INSERT INTO users (id) VALUES (%s) ON CONFLICT DO NOTHING", [user])
-        self.hosts[user] = host
 
     def has(self, host: str, user: str) -> bool:
         """Whether a user exists.

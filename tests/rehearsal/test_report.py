@@ -40,6 +40,12 @@ def test_a_younger_event_may_be_lost_only_where_the_scenario_allows_it() -> None
     assert replace(allowed, crisis_event_rpo_seconds=0).verdict == "broken"
 
 
+def test_a_planned_change_loses_no_row() -> None:
+    planned = replace(KEPT, user_rows=Loss(40, 40), user_data_loss_seconds=0.0, user_data_rpo_seconds=0)
+    assert planned.verdict == "kept"
+    assert replace(planned, user_rows=Loss(40, 39)).verdict == "broken"
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery.objectives import TIERS
+from rehearsal.history import Kind
 from rehearsal.world.client import LONGEST_WAY, BlackBoxClient, RefusedError, Sample, outage
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
@@ -48,7 +49,7 @@ class World:
             return Reply(200, {"connection_status": "connected"})
         if request.method == "POST":
             self.users.add(str(request.body["id"]))
-            return Reply(201, {})
+            return Reply(201, {"database": "db.example"})
         if request.path == "/api/users":
             return Reply(200 if request.query["id"] in self.users else 404, {})
         return Reply(200, {"status": "healthy", "role": "active"})
@@ -129,10 +130,15 @@ def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None
         clock.advance(10)
         client.ask(tier)
 
-    assert [event.at for event in client.events] == [10.0]
-    assert [user.at for user in client.users] == [30.0, 50.0]
-    assert {user.id for user in client.users} == world.users
-    assert len({entry.id for entry in (*client.events, *client.users)}) == 3
+    event, first, second = client.history.writes
+    assert (event.kind, event.ended, event.place) == (Kind.EVENT, 10.0, "")
+    assert [(user.kind, user.ended, user.place) for user in (first, second)] == [
+        (Kind.USER, 30.0, "db.example"),
+        (Kind.USER, 50.0, "db.example"),
+    ]
+    assert all(write.acknowledged for write in client.history.writes)
+    assert {first.key, second.key} == world.users
+    assert len({event.key, first.key, second.key}) == 3
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,8 @@ def test_an_answer_that_does_not_help_is_a_failure_and_acknowledges_nothing(
     assert not sample.ok
     assert sample.reason
     assert client.samples(tier) == (sample,)
-    assert (client.events, client.users) == ((), ())
+    refused = [write.refusal for write in client.history.writes]
+    assert refused == ([sample.reason] if tier in ("crisis", "core", "data") else [])
 
 
 def test_a_row_that_cannot_be_read_back_fails_the_data_tier_alone(world: World) -> None:
@@ -202,7 +209,7 @@ def sample(at: float, ok: bool) -> Sample:
 @pytest.mark.parametrize(
     ("answers", "seconds"),
     [
-        ([], 0.0),
+        ([], math.inf),
         ([(101, True), (106, True)], 0.0),
         ([(101, True), (106, False), (111, True)], 11.0),
         ([(101, False), (106, True), (111, False), (116, True), (121, True)], 16.0),
@@ -220,11 +227,11 @@ def test_an_outage_is_as_long_as_the_last_failure_says(oks: list[bool]) -> None:
     samples = [sample(100.0 + index, ok) for index, ok in enumerate(oks)]
     entry = outage(samples, since=100.0)
 
-    assert (entry == 0) == all(oks)
+    assert (entry == 0) == (bool(oks) and all(oks))
     if 0 < entry < math.inf:
         assert not samples[int(entry) - 1].ok
         assert all(oks[int(entry) :])
-    assert (entry == math.inf) == (bool(oks) and not oks[-1])
+    assert (entry == math.inf) == (not oks or not oks[-1])
 
 
 def test_an_outage_counts_only_what_was_asked_in_its_window(world: World) -> None:
@@ -237,7 +244,8 @@ def test_an_outage_counts_only_what_was_asked_in_its_window(world: World) -> Non
 
     assert client.outage("full", since=15.0, until=45.0) == 25.0
     assert client.outage("full", since=15.0) == math.inf
-    assert client.outage("core", since=15.0) == 0.0
+    assert client.outage("full", since=35.0, until=45.0) == 0.0
+    assert client.outage("core", since=15.0) == math.inf, "it was not asked"
 
 
 def client_threads() -> list[str]:

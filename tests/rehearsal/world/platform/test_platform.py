@@ -118,7 +118,7 @@ def test_the_mode_and_the_hotline_provider_follow_the_config_map(site: Site) -> 
 def test_a_user_is_committed_to_the_sites_own_database_before_the_answer(
     site: Site, databases: PostgresServers
 ) -> None:
-    assert site.ask("POST", "/api/users", {"id": "ada"}) == (201, {"id": "ada"})
+    assert site.ask("POST", "/api/users", {"id": "ada"}) == (201, {"id": "ada", "database": "leader"})
     with databases["leader"].connect() as connection:
         assert connection.execute("SELECT count(*) FROM users WHERE id = 'ada'").fetchone() == (1,)
     assert site.ask("GET", "/api/users?id=ada") == (200, {"id": "ada"})

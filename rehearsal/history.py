@@ -1,0 +1,59 @@
+"""The history of a rehearsal: every write that a client sent, with its times and its answer."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from dataclasses import dataclass
+
+
+class Kind(enum.StrEnum):
+    """The data that a client asks to save."""
+
+    EVENT = "crisis event"
+    USER = "user row"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One write, from the client's point of view."""
+
+    kind: Kind
+    key: str
+    """The id that the client chose. A write that is sent again keeps its id."""
+    began: float
+    """The simulated second at which it was sent."""
+    ended: float
+    """The simulated second of its answer, or at which the client gave up."""
+    refusal: str = ""
+    """The reason of its failure; empty if it was acknowledged. A write that failed may be saved nevertheless."""
+    place: str = ""
+    """The database that saved it, as the answer names it; empty if the answer names none."""
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the client was told that it is saved."""
+        return not self.refusal
+
+    def __str__(self) -> str:
+        answer = self.refusal or f"acknowledged{f' by {self.place}' if self.place else ''}"
+        return f"{self.began:.1f}-{self.ended:.1f} s  {self.kind} {self.key}: {answer}"
+
+
+class History:
+    """The writes of all clients. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writes: list[Write] = []
+
+    def add(self, write: Write) -> None:
+        """Record a write whose answer is known."""
+        with self._lock:
+            self._writes.append(write)
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """All writes until now, in the order of their answers."""
+        with self._lock:
+            return tuple(sorted(self._writes, key=lambda write: write.ended))

@@ -1,0 +1,157 @@
+"""The judge of a rehearsal: a recorded history against the data that is left, by rules that know nothing else.
+
+It imports only the history and shares no code with the program, the jobs or the offline world, so that no mistake in
+them can hide itself from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rehearsal.history import Kind, Write
+
+EVIDENCE = 5
+"""The most writes that are printed for a finding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The promises about writes. In simulated seconds."""
+
+    disaster: float
+    """The moment from which ages are counted."""
+    oldest: Mapping[Kind, float]
+    """A lost write of a kind must be younger than this at the disaster, and all of them must lie in a shorter time.
+
+    0 if none may be lost.
+    """
+    overlap: float
+    """The longest for which two databases may acknowledge writes beside each other."""
+    late: float
+    """The longest for which writes that are lost may be acknowledged after another database had begun to lead.
+
+    Infinite if the scenario promises no bound.
+    """
+
+
+@dataclass(frozen=True)
+class Span:
+    """Writes of the same fate, in the order of their answers."""
+
+    writes: tuple[Write, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """From the first answer to the last one. Simulated seconds."""
+        return self.writes[-1].ended - self.writes[0].ended if self.writes else 0.0
+
+    def __str__(self) -> str:
+        return f"{len(self.writes)} over {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule, whether it holds, and the shortest part of the history that shows that it does not."""
+
+    rule: str
+    holds: bool
+    evidence: tuple[str, ...] = ()
+
+
+def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[str]], limits: Limits) -> tuple[Finding, ...]:
+    """Every rule about the writes of a rehearsal.
+
+    Args:
+        writes: the whole history, in the order of the answers.
+        found: the keys that are left where the platform leads now, as often as they are stored.
+        limits: the promises.
+    """
+    return (
+        *(_sampled(kind, writes) for kind in Kind),
+        *(_once(kind, found[kind], writes) for kind in Kind),
+        *(_young(kind, lost(writes, kind, found[kind]), limits) for kind in Kind),
+        _alone(writes, limits),
+        _not_late(writes, found[Kind.USER], limits),
+    )
+
+
+def acknowledged(writes: Iterable[Write], kind: Kind) -> dict[str, Write]:
+    """The first acknowledgement of each key of a kind."""
+    first: dict[str, Write] = {}
+    for write in writes:
+        if write.kind is kind and write.acknowledged:
+            first.setdefault(write.key, write)
+    return first
+
+
+def lost(writes: Iterable[Write], kind: Kind, found: Iterable[str]) -> Span:
+    """The acknowledged writes of a kind that are not left."""
+    left = set(found)
+    return Span(tuple(write for key, write in acknowledged(writes, kind).items() if key not in left))
+
+
+def overlap(writes: Iterable[Write]) -> Span:
+    """The writes that a database acknowledged after a later one had begun to."""
+    known = [write for write in writes if write.acknowledged and write.place]
+    began = _first_answers(known)
+    return Span(tuple(write for write in known if _superseded(write, began)))
+
+
+def _first_answers(writes: Iterable[Write]) -> dict[str, float]:
+    """When each database acknowledged its first write."""
+    began: dict[str, float] = {}
+    for write in writes:
+        began.setdefault(write.place, write.ended)
+    return began
+
+
+def _superseded(write: Write, began: Mapping[str, float]) -> bool:
+    return any(began[write.place] < later < write.ended for later in began.values())
+
+
+def _sampled(kind: Kind, writes: Sequence[Write]) -> Finding:
+    """Without any acknowledged write, nothing can be lost, and nothing is shown."""
+    count = len(acknowledged(writes, kind))
+    refused = [write for write in writes if write.kind is kind]
+    return Finding(f"{kind}s were acknowledged: {count}", count > 0, _lines(refused))
+
+
+def _once(kind: Kind, found: Sequence[str], writes: Sequence[Write]) -> Finding:
+    twice = {key for key, count in Counter(found).items() if count > 1}
+    return Finding(
+        f"{kind}s are stored twice: {len(twice)}", not twice, _lines(write for write in writes if write.key in twice)
+    )
+
+
+def _young(kind: Kind, missing: Span, limits: Limits) -> Finding:
+    before = [write for write in missing.writes if write.ended <= limits.disaster]
+    after = len(missing.writes) - len(before)
+    limit = limits.oldest[kind]
+    old = [write for write in missing.writes if not limit or limits.disaster - write.ended >= limit]
+    too_many = missing.seconds >= limit > 0
+    oldest = max((limits.disaster - write.ended for write in before), default=0.0)
+    text = f"lost {kind}s: {len(before)} from before the disaster, at most {oldest:.1f} s old, and {after} after it"
+    return Finding(f"{text}, limit {limit:.0f} s", not old and not too_many, _lines(old or missing.writes))
+
+
+def _alone(writes: Sequence[Write], limits: Limits) -> Finding:
+    both = overlap(writes)
+    text = f"two databases took writes at once: {both}, limit {limits.overlap:.0f} s"
+    return Finding(text, both.seconds <= limits.overlap, _lines(both.writes))
+
+
+def _not_late(writes: Sequence[Write], found: Sequence[str], limits: Limits) -> Finding:
+    missing = {write.key for write in lost(writes, Kind.USER, found).writes}
+    late = Span(tuple(write for write in overlap(writes).writes if write.key in missing))
+    text = f"rows are lost that a database acknowledged after another one had begun to lead: {late}"
+    return Finding(f"{text}, limit {limits.late:.0f} s", late.seconds <= limits.late, _lines(late.writes))
+
+
+def _lines(writes: Iterable[Write]) -> tuple[str, ...]:
+    """The first writes and the last one, a line each."""
+    lines = [str(write) for write in writes]
+    if len(lines) <= EVIDENCE:
+        return tuple(lines)
+    return (*lines[: EVIDENCE - 1], f"... and {len(lines) - EVIDENCE} more", lines[-1])
