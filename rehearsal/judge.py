@@ -68,12 +68,14 @@ def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[str]], limits: 
         found: the keys that are left where the platform leads now, as often as they are stored.
         limits: the promises.
     """
+    missing = {kind: lost(writes, kind, found[kind]) for kind in Kind}
+    both = overlap(writes)
     return (
         *(_sampled(kind, writes) for kind in Kind),
         *(_once(kind, found[kind], writes) for kind in Kind),
-        *(_young(kind, lost(writes, kind, found[kind]), limits) for kind in Kind),
-        _alone(writes, limits),
-        _not_late(writes, found[Kind.USER], limits),
+        *(_young(kind, missing[kind], limits) for kind in Kind),
+        _alone(both, limits),
+        _not_late(both, missing[Kind.USER], limits),
     )
 
 
@@ -136,15 +138,14 @@ def _young(kind: Kind, missing: Span, limits: Limits) -> Finding:
     return Finding(f"{text}, limit {limit:.0f} s", not old and not too_many, _lines(old or missing.writes))
 
 
-def _alone(writes: Sequence[Write], limits: Limits) -> Finding:
-    both = overlap(writes)
+def _alone(both: Span, limits: Limits) -> Finding:
     text = f"two databases took writes at once: {both}, limit {limits.overlap:.0f} s"
     return Finding(text, both.seconds <= limits.overlap, _lines(both.writes))
 
 
-def _not_late(writes: Sequence[Write], found: Sequence[str], limits: Limits) -> Finding:
-    missing = {write.key for write in lost(writes, Kind.USER, found).writes}
-    late = Span(tuple(write for write in overlap(writes).writes if write.key in missing))
+def _not_late(both: Span, missing: Span, limits: Limits) -> Finding:
+    keys = {write.key for write in missing.writes}
+    late = Span(tuple(write for write in both.writes if write.key in keys))
     text = f"rows are lost that a database acknowledged after another one had begun to lead: {late}"
     return Finding(f"{text}, limit {limits.late:.0f} s", late.seconds <= limits.late, _lines(late.writes))
 

@@ -182,8 +182,8 @@ def newest_timeline(
 
     A site may know of an epoch that was not claimed yet: its claimant's run failed. Then that run is repeated.
     """
-    applied = [file for site in sites for file in (site.applied_file, *site.earlier) if file is not None]
-    known = [cloud.files[max(cloud.claims)], *(file for file in applied if _is_possible(file, cloud))]
+    possible = [file for site in sites for file in site.earlier if _is_possible(file, cloud)]
+    known = [cloud.files[max(cloud.claims)], *possible]
     newest = max(known, key=lambda file: len(file["lifeline:timeline"]))
     history = [DatabaseId.parse(entry) for entry in newest["lifeline:timeline"]]
     if history[-1] not in retired - cloud.databases.keys():

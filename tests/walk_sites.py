@@ -50,7 +50,6 @@ class Site:
     cloud: Cloud
     file: dict[str, Any]
     applied: SiteConfig | None = None
-    applied_file: dict[str, Any] | None = None
     serves: bool = False
     """Whether its pods take writes (EMERGENCY_READ_ONLY)."""
     known_claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
@@ -129,7 +128,7 @@ class Site:
             return False
         if not (yield from self._database(config)):
             return False
-        self.applied, self.applied_file = config, copy.deepcopy(self.file)
+        self.applied = config
         self.earlier.append(copy.deepcopy(self.file))
         if config.ledger.restores and self.cloud.copies:
             self.cloud.events |= self.cloud.copies.events
