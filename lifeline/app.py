@@ -147,7 +147,8 @@ def rehearse(
         str,
         typer.Argument(
             help="region-loss, cluster-loss, ledger-impaired, database-loss, live-flip, fence-crash, switchover, "
-            "failback, split-brain, rebuild-region, rebuild-elsewhere, both-regions-lost or rotation."
+            "failback, split-brain, partition, partition-strict, rebuild-region, rebuild-elsewhere, both-regions-lost "
+            "or rotation."
         ),
     ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,

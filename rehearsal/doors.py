@@ -72,8 +72,12 @@ class Door:
             ledger=account.ledger,
             conninfo=conninfo,
             switch=self._switch,
-            other_is_ready=lambda: any(other.is_ready() for other in others()),
+            other_is_ready=lambda: self._may_know() and any(other.is_ready() for other in others()),
         )
+
+    def _may_know(self) -> bool:
+        """Whether the site reaches the ledger. Without it, it cannot know which other site leads."""
+        return self._faults.serves("dynamodb", self._site.region)
 
     def _destination(self, path: str) -> Destination | None:
         """The pods behind a path, looked up a few times per second: each lookup copies every Deployment."""

@@ -149,11 +149,22 @@ class Environment:
             self._pods[name] = self._exit.enter_context(pods)
         return self._pods[name]
 
-    def client(self, site: SiteWorld) -> BlackBoxClient:
-        """Start clients near one site."""
-        resolver = ClientResolver(self.resolver, self.clock, site.region)
-        network = self.network(site.region)
-        people = BlackBoxClient(site.config.domain, network=network, resolver=resolver, clock=self.clock, interval=3.0)
+    def client(self, site: SiteWorld, *, beside: BlackBoxClient | None = None, keeps: float = 0.0) -> BlackBoxClient:
+        """Start clients near one site.
+
+        Args:
+            site: the site.
+            beside: the clients whose history has their writes too.
+            keeps: the shortest time for which they keep an address. Simulated seconds; infinite if they are pinned.
+        """
+        people = BlackBoxClient(
+            site.config.domain,
+            network=self.network(site.region),
+            resolver=ClientResolver(self.resolver, self.clock, site.region, keeps=keeps),
+            clock=self.clock,
+            interval=3.0,
+            history=beside.history if beside else None,
+        )
         return self._exit.enter_context(people)
 
     def lose_region(self, site: SiteWorld) -> None:

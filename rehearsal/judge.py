@@ -6,6 +6,7 @@ them can hide itself from it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +29,14 @@ class Limits:
     0 if none may be lost.
     """
     overlap: float
-    """The longest for which two databases may acknowledge writes beside each other."""
+    """The longest for which two databases may acknowledge writes beside each other.
+
+    0 if not even one write may be; infinite if the scenario promises no bound.
+    """
     late: float
     """The longest for which writes that are lost may be acknowledged after another database had begun to lead.
 
-    Infinite if the scenario promises no bound.
+    0 and infinite as above.
     """
 
 
@@ -46,6 +50,10 @@ class Span:
     def seconds(self) -> float:
         """From the first answer to the last one. Simulated seconds."""
         return self.writes[-1].ended - self.writes[0].ended if self.writes else 0.0
+
+    def within(self, limit: float) -> bool:
+        """Whether they last no longer than a limit. A limit of 0 allows none, because a single one lasts 0 s."""
+        return not self.writes or 0 < limit >= self.seconds
 
     def __str__(self) -> str:
         return f"{len(self.writes)} over {self.seconds:.1f} s"
@@ -139,15 +147,19 @@ def _young(kind: Kind, missing: Span, limits: Limits) -> Finding:
 
 
 def _alone(both: Span, limits: Limits) -> Finding:
-    text = f"two databases took writes at once: {both}, limit {limits.overlap:.0f} s"
-    return Finding(text, both.seconds <= limits.overlap, _lines(both.writes))
+    text = f"two databases took writes at once: {both}, {_limit(limits.overlap)}"
+    return Finding(text, both.within(limits.overlap), _lines(both.writes))
 
 
 def _not_late(both: Span, missing: Span, limits: Limits) -> Finding:
     keys = {write.key for write in missing.writes}
     late = Span(tuple(write for write in both.writes if write.key in keys))
     text = f"rows are lost that a database acknowledged after another one had begun to lead: {late}"
-    return Finding(f"{text}, limit {limits.late:.0f} s", late.seconds <= limits.late, _lines(late.writes))
+    return Finding(f"{text}, {_limit(limits.late)}", late.within(limits.late), _lines(late.writes))
+
+
+def _limit(seconds: float) -> str:
+    return f"limit {seconds:.0f} s" if math.isfinite(seconds) else "no limit"
 
 
 def _lines(writes: Iterable[Write]) -> tuple[str, ...]:

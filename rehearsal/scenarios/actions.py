@@ -19,7 +19,7 @@ from rehearsal.environment import Environment
 from rehearsal.history import Kind
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep, TierOutcome
-from rehearsal.scenarios.losses import Losses, judged, oldest
+from rehearsal.scenarios.losses import TWO_WRITERS_SECONDS, Losses, judged, oldest
 from rehearsal.world.client import BlackBoxClient
 from stacks.stackfile import StackFile
 
@@ -84,19 +84,25 @@ def build_another(
     return site, steps
 
 
-def build_both(environment: Environment, reporter: Reporter) -> tuple[SiteWorld, SiteWorld]:
-    """Provision both sites from their committed stack files. The second site needs the first site's zone."""
-    first = environment.account.add_site(PROGRAM_ROOT / "Pulumi.primary.yaml")
+def build_both(environment: Environment, reporter: Reporter, **more: Any) -> tuple[SiteWorld, SiteWorld]:
+    """Provision both sites from their committed stack files and more settings. The second needs the first's zone."""
+    first = _add_committed(environment, "primary", more)
     made = environment.account.up(first, on_step=reporter.step)
     reporter.say(f"primary in {first.region}: {len(made.steps)} steps")
-    second = environment.account.add_site(PROGRAM_ROOT / "Pulumi.secondary.yaml")
-    second.file.set("lifeline:zoneId", made.outputs["zoneId"])
-    second.file.save()
+    second = _add_committed(environment, "secondary", {**more, "zoneId": made.outputs["zoneId"]})
     followed = environment.account.up(second, on_step=reporter.step)
     reporter.say(f"secondary in {second.region}: {len(followed.steps)} steps")
     balancers = {"primary": made.outputs["loadBalancer"], "secondary": followed.outputs["loadBalancer"]}
     environment.open_doors(balancers, str(made.outputs["zoneId"]))
     return first, second
+
+
+def _add_committed(environment: Environment, name: str, settings: Mapping[str, Any]) -> SiteWorld:
+    site = environment.account.add_site(PROGRAM_ROOT / f"Pulumi.{name}.yaml")
+    for key, value in settings.items():
+        site.file.set(f"lifeline:{key}", value)
+    site.file.save()
+    return site
 
 
 def people_near(environment: Environment, site: SiteWorld) -> BlackBoxClient:
@@ -255,6 +261,7 @@ def outcome(
     phases: Phases,
     user_data_rpo_seconds: int = objectives.RPO_USER_DATA_SECONDS,
     crisis_event_rpo_seconds: int = objectives.RPO_CRISIS_EVENTS_SECONDS,
+    two_writers_seconds: float = TWO_WRITERS_SECONDS,
 ) -> Outcome:
     """The outcome of a scenario.
 
@@ -269,7 +276,9 @@ def outcome(
         phases: the wall-clock time of each phase.
         user_data_rpo_seconds: the limit for the age of a lost user row; 0 if none may be lost.
         crisis_event_rpo_seconds: that of a lost crisis event; 0 if none may be lost.
+        two_writers_seconds: the longest for which two databases may take writes; infinite if no bound is promised.
     """
+    rpo_seconds = {Kind.EVENT: crisis_event_rpo_seconds, Kind.USER: user_data_rpo_seconds}
     return Outcome(
         scenario=scenario,
         engine=environment.engine,
@@ -283,7 +292,7 @@ def outcome(
         steps=steps,
         checks=(
             *checks,
-            *judged(losses, writes_ended, {Kind.EVENT: crisis_event_rpo_seconds, Kind.USER: user_data_rpo_seconds}),
+            *judged(losses, writes_ended, rpo_seconds, two_writers_seconds),
             _no_web_request_is_stranded(environment),
         ),
         phases=phases.seconds,

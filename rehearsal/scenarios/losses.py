@@ -52,15 +52,18 @@ def losses_of(environment: Environment, client: BlackBoxClient, leader: SiteWorl
     return Losses(writes, {Kind.EVENT: tuple(events), Kind.USER: tuple(rows)})
 
 
-def judged(losses: Losses, disaster: float, rpo_seconds: Mapping[Kind, float]) -> tuple[Check, ...]:
+def judged(
+    losses: Losses, disaster: float, rpo_seconds: Mapping[Kind, float], two_writers_seconds: float = TWO_WRITERS_SECONDS
+) -> tuple[Check, ...]:
     """The judge's findings.
 
     Args:
         losses: the history, and what is left of it.
         disaster: the moment from which ages are counted. Simulated seconds.
         rpo_seconds: the limit for the age of lost data, by kind; 0 if none may be lost.
+        two_writers_seconds: the longest for which two databases may take writes; infinite if no bound is promised.
     """
-    limits = Limits(disaster=disaster, oldest=rpo_seconds, overlap=TWO_WRITERS_SECONDS, late=TWO_WRITERS_SECONDS)
+    limits = Limits(disaster=disaster, oldest=rpo_seconds, overlap=two_writers_seconds, late=two_writers_seconds)
     findings = judge(losses.writes, losses.found, limits)
     return tuple(Check(finding.rule, passed=finding.holds, detail="\n".join(finding.evidence)) for finding in findings)
 

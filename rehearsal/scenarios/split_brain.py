@@ -42,7 +42,7 @@ def split_brain(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = (*checks, *verify(client, leader.config.domain))
         ended = environment.clock.now()
-        refused = _refuses_write(environment, old.name)
+        refused = refuses_write(environment, old.name)
         client.stop()
     losses = losses_of(environment, client, leader)
     claim = environment.account.ledger.get(old.region, claim_key(2)) or {}
@@ -80,7 +80,7 @@ def _database(site: actions.SiteWorld) -> str:
     return database_identifier(site.config.own_database)
 
 
-def _refuses_write(environment: Environment, site: str) -> bool:
+def refuses_write(environment: Environment, site: str) -> bool:
     """Whether a site's own services take no write. The request goes to the site itself, not through DNS."""
     user = f"stray-{uuid.uuid4()}"
     reply = environment.platforms[site].answer(Request("POST", "/api/users", body={"id": user}))

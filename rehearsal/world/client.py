@@ -71,6 +71,7 @@ class BlackBoxClient:
         clock: simulated time.
         interval: simulated seconds between two requests of a tier.
         timeout: simulated seconds for a request, but at least SHORTEST_TIMEOUT_SECONDS.
+        history: of other clients, to record the writes in; a new one by default.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class BlackBoxClient:
         clock: Clock,
         interval: float = 5.0,
         timeout: float = 5.0,
+        history: History | None = None,
     ) -> None:
         self._domain = domain
         self._network = network
@@ -93,7 +95,7 @@ class BlackBoxClient:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._samples: dict[str, list[Sample]] = {tier.name: [] for tier in objectives.TIERS}
-        self.history = History()
+        self.history = History() if history is None else history
         """Every write that was sent."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []

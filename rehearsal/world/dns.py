@@ -133,12 +133,21 @@ class Resolver:
 
 
 class ClientResolver:
-    """A client's resolver, which caches each answer for its TTL. Safe to share between threads."""
+    """A client's resolver, which caches each answer for its TTL. Safe to share between threads.
 
-    def __init__(self, resolver: Resolver, clock: Clock, region: str = "") -> None:
+    Args:
+        resolver: the authoritative answers.
+        clock: simulated time.
+        region: the region that the client is near.
+        keeps: the shortest time for which it caches an answer, whatever its TTL. Simulated seconds; infinite for a
+            client that is pinned to the first address that it got.
+    """
+
+    def __init__(self, resolver: Resolver, clock: Clock, region: str = "", *, keeps: float = 0.0) -> None:
         self._resolver = resolver
         self._clock = clock
         self._region = region
+        self._keeps = keeps
         self._lock = threading.Lock()
         self._cache: dict[str, tuple[str, float]] = {}
 
@@ -153,6 +162,6 @@ class ClientResolver:
             target, expires = self._cache.get(name, ("", now))
             if now >= expires:
                 answer = self._resolver.answer(name, self._region)
-                target, expires = answer.target, now + answer.ttl
+                target, expires = answer.target, now + max(answer.ttl, self._keeps)
                 self._cache[name] = (target, expires)
             return target

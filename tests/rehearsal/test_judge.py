@@ -112,6 +112,21 @@ def test_two_leaders_are_found_and_a_row_that_only_the_old_one_has() -> None:
     assert alone == both
 
 
+def test_without_a_time_for_two_leaders_a_single_write_is_too_many() -> None:
+    late = row(200, 10_500.0, "old")
+    strict = replace(LIMITS, overlap=0, late=0)
+    assert broken(WRITES, left(), strict) == []
+    both, missing = broken([*WRITES, late], left(), strict)
+    assert both.rule == "two databases took writes at once: 1 over 0.0 s, limit 0 s"
+    assert both.evidence == missing.evidence == (str(late),)
+
+
+def test_a_scenario_that_promises_no_bound_says_so() -> None:
+    *_, both, missing = judge(WRITES, left(), replace(LIMITS, overlap=math.inf, late=math.inf))
+    assert both.rule.endswith("0 over 0.0 s, no limit")
+    assert missing.rule.endswith("0 over 0.0 s, no limit")
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

@@ -304,6 +304,27 @@ def test_a_client_asks_again_only_when_the_time_to_live_is_over() -> None:
     assert client.resolve("example.com") == "secondary.elb"
 
 
+@pytest.mark.parametrize(("keeps", "asks_after"), [(0, 60), (59, 60), (300, 300)])
+def test_a_client_that_ignores_a_short_time_to_live_asks_later(keeps: float, asks_after: float) -> None:
+    clock, healthy = ManualClock(), {"both", "app"}
+    client = ClientResolver(resolver(healthy), clock, keeps=keeps)
+    assert client.resolve("example.com") == "primary.elb"
+    healthy.discard("both")
+    clock.advance(asks_after - 0.1)
+    assert client.resolve("example.com") == "primary.elb"
+    clock.advance(0.1)
+    assert client.resolve("example.com") == "secondary.elb"
+
+
+def test_a_client_that_is_pinned_to_an_address_never_asks_again() -> None:
+    clock, healthy = ManualClock(), {"both", "app"}
+    client = ClientResolver(resolver(healthy), clock, keeps=math.inf)
+    assert client.resolve("example.com") == "primary.elb"
+    healthy.discard("both")
+    clock.advance(1e9)
+    assert client.resolve("example.com") == "primary.elb"
+
+
 def test_a_zone_names_only_health_checks_that_exist() -> None:
     with pytest.raises(ValueError, match=r"do not exist: app, both$"):
         Zone((PRIMARY, SECONDARY))

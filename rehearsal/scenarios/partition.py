@@ -1,0 +1,123 @@
+"""The leading site is cut off from the ledger, its replica and people elsewhere, and serves those who reach it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from recovery import objectives
+from recovery.naming import database_identifier
+from rehearsal.environment import Environment
+from rehearsal.history import Kind
+from rehearsal.judge import lost, overlap
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import Losses, losses_of
+from rehearsal.scenarios.split_brain import FENCED_WITHIN_SECONDS, refuses_write
+from rehearsal.scenarios.verification import verify
+from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.faults import people_to
+from rehearsal.world.lag import held
+
+WATCH_SECONDS = 60
+"""How long people who are pinned to the old leader are observed after all others are back. Simulated seconds."""
+
+
+def partition(environment: Environment, reporter: Reporter) -> Outcome:
+    """By default, the old leader takes the writes of those who reach it until it reads the ledger, without bound."""
+    return _play(environment, reporter, strict=False)
+
+
+def partition_strict(environment: Environment, reporter: Reporter) -> Outcome:
+    """With `lifeline:fence: strict`, the old leader stops before the other one begins. Those who reach only it wait."""
+    return _play(environment, reporter, strict=True)
+
+
+def _play(environment: Environment, reporter: Reporter, *, strict: bool) -> Outcome:
+    """Build both sites, cut the leading one off, fail over, watch those who are pinned to it, and heal the links."""
+    phases = Phases(reporter)
+    with phases("build both sites"):
+        old, taker = actions.build_both(environment, reporter, fence="strict" if strict else "evidence")
+    with phases("people use the platform, some of them pinned to the leading site"):
+        client = actions.people_near(environment, taker)
+        pinned = environment.client(old, beside=client, keeps=math.inf)
+        environment.clock.sleep(actions.LOAD_SECONDS)
+    disaster = environment.clock.now()
+    with phases("the leading site is cut off, and the other one leads"), _cut_off(environment, old, taker):
+        reporter.say(f"{old.name} reaches neither the ledger nor its replica; nobody near {taker.region} reaches it")
+        steps, checks = actions.flip(environment, reporter, taker)
+        actions.wait_until_back(environment, client, disaster)
+        environment.clock.sleep(WATCH_SECONDS)
+        ended = environment.clock.now()
+        pinned.stop()
+    with phases("the links heal, and the old leader is fenced"):
+        healed = _fenced(environment, old)
+        timeline = [str(entry) for entry in taker.config.history]
+        steps += actions.apply(environment, reporter, old, timeline=timeline)
+    with phases("verify"):
+        checks = (healed, *checks, *verify(client, taker.config.domain))
+        client.stop()
+    losses = losses_of(environment, client, taker)
+    promised = _stopped(pinned, disaster) if strict else _went_on(losses)
+    return actions.outcome(
+        "partition-strict" if strict else "partition",
+        environment,
+        tiers=actions.tier_outcomes(client, disaster, ended=ended),
+        losses=losses,
+        writes_ended=disaster,
+        two_writers_seconds=0.0 if strict else math.inf,
+        steps=steps,
+        checks=(promised, _left_to_reconcile(environment, old, losses), *checks),
+        phases=phases,
+    )
+
+
+@contextmanager
+def _cut_off(environment: Environment, old: SiteWorld, taker: SiteWorld) -> Generator[None]:
+    """Let the leading site serve only people near it and health checkers. Its ledger heals by itself: see `_fenced`."""
+    with held(environment.postgres[_database(old)], _database(taker)):
+        environment.faults.impair("dynamodb", old.region)
+        environment.faults.cut(people_to(old.region, near=taker.region))
+        yield
+
+
+def _fenced(environment: Environment, old: SiteWorld) -> Check:
+    """Heal the links. Whether the old leader, which then reads the newer claim, takes no writes soon."""
+    environment.faults.restore(old.region)
+    seconds = actions.until(environment, lambda: not environment.postgres.is_writable(_database(old)))
+    refused = refuses_write(environment, old.name)
+    return Check(
+        f"the old leader takes no writes within {FENCED_WITHIN_SECONDS} s after the links have healed",
+        passed=seconds <= FENCED_WITHIN_SECONDS and refused,
+        detail=f"{seconds:.1f} s",
+    )
+
+
+def _went_on(losses: Losses) -> Check:
+    """Whether people who reached only the old leader were served there beside the new one."""
+    beside = overlap(losses.writes)
+    return Check(f"people pinned to the old leader wrote there beside the new one: {beside}", bool(beside.writes))
+
+
+def _stopped(pinned: BlackBoxClient, disaster: float) -> Check:
+    """Whether people who reached only the old leader were refused there. The judge shows that it stopped in time."""
+    refused = pinned.failures(objectives.CORE.name, disaster)
+    return Check(f"people pinned to the old leader were refused there: {len(refused)} writes", bool(refused))
+
+
+def _left_to_reconcile(environment: Environment, old: SiteWorld, losses: Losses) -> Check:
+    """Whether the old leader still has every row that the new one lacks (docs/runbooks/reconcile.md)."""
+    missing = {write.key for write in lost(losses.writes, Kind.USER, losses.found[Kind.USER]).writes}
+    gone = missing.difference(environment.rows(_database(old)))
+    return Check(
+        f"every lost row is in the old database, for reconcile.md: {len(missing)}",
+        passed=not gone,
+        detail=", ".join(sorted(gone)),
+    )
+
+
+def _database(site: SiteWorld) -> str:
+    return database_identifier(site.config.own_database)
