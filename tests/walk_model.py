@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ class Database:
     read_only: bool = False
     decided: int = 0
     """The newest epoch for which a fence has closed or opened it."""
+    lease: float = -math.inf
+    """When a strict fence of it has last read the ledger."""
 
     @property
     def takes_writes(self) -> bool:
@@ -43,6 +46,11 @@ class Cloud:
     """The shared state. A lost region answers nothing and changes nothing."""
 
     lost: set[str] = field(default_factory=set[str])
+    cut: set[str] = field(default_factory=set[str])
+    """The sites that serve, and reach no ledger."""
+    now: float = 0.0
+    wait: Callable[[], None] = lambda: None
+    """Happens while a promotion waits."""
     databases: dict[DatabaseId, Database] = field(default_factory=dict[DatabaseId, Database])
     claims: dict[int, DatabaseId] = field(default_factory=dict[int, DatabaseId])
     handovers: dict[int, HandoverRecord] = field(default_factory=dict[int, HandoverRecord])
@@ -72,7 +80,7 @@ class Cloud:
 
     def reads(self, site: str) -> bool:
         """Whether the ledger answers a site."""
-        return site not in self.lost and self.reads_at.get(site) not in self.lost
+        return not {site, self.reads_at.get(site)} & (self.lost | self.cut)
 
     def back_up(self) -> None:
         """Copy the newest leader's database and the ledger, if the leader's region answers."""
@@ -93,6 +101,7 @@ class Cloud:
                 database.writes |= self.databases[database.source].writes
                 database.read_only = self.databases[database.source].read_only
                 database.decided = self.databases[database.source].decided
+                database.lease = self.databases[database.source].lease
 
 
 @dataclass
@@ -181,6 +190,15 @@ class View:
     def open_writes(self, epoch: int) -> None:
         self._decide(epoch)
         self._database.read_only = False
+
+    def decided(self) -> int:
+        return self._database.decided
+
+    def renew_lease(self, age: float) -> None:
+        self._database.lease = self.cloud.now - age
+
+    def lease_age(self) -> float:
+        return self.cloud.now - self._database.lease
 
     def _decide(self, epoch: int) -> None:
         if epoch < self._database.decided:

@@ -6,10 +6,13 @@ import copy
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from components.kube.jobs import LEASE_SECONDS
 from operations.database import OwnDatabase
+from operations.environment import Place
 from operations.exit_codes import SUCCESS
+from operations.fence import Fence, Standing
 from operations.handover import Gate
 from operations.instance import OwnInstance
 from operations.ledger import JobLedger
@@ -68,6 +71,7 @@ class Site:
     earlier: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Files that were applied."""
     running: Run | None = None
+    fence: ClassVar[str] = "evidence"
 
     @property
     def region(self) -> str:
@@ -99,11 +103,26 @@ class Site:
         if run is not None:
             self._go_on(run, lives)
 
+    def look(self, cloud: Cloud) -> Standing | None:
+        """Let the fence look, at the cloud or at a copy of it."""
+        if self.name in cloud.lost or self.applied is None:
+            return None
+        view = View(cloud, self.applied.own_database)
+        fence = Fence(
+            Place(view.own, "region", "ledger"),
+            cast("JobLedger", view),
+            cast("OwnDatabase", view),
+            rules.epoch(self.applied.history),
+            drain=self.applied.drains,
+            lease=LEASE_SECONDS if self.applied.fence == "strict" else 0.0,
+        )
+        return fence.look()
+
     def _begin(self) -> Run | None:
         if self.name in self.cloud.lost or self.running is not None:
             return None
         try:
-            return self._apply(parse(self.file, stack=self.name))
+            return self._apply(parse({**self.file, "lifeline:fence": self.fence}, stack=self.name))
         except ConfigError:
             return None
 
@@ -191,7 +210,8 @@ class Site:
         database = self.cloud.databases[own]
         if config.role in FOLLOWERS and database.source is None:
             return False  # RDS makes no leader a replica, and the engine replaces nothing that is protected
-        if config.role is DatabaseRole.LEADER:
+        if config.role is DatabaseRole.LEADER and database.source is not None:
+            self.cloud.wait()
             database.source = None
         yield
         return True
