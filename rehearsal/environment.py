@@ -18,6 +18,7 @@ import psycopg
 from operations.backup_store import BackupStore
 from recovery.naming import copy_name, state_bucket, state_key
 from rehearsal.doors import Door
+from rehearsal.history import Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.client import BlackBoxClient
@@ -261,10 +262,10 @@ class Environment:
             raise TimeoutError(f"{balancer} does not exist any more")
         return site.region, self.platforms[site.name].address
 
-    def rows(self, database: str) -> list[str]:
-        """The id of every user row in a database."""
+    def rows(self, database: str) -> list[Stored]:
+        """Every user row in a database."""
         with psycopg.connect(self.postgres[database].conninfo()) as connection:
-            return [str(row[0]) for row in connection.execute("SELECT id FROM users")]
+            return [Stored(*row) for row in connection.execute("SELECT id, version FROM users")]
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
         def others() -> list[SitePlatform]:

@@ -21,6 +21,8 @@ class Write:
     kind: Kind
     key: str
     """The id that the client chose. A write that is sent again keeps its id."""
+    version: int = 1
+    """Of a row: 1 when it is added, and one more with each update, which replaces it."""
     began: float
     """The simulated second at which it was sent."""
     ended: float
@@ -37,7 +39,16 @@ class Write:
 
     def __str__(self) -> str:
         answer = self.refusal or f"acknowledged{f' by {self.place}' if self.place else ''}"
-        return f"{self.began:.1f}-{self.ended:.1f} s  {self.kind} {self.key}: {answer}"
+        version = f" version {self.version}" if self.version > 1 else ""
+        return f"{self.began:.1f}-{self.ended:.1f} s  {self.kind} {self.key}{version}: {answer}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One item that is left: its key, and the newest version of it."""
+
+    key: str
+    version: int = 1
 
 
 class History:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rehearsal.history import Kind, Write
+from rehearsal.history import Kind, Stored, Write
 
 EVIDENCE = 5
 """The most writes that are printed for a finding."""
@@ -68,12 +68,12 @@ class Finding:
     evidence: tuple[str, ...] = ()
 
 
-def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[str]], limits: Limits) -> tuple[Finding, ...]:
+def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[Stored]], limits: Limits) -> tuple[Finding, ...]:
     """Every rule about the writes of a rehearsal.
 
     Args:
         writes: the whole history, in the order of the answers.
-        found: the keys that are left where the platform leads now, as often as they are stored.
+        found: the items that are left where the platform leads now, as often as they are stored.
         limits: the promises.
     """
     missing = {kind: lost(writes, kind, found[kind]) for kind in Kind}
@@ -87,19 +87,21 @@ def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[str]], limits: 
     )
 
 
-def acknowledged(writes: Iterable[Write], kind: Kind) -> dict[str, Write]:
-    """The first acknowledgement of each key of a kind."""
-    first: dict[str, Write] = {}
+def acknowledged(writes: Iterable[Write], kind: Kind) -> tuple[Write, ...]:
+    """The first acknowledgement of each version of each key of a kind."""
+    first: dict[tuple[str, int], Write] = {}
     for write in writes:
         if write.kind is kind and write.acknowledged:
-            first.setdefault(write.key, write)
-    return first
+            first.setdefault((write.key, write.version), write)
+    return tuple(first.values())
 
 
-def lost(writes: Iterable[Write], kind: Kind, found: Iterable[str]) -> Span:
-    """The acknowledged writes of a kind that are not left."""
-    left = set(found)
-    return Span(tuple(write for key, write in acknowledged(writes, kind).items() if key not in left))
+def lost(writes: Iterable[Write], kind: Kind, found: Iterable[Stored]) -> Span:
+    """The acknowledged writes of a kind that are not left, neither themselves nor a later version."""
+    left: dict[str, int] = {}
+    for item in found:
+        left[item.key] = max(item.version, left.get(item.key, 0))
+    return Span(tuple(write for write in acknowledged(writes, kind) if write.version > left.get(write.key, 0)))
 
 
 def overlap(writes: Iterable[Write]) -> Span:
@@ -128,8 +130,8 @@ def _sampled(kind: Kind, writes: Sequence[Write]) -> Finding:
     return Finding(f"{kind}s were acknowledged: {count}", count > 0, _lines(refused))
 
 
-def _once(kind: Kind, found: Sequence[str], writes: Sequence[Write]) -> Finding:
-    twice = {key for key, count in Counter(found).items() if count > 1}
+def _once(kind: Kind, found: Sequence[Stored], writes: Sequence[Write]) -> Finding:
+    twice = {key for key, count in Counter(item.key for item in found).items() if count > 1}
     return Finding(
         f"{kind}s are stored twice: {len(twice)}", not twice, _lines(write for write in writes if write.key in twice)
     )
@@ -152,8 +154,8 @@ def _alone(both: Span, limits: Limits) -> Finding:
 
 
 def _not_late(both: Span, missing: Span, limits: Limits) -> Finding:
-    keys = {write.key for write in missing.writes}
-    late = Span(tuple(write for write in both.writes if write.key in keys))
+    gone = {(write.key, write.version) for write in missing.writes}
+    late = Span(tuple(write for write in both.writes if (write.key, write.version) in gone))
     text = f"rows are lost that a database acknowledged after another one had begun to lead: {late}"
     return Finding(f"{text}, {_limit(limits.late)}", late.within(limits.late), _lines(late.writes))
 

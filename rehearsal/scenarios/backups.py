@@ -20,6 +20,7 @@ from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check
 from rehearsal.scenarios.actions import Reporter
+from rehearsal.scenarios.losses import users_in
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     Raises:
         ApiError: if a job fails.
     """
-    users = set(environment.rows(database_identifier(site.config.own_database)))
+    users = users_in(environment, site)
     pods = environment.pods_of(site)
     written = pods.run_cron_job(BACKUP_CRON_JOB)[-1]
     reporter.say(f"{BACKUP_CRON_JOB}: {written['name']}, {written['rows']} rows")

@@ -24,7 +24,7 @@ from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove, restore_checks
-from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.losses import losses_of, users_in
 from rehearsal.scenarios.new_sites import edit, new_file, one_writer
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
@@ -54,7 +54,7 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         actions.wait_until_back(environment, client, disaster, tiers=crisis)
     with phases("the users' data is restored from the copy of the dump"):
         steps += _restore(environment, reporter, home, lost[0], kept.night)
-        restored = set(environment.rows(database_identifier(home.config.own_database)))
+        restored = users_in(environment, home)
         actions.wait_until_back(environment, client, disaster)
     with phases("its standby is built, and the zone is owned"):
         away, made = actions.build_another(environment, reporter, _with_timeline(files[1], home))

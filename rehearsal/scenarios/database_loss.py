@@ -18,7 +18,7 @@ from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import archive_crisis_events, back_up_and_prove, restore_checks
 from rehearsal.scenarios.exports import export_checks
-from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.losses import losses_of, users_in
 from rehearsal.scenarios.verification import verify
 
 
@@ -27,7 +27,7 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     phases = Phases(reporter)
     with phases("build both sites"):
         home, away = actions.build_both(environment, reporter)
-        old, replica = (database_identifier(site.config.own_database) for site in (home, away))
+        old = database_identifier(home.config.own_database)
         environment.postgres.back_up(old)
     with phases("people use the platform"):
         client = actions.people_near(environment, home)
@@ -43,19 +43,19 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     disaster = environment.clock.now()
     with phases("every user is deleted, in the replica as well"):
         _delete_users(environment, old)
-        actions.until(environment, lambda: not set(environment.rows(replica)) & expected)
+        actions.until(environment, lambda: not users_in(environment, away) & expected)
         steps = _drain(environment, reporter, home)
         stopped = environment.clock.now()
     with phases("restore in place from a point in time"):
         steps += _restore(environment, reporter, home, pointInTime=before)
-        restored = set(environment.rows(database_identifier(home.config.own_database)))
+        restored = users_in(environment, home)
         actions.wait_until_back(environment, client, disaster)
         losses, back = losses_of(environment, client, home), environment.clock.now()
     with phases("restore in place from the copy of the night's dump"):
         steps += _drain(environment, reporter, home)
         again = environment.clock.now()
         steps += _restore(environment, reporter, home, dump=night.manifest.name, dumpFrom="ownCopy")
-        from_dump = set(environment.rows(database_identifier(home.config.own_database)))
+        from_dump = users_in(environment, home)
         actions.wait_until_back(environment, client, again)
     with phases("the other site follows again"):
         timeline = [*map(str, home.config.history)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
-from rehearsal.history import Kind, Write
+from rehearsal.history import Kind, Stored, Write
 from rehearsal.judge import Limits, acknowledged, judge, lost
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss
@@ -25,8 +25,8 @@ class Losses:
     """A history, and what is left of it at a moment."""
 
     writes: tuple[Write, ...]
-    found: Mapping[Kind, tuple[str, ...]]
-    """The keys that are left, by kind, as often as they are stored."""
+    found: Mapping[Kind, tuple[Stored, ...]]
+    """The items that are left, by kind, as often as they are stored."""
 
     @property
     def missing_rows(self) -> tuple[float, ...]:
@@ -47,9 +47,14 @@ def losses_of(environment: Environment, client: BlackBoxClient, leader: SiteWorl
     """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
     writes = client.history.writes  # first, because clients may write on
     items = (str(item["pk"]) for item in environment.account.ledger.scan(leader.config.ledger_region))
-    events = (key.removeprefix("event#") for key in items if key.startswith("event#"))
+    events = (Stored(key.removeprefix("event#")) for key in items if key.startswith("event#"))
     rows = environment.rows(database_identifier(leader.config.own_database))
     return Losses(writes, {Kind.EVENT: tuple(events), Kind.USER: tuple(rows)})
+
+
+def users_in(environment: Environment, site: SiteWorld) -> set[str]:
+    """The ids of the users in a site's own database."""
+    return {row.key for row in environment.rows(database_identifier(site.config.own_database))}
 
 
 def judged(

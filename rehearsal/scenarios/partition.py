@@ -15,7 +15,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
-from rehearsal.scenarios.losses import Losses, losses_of
+from rehearsal.scenarios.losses import Losses, losses_of, users_in
 from rehearsal.scenarios.split_brain import FENCED_WITHIN_SECONDS, refuses_write
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.client import BlackBoxClient
@@ -111,7 +111,7 @@ def _stopped(pinned: BlackBoxClient, disaster: float) -> Check:
 def _left_to_reconcile(environment: Environment, old: SiteWorld, losses: Losses) -> Check:
     """Whether the old leader still has every row that the new one lacks (docs/runbooks/reconcile.md)."""
     missing = {write.key for write in lost(losses.writes, Kind.USER, losses.found[Kind.USER]).writes}
-    gone = missing.difference(environment.rows(_database(old)))
+    gone = missing - users_in(environment, old)
     return Check(
         f"every lost row is in the old database, for reconcile.md: {len(missing)}",
         passed=not gone,

@@ -23,6 +23,8 @@ from rehearsal.world.dns import ClientResolver, NoAnswerError
 
 BACKOFF_SECONDS = (1, 2, 4)
 """Simulated seconds before a write is sent again."""
+CHANGES = 2
+"""How often a user is changed after it was added."""
 LONGEST_WAY = 3
 """The redirections that a client follows. A browser follows about twenty."""
 SHORTEST_TIMEOUT_SECONDS = 2.0
@@ -94,6 +96,8 @@ class BlackBoxClient:
         self._run_id = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
+        self._changing: tuple[str, int] | None = None
+        """The user that the core tier's probe changes next, and to which version."""
         self._samples: dict[str, list[Sample]] = {tier.name: [] for tier in objectives.TIERS}
         self.history = History() if history is None else history
         """Every write that was sent."""
@@ -187,7 +191,12 @@ class BlackBoxClient:
             raise RefusedError(f"the hotline is not connected: {answer}")
 
     def _write_user(self) -> None:
-        self._new_user()
+        """Add a user, change it a few times, and then add the next one; at once, if a change is refused."""
+        user, version = self._changing or (self._new_id("user"), 1)
+        self._changing = None
+        self._save_user(user, version)
+        if version <= CHANGES:
+            self._changing = user, version + 1
 
     def _look_at_everything(self) -> None:
         self.send(self._domain, "GET", "/")
@@ -197,20 +206,20 @@ class BlackBoxClient:
             raise RefusedError(f"the site that answers is not active: {answer}")
 
     def _write_and_read_back(self) -> None:
-        self.send(self._domain, "GET", f"/api/users?id={self._new_user()}")
-
-    def _new_user(self) -> str:
         user = self._new_id("user")
-        with self._recorded(Kind.USER, user) as places:
-            answer = self.send(self._domain, "POST", "/api/users", {"id": user})
+        self._save_user(user)
+        self.send(self._domain, "GET", f"/api/users?id={user}")
+
+    def _save_user(self, user: str, version: int = 1) -> None:
+        with self._recorded(Kind.USER, user, version) as places:
+            answer = self.send(self._domain, "POST", "/api/users", {"id": user, "version": version})
             places.append(str(answer.get("database", "")))
-        return user
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{self._run_id}-{next(self._numbers):06d}"
 
     @contextlib.contextmanager
-    def _recorded(self, kind: Kind, key: str) -> Generator[list[str]]:
+    def _recorded(self, kind: Kind, key: str, version: int = 1) -> Generator[list[str]]:
         """Record a write when its answer is known. It takes the name of the database that saved it."""
         began, places, refusal = self._clock.now(), list[str](), ""
         try:
@@ -219,8 +228,9 @@ class BlackBoxClient:
             refusal = _reason(error)
             raise
         finally:
+            ended, place = self._clock.now(), "".join(places)
             write = Write(
-                kind=kind, key=key, began=began, ended=self._clock.now(), refusal=refusal, place="".join(places)
+                kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place
             )
             self.history.add(write)
 

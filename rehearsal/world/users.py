@@ -44,6 +44,16 @@ class Users:
         with self._connection(host) as connection:
             connection.execute("INSERT INTO users (id) VALUES (%s) ON CONFLICT DO NOTHING", [user])
 
+    def change(self, host: str, user: str, version: int) -> bool:
+        """Replace a user by a version, unless it has a later one. Returns whether the user exists.
+
+        Raises:
+            DatabaseUnavailableError: if the database takes no writes, or it is not certain that this was committed.
+        """
+        update = "UPDATE users SET version = greatest(version, %s) WHERE id = %s"
+        with self._connection(host) as connection:
+            return connection.execute(update, [version, user]).rowcount == 1
+
     def has(self, host: str, user: str) -> bool:
         """Whether a user exists.
 

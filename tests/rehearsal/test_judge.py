@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.history import History, Kind, Write
+from rehearsal.history import History, Kind, Stored, Write
 from rehearsal.judge import EVIDENCE, Finding, Limits, Span, judge, lost, overlap
 
 HOUR, DISASTER = 3600.0, 10_000.0
@@ -29,11 +29,11 @@ EVENTS = [write(Kind.EVENT, number, number * 100.0) for number in range(1, 150)]
 OLD = [row(number, number * 100.0, "old") for number in range(1, 101)]
 NEW = [row(number, number * 100.0, "new") for number in range(102, 150)]
 WRITES = sorted([*EVENTS, *OLD, *NEW], key=lambda entry: entry.ended)
-Found = Mapping[Kind, Sequence[str]]
+Found = Mapping[Kind, Sequence[Stored]]
 
 
 def left(events: Sequence[Write] = EVENTS, rows: Sequence[Write] = (*OLD, *NEW)) -> Found:
-    return {Kind.EVENT: [entry.key for entry in events], Kind.USER: [entry.key for entry in rows]}
+    return {kind: [Stored(entry.key) for entry in kept] for kind, kept in ((Kind.EVENT, events), (Kind.USER, rows))}
 
 
 def broken(writes: Sequence[Write], found: Found, limits: Limits = LIMITS) -> list[Finding]:
@@ -98,6 +98,16 @@ def test_a_history_without_an_acknowledged_write_shows_nothing(kind: Kind) -> No
     assert [finding.rule for finding in broken(others, left())] == [f"{kind}s were acknowledged: 0"]
     (finding,) = broken([refused, *others], left())
     assert finding.evidence == (str(refused),)
+
+
+def test_a_change_that_is_lost_is_found_and_one_that_was_replaced_is_not() -> None:
+    first, second, third = (replace(OLD[99], version=version, ended=DISASTER + version) for version in (1, 2, 3))
+    writes = [*EVENTS, *OLD[:99], first, second, third]
+    planned = replace(LIMITS, oldest={Kind.EVENT: 0, Kind.USER: 0})
+    for kept, missing in ((3, []), (2, [third]), (1, [second, third])):
+        found = {**left(rows=OLD[:99])}
+        found[Kind.USER] = [*found[Kind.USER], Stored(first.key, kept)]
+        assert [finding.evidence for finding in broken(writes, found, planned)] == ([tuple(map(str, missing))] if missing else [])
 
 
 def test_two_leaders_are_found_and_a_row_that_only_the_old_one_has() -> None:
@@ -167,4 +177,5 @@ def test_a_history_is_in_the_order_of_the_answers(moments: list[float]) -> None:
 def test_a_write_says_what_became_of_it() -> None:
     assert str(row(1, 2.0, "db.example")) == "1.9-2.0 s  user row USER-1: acknowledged by db.example"
     assert str(EVENTS[0]) == "99.9-100.0 s  crisis event EVENT-1: acknowledged"
+    assert str(replace(row(1, 2.0, ""), version=2)) == "1.9-2.0 s  user row USER-1 version 2: acknowledged"
     assert str(replace(EVENTS[0], refusal="503")) == "99.9-100.0 s  crisis event EVENT-1: 503"

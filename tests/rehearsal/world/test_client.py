@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recovery.objectives import TIERS
 from rehearsal.history import Kind
-from rehearsal.world.client import LONGEST_WAY, BlackBoxClient, RefusedError, Sample, outage
+from rehearsal.world.client import CHANGES, LONGEST_WAY, BlackBoxClient, RefusedError, Sample, outage
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
@@ -139,6 +139,28 @@ def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None
     assert all(write.acknowledged for write in client.history.writes)
     assert {first.key, second.key} == world.users
     assert len({event.key, first.key, second.key}) == 3
+
+
+def test_a_user_is_added_then_changed_and_then_the_next_one_is_added(world: World) -> None:
+    client = client_of(world, ManualClock())
+    for _ in range(2 * (CHANGES + 1)):
+        assert client.ask("core").ok
+    one, other = client.history.writes[: CHANGES + 1], client.history.writes[CHANGES + 1 :]
+    assert [write.version for write in one] == [write.version for write in other] == [*range(1, CHANGES + 2)]
+    assert [{write.key for write in user} for user in (one, other)] == [{one[0].key}, {other[0].key}]
+    assert [request.body["version"] for request in world.requests[: CHANGES + 1]] == [*range(1, CHANGES + 2)]
+
+
+def test_a_user_whose_change_is_refused_is_given_up(world: World) -> None:
+    client = client_of(world, ManualClock())
+    client.ask("core")
+    world.overrides["/api/users"] = Reply(404, {"error": "no such user"})
+    assert not client.ask("core").ok
+    world.overrides.clear()
+    client.ask("core")
+    added, refused, again = client.history.writes
+    assert (refused.key, refused.version, refused.acknowledged) == (added.key, 2, False)
+    assert (again.key == added.key, again.version) == (False, 1)
 
 
 @pytest.mark.parametrize(

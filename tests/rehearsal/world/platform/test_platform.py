@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,15 @@ def test_a_database_that_is_lost_costs_writes_until_it_is_back(tmp_path: Path, l
             servers.start("leader")
             assert site.ask("POST", "/api/users", {"id": "bob"})[0] == 201
             assert site.ask("GET", "/api/users?id=ada")[0] == 200
+
+
+def test_a_user_is_changed_by_a_later_version_only_and_not_added_by_it(site: Site, databases: PostgresServers) -> None:
+    user = f"user-{uuid.uuid4()}"
+    assert site.ask("POST", "/api/users", {"id": user, "version": 2}) == (404, {"error": "no such user"})
+    for version in (1, 3, 2, 1):
+        assert site.ask("POST", "/api/users", {"id": user, "version": version})[0] == 201
+    with databases["leader"].connect() as connection:
+        assert connection.execute("SELECT version FROM users WHERE id = %s", [user]).fetchall() == [(3,)]
 
 
 def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_the_pool(tmp_path: Path) -> None:
