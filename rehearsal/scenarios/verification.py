@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recovery.objectives import CRISIS_RESPONSE_SECONDS
+from rehearsal.environment import Environment
 from rehearsal.report import Check
 from rehearsal.world.client import BlackBoxClient, RefusedError
 from rehearsal.world.dns import NoAnswerError
@@ -79,3 +80,13 @@ def _responds_in_time(client: BlackBoxClient) -> Check:
         passed=slowest < CRISIS_RESPONSE_SECONDS,
         detail=f"slowest answer {slowest:.3f} s of real time, limit {CRISIS_RESPONSE_SECONDS} s",
     )
+
+
+def every_stray_was_led(environment: Environment) -> Check:
+    """Whether every web request that met a site that cannot take writes was led to the other one, once it was ready."""
+    strays = [platform.strays for platform in environment.platforms.values()]
+    answered = [request for stray in strays for request in stray.answered]
+    led, pages = sum(stray.led for stray in strays), sum(stray.pages for stray in strays)
+    text = f"web requests answered by a site that cannot take writes while the other one could: {len(answered)}"
+    name = f"{text}, led there: {led}, pages without data: {pages}"
+    return Check(name, passed=not answered, detail="; ".join(answered))

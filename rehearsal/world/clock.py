@@ -98,6 +98,11 @@ class ScaledClock:
         """Sleep for simulated seconds."""
         self.wait(threading.Event(), seconds)
 
+    def skip(self, seconds: float) -> None:
+        """Let simulated seconds be over at once, so that what was written before is old. Nothing happens in them."""
+        with self._lock:
+            self._counted += self.real(seconds)
+
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until the event is set or the simulated seconds are over. Returns whether it was set."""
         until = self.now() + seconds

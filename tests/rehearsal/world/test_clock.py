@@ -49,6 +49,15 @@ def test_it_passes_between_two_looks(clock: ScaledClock, machine: Machine) -> No
     assert clock.now() == pytest.approx(LATE_SECONDS / 2 * 5.0)
 
 
+def test_it_skips_time_in_which_nothing_happens(clock: ScaledClock, machine: Machine) -> None:
+    looked_at_in_time(clock, machine, 2.0)
+    clock.skip(3600.0)
+    assert clock.now() == pytest.approx(3610.0)
+    looked_at_in_time(clock, machine, 2.0)
+    assert clock.now() == pytest.approx(3620.0)
+    assert clock.behind == 0.0
+
+
 def test_it_stands_still_while_the_machine_is_behind(clock: ScaledClock, machine: Machine) -> None:
     looked_at_in_time(clock, machine, 2.0)
     machine.time += 30.0
