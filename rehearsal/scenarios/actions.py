@@ -231,15 +231,19 @@ def tier_outcomes(
     ended: float = math.inf,
 ) -> tuple[TierOutcome, ...]:
     """Each tier's outage between two moments (simulated seconds), with the terms that are assumed for it."""
-    return tuple(
-        TierOutcome(
-            tier,
-            client.outage(tier.name, began, ended),
-            assumptions[tier.name],
-            tuple(map(str, client.failures(tier.name, began, ended))),
-        )
-        for tier in objectives.TIERS
-    )
+    return tuple(tier_outcome(client, tier, began, assumptions, ended) for tier in objectives.TIERS)
+
+
+def tier_outcome(
+    client: BlackBoxClient,
+    tier: objectives.Tier,
+    began: float,
+    assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
+    ended: float = math.inf,
+) -> TierOutcome:
+    """One tier's outage."""
+    failures = tuple(map(str, client.failures(tier.name, began, ended)))
+    return TierOutcome(tier, client.outage(tier.name, began, ended), assumptions[tier.name], failures)
 
 
 def outcome(

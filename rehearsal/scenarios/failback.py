@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
@@ -98,11 +99,17 @@ def _instances(site: SiteWorld) -> list[str]:
 
 
 def worst_outages(client: BlackBoxClient, disaster: float, returned: float) -> tuple[TierOutcome, ...]:
-    """The longer of two outages, by tier: that of the disaster, and that of the planned way back."""
-    unplanned = actions.tier_outcomes(client, disaster, ended=returned)
-    planned = actions.tier_outcomes(client, returned, PLANNED)
-    pairs = zip(unplanned, planned, strict=True)
-    return tuple(max(pair, key=lambda outcome: outcome.outage_seconds) for pair in pairs)
+    """The longer of two outages, by tier: that of the disaster, and that of the planned way back.
+
+    The second one begins when a request fails: the preparations take long, and everything answers meanwhile.
+    """
+
+    def worse(tier: objectives.Tier) -> TierOutcome:
+        unplanned = actions.tier_outcome(client, tier, disaster, ended=returned)
+        planned = actions.tier_outcome(client, tier, client.worked_until(tier.name, returned), PLANNED)
+        return max(unplanned, planned, key=lambda outcome: outcome.outage_seconds)
+
+    return tuple(map(worse, objectives.TIERS))
 
 
 def _database_checks(environment: Environment, home: SiteWorld, away: SiteWorld) -> tuple[Check, ...]:

@@ -10,8 +10,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from recovery import objectives
 from rehearsal.history import History, Kind, Write
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
+from rehearsal.world.samples import Sample, outage, worked_until
 
 BACKOFF_SECONDS = (1, 2, 4)
 """Simulated seconds before a write is sent again."""
@@ -42,21 +42,6 @@ class Network(Protocol):
             ConnectionError: if the connection is refused at once.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One request. `at` is the simulated second of its end; `latency` is in real seconds."""
-
-    tier: str
-    at: float
-    ok: bool
-    latency: float
-    reason: str = ""
-    """The reason of its failure."""
-
-    def __str__(self) -> str:
-        return f"{self.tier} at {self.at:.0f} s: {self.reason or 'answered'}"
 
 
 class RefusedError(Exception):
@@ -123,6 +108,10 @@ class BlackBoxClient:
         0 if nothing failed; infinity if the tier did not come back, or was not asked.
         """
         return outage([sample for sample in self.samples(tier) if since <= sample.at < until], since)
+
+    def worked_until(self, tier: str, since: float) -> float:
+        """When a tier answered last before its first failure since a moment; the moment if it failed at once."""
+        return worked_until(self.samples(tier), since)
 
     def failures(self, tier: str, since: float, until: float = math.inf) -> tuple[Sample, ...]:
         """The requests of a tier that failed between two moments, in simulated seconds."""
@@ -281,17 +270,3 @@ class BlackBoxClient:
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def outage(samples: Sequence[Sample], since: float) -> float:
-    """Simulated seconds from `since` to the first success after the last failure; infinity if none followed.
-
-    Infinity without any sample too: an answer that was not asked for shows nothing.
-    """
-    if not samples:
-        return math.inf
-    failures = [index for index, sample in enumerate(samples) if not sample.ok]
-    if not failures:
-        return 0.0
-    after = samples[failures[-1] + 1 :]
-    return after[0].at - since if after else math.inf

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from recovery.objectives import TIERS
 from rehearsal.history import Kind
-from rehearsal.world.client import CHANGES, LONGEST_WAY, BlackBoxClient, RefusedError, Sample, outage
+from rehearsal.world.client import CHANGES, LONGEST_WAY, BlackBoxClient, RefusedError
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
+from rehearsal.world.samples import Sample, outage
 from rehearsal.world.zone import Alias, Record, Zone
 
 TIER_NAMES = [tier.name for tier in TIERS]
@@ -268,6 +269,20 @@ def test_an_outage_counts_only_what_was_asked_in_its_window(world: World) -> Non
     assert client.outage("full", since=15.0) == math.inf
     assert client.outage("full", since=35.0, until=45.0) == 0.0
     assert client.outage("core", since=15.0) == math.inf, "it was not asked"
+
+
+def test_an_outage_that_nothing_announces_begins_with_the_last_answer_before_it(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock)
+    for at, ok in ((10, True), (20, True), (30, False), (40, True), (50, False), (60, True)):
+        clock.advance(at - clock.now())
+        world.overrides = {} if ok else {"/health/complete": Reply(503, {})}
+        client.ask("full")
+
+    assert client.worked_until("full", since=5.0) == 20.0
+    assert client.outage("full", since=client.worked_until("full", since=5.0)) == 40.0
+    assert client.worked_until("full", since=45.0) == 45.0, "it failed at once"
+    assert client.outage("full", since=client.worked_until("full", since=55.0)) == 0.0
 
 
 def client_threads() -> list[str]:
