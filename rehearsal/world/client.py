@@ -218,9 +218,7 @@ class BlackBoxClient:
             raise
         finally:
             ended, place = self._clock.now(), "".join(places)
-            write = Write(
-                kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place
-            )
+            write = Write(kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place)
             self.history.add(write)
 
     def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:

@@ -71,9 +71,11 @@ def world() -> Iterator[World]:
     entry.server.close()
 
 
-def client_of(world: World, clock: Clock, **options: float) -> BlackBoxClient:
+def client_of(world: World, clock: Clock, interval: float = 5.0, timeout: float = 5.0) -> BlackBoxClient:
     resolver = ClientResolver(Resolver(ZONE, lambda _: True), clock)
-    return BlackBoxClient("example.com", network=world, resolver=resolver, clock=clock, **options)
+    return BlackBoxClient(
+        "example.com", network=world, resolver=resolver, clock=clock, interval=interval, timeout=timeout
+    )
 
 
 def test_each_tier_asks_its_own_question(world: World) -> None:

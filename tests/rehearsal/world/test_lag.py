@@ -55,7 +55,8 @@ def test_a_source_may_die_meanwhile(servers: PostgresServers) -> None:
 
 
 def test_a_log_that_is_not_sent_cannot_be_held(servers: PostgresServers) -> None:
-    with pytest.raises(PostgresError, match="primary-1 sends nothing to primary-2"), held(
-        servers["primary-1"], "primary-2"
+    with (
+        pytest.raises(PostgresError, match="primary-1 sends nothing to primary-2"),
+        held(servers["primary-1"], "primary-2"),
     ):
         pass
