@@ -145,7 +145,7 @@ def _young(kind: Kind, missing: Span, limits: Limits) -> Finding:
     too_many = missing.seconds >= limit > 0
     oldest = max((limits.disaster - write.ended for write in before), default=0.0)
     text = f"lost {kind}s: {len(before)} from before the disaster, at most {oldest:.1f} s old, and {after} after it"
-    return Finding(f"{text}, limit {limit:.0f} s", not old and not too_many, _lines(old or missing.writes))
+    return Finding(f"{text}, {_limit(limit)}", not old and not too_many, _lines(old or missing.writes))
 
 
 def _alone(both: Span, limits: Limits) -> Finding:

@@ -33,9 +33,13 @@ class Losses:
         """When each lost user row was acknowledged. Simulated seconds."""
         return self.missing(Kind.USER)
 
+    def lost(self, kind: Kind) -> tuple[Write, ...]:
+        """The acknowledged writes of a kind that are not left."""
+        return lost(self.writes, kind, self.found[kind]).writes
+
     def missing(self, kind: Kind) -> tuple[float, ...]:
         """When each lost write of a kind was acknowledged. Simulated seconds."""
-        return tuple(write.ended for write in lost(self.writes, kind, self.found[kind]).writes)
+        return tuple(write.ended for write in self.lost(kind))
 
     def loss(self, kind: Kind) -> Loss:
         """The counts of a kind."""

@@ -10,7 +10,7 @@ from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.history import Kind
-from rehearsal.judge import lost, overlap
+from rehearsal.judge import overlap
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
@@ -109,7 +109,7 @@ def _stopped(pinned: BlackBoxClient, disaster: float) -> Check:
 
 def _left_to_reconcile(environment: Environment, old: SiteWorld, losses: Losses) -> Check:
     """Whether the old leader still has every row that the new one lacks (docs/runbooks/reconcile.md)."""
-    missing = {write.key for write in lost(losses.writes, Kind.USER, losses.found[Kind.USER]).writes}
+    missing = {write.key for write in losses.lost(Kind.USER)}
     gone = missing - users_in(environment, old)
     return Check(
         f"every lost row is in the old database, for reconcile.md: {len(missing)}",

@@ -9,7 +9,8 @@ import pytest
 
 from rehearsal.world.binaries import PostgresError
 from rehearsal.world.lag import held
-from rehearsal.world.postgres import PostgresServers, Server
+from rehearsal.world.postgres import PostgresServers
+from tests.rehearsal.world.rows import add_user, users
 
 
 @pytest.fixture
@@ -21,20 +22,10 @@ def servers(tmp_path: Path) -> Iterator[PostgresServers]:
         yield running
 
 
-def add(server: Server, user: str) -> None:
-    with server.connect() as connection:
-        connection.execute("INSERT INTO users (id) VALUES (%s)", [user])
-
-
-def users(server: Server) -> list[str]:
-    with server.connect() as connection:
-        return [row[0] for row in connection.execute("SELECT id FROM users ORDER BY id").fetchall()]
-
-
 def test_a_replica_gets_what_it_has_missed_unless_it_was_promoted_meanwhile(servers: PostgresServers) -> None:
     source, replica = servers["primary-1"], servers["secondary-1"]
     with held(source, "secondary-1"):
-        add(source, "ada")
+        add_user(source, "ada")
         with pytest.raises(PostgresError, match="secondary-1 has replayed"):
             servers.wait_caught_up("secondary-1", timeout=0.5)
         assert users(replica) == []
@@ -42,9 +33,9 @@ def test_a_replica_gets_what_it_has_missed_unless_it_was_promoted_meanwhile(serv
     assert users(replica) == ["ada"]
 
     with held(source, "secondary-1"):
-        add(source, "bob")
+        add_user(source, "bob")
         servers.promote("secondary-1")
-        add(replica, "eve")
+        add_user(replica, "eve")
     assert (users(source), users(replica)) == (["ada", "bob"], ["ada", "eve"])
 
 

@@ -11,6 +11,7 @@ import pytest
 from recovery.naming import DATABASE_NAME
 from rehearsal.world.binaries import PostgresError
 from rehearsal.world.postgres import PostgresServers, Server
+from tests.rehearsal.world.rows import add_user, users
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +26,6 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 def servers(tmp_path: Path) -> Iterator[PostgresServers]:
     with PostgresServers(tmp_path / "logs") as running:
         yield running
-
-
-def add_user(server: Server, user: str) -> None:
-    with server.connect() as connection:
-        connection.execute("INSERT INTO users (id) VALUES (%s)", [user])
-
-
-def users(server: Server) -> list[str]:
-    with server.connect() as connection:
-        return [row[0] for row in connection.execute("SELECT id FROM users ORDER BY id").fetchall()]
 
 
 def processes_naming(text: str) -> list[str]:
