@@ -15,7 +15,7 @@ import moto.core.loaders
 import moto.core.utils
 import moto.iam.models
 import moto.s3.models
-from moto.core.routing import ServiceOperationRouter
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
@@ -31,7 +31,7 @@ def empty_account() -> Generator[str]:
     """
     _spare_repeated_work()
     moto.s3.models.S3Backend.complete_multipart_upload = _complete_and_lock
-    ServiceOperationRouter.match = _match_alone
+    DomainDispatcherApplication.__call__ = _answer_alone
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -95,18 +95,19 @@ def _complete_and_lock(self: moto.s3.models.S3Backend, bucket_name: str, multipa
     return key
 
 
-_match: Callable[..., Any] = ServiceOperationRouter.match
-_matching = threading.Lock()
+_answer: Callable[..., Any] = DomainDispatcherApplication.__call__
+_answering = threading.Lock()
 
 
-def _match_alone(self: ServiceOperationRouter, request: Any) -> Any:
-    """Route one request at a time.
+def _answer_alone(self: DomainDispatcherApplication, environ: dict[str, Any], start_response: Any) -> Any:
+    """Answer one request at a time.
 
-    The first request to a service makes its router, which parses Python code for each path. Python 3.11 may raise
-    SystemError if two threads parse at once: python/cpython issue 106905.
+    moto's models are not made for threads: `create_role` reads all roles while another request adds one, and the answer
+    is a 500 then. The first request to a service also parses Python code, where Python 3.11 may raise SystemError if
+    two threads do so at once: python/cpython issue 106905.
     """
-    with _matching:
-        return _match(self, request)
+    with _answering:
+        return _answer(self, environ, start_response)
 
 
 def _spare_repeated_work() -> None:
