@@ -281,7 +281,7 @@ class Environment:
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
         try:
-            status, body = _get(self.network().dial(self.resolver.answer(check.fqdn).target), check.path)
+            status, body = _get(self.network().dial(self.resolver.resolve(check.fqdn)), check.path)
         except (OSError, NoAnswerError):
             return False
         return status < 400 and check.search in body

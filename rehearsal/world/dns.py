@@ -1,7 +1,8 @@
 """Answers of a hosted zone as Route 53 gives them, and a client's resolver that caches them.
 
 Sources: Route 53 Developer Guide, "How Amazon Route 53 chooses records when health checking is configured",
-"Active-active and active-passive failover", "Choosing between alias and non-alias records".
+"Active-active and active-passive failover", "Choosing between alias and non-alias records"; RFC 1034, section 3.6.2
+(a resolver follows a CNAME by asking again).
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ class NoAnswerError(LookupError):
 
 @dataclass(frozen=True)
 class Answer:
-    """The target of a name: an address, or a name outside the zone such as a load balancer's. `ttl` is in seconds."""
+    """One record: where a name leads, and how long a resolver may keep it."""
 
     target: str
+    """An address, or a name."""
     ttl: int
+    """Seconds."""
+    known: bool = False
+    """Whether the target is a name in the zone, for which a resolver asks next. A load balancer's name is not."""
 
 
 def same_region_first(client: str, region: str) -> float:
@@ -68,33 +73,35 @@ class Resolver:
         """Publish a newly loaded copy of the zone."""
         self._zone = zone
 
-    def answer(self, name: str, region: str = "") -> Answer:
-        """The target of a name for a client in a region.
+    def lookup(self, name: str, region: str = "") -> Answer:
+        """The record that a client in a region gets for a name.
 
-        Names inside the zone are followed to their end. The answer's TTL is the shortest on the way.
+        An alias is answered with the record that it leads to, and a load balancer's with its own TTL.
 
         Raises:
             NoAnswerError: if the zone does not have the name.
         """
-        name, ttls = canonical(name), list[int]()
-        for _ in range(_LONGEST_CHAIN):
-            records = self._records(name)
-            if not records:
-                return self._outside(name, ttls)
-            record = self._choose(records, region)
-            if record.alias is None:
-                ttls.append(record.ttl)
-                if record.type != "CNAME":
-                    return Answer(record.values[0], min(ttls))
-            elif not self._records(record.alias.target):
-                ttls.append(LOAD_BALANCER_TTL)
-            name = canonical(record.alias.target if record.alias else record.values[0])
-        raise NoAnswerError(f"{name} leads back to itself")
-
-    def _outside(self, name: str, ttls: Sequence[int]) -> Answer:
-        if not ttls:
+        name = canonical(name)
+        records = self._records(name)
+        if not records:
             raise NoAnswerError(f"the zone has no record {name}")
-        return Answer(name, min(ttls))
+        for _ in range(_LONGEST_CHAIN):
+            record = self._choose(records, region)
+            target = canonical(record.alias.target if record.alias else record.values[0])
+            records = self._records(target)
+            if record.alias is None:
+                return Answer(target, record.ttl, known=record.type == "CNAME" and bool(records))
+            if not records:
+                return Answer(target, LOAD_BALANCER_TTL)
+        raise _circle(name)
+
+    def resolve(self, name: str, region: str = "") -> str:
+        """Where a name leads in the end: an address, or a name outside the zone.
+
+        Raises:
+            NoAnswerError: if the zone does not have the name.
+        """
+        return _followed(name, lambda asked: self.lookup(asked, region))
 
     def _records(self, name: str) -> tuple[Record, ...]:
         return self._zone.named(name, "A") or self._zone.named(name, "CNAME")
@@ -133,13 +140,13 @@ class Resolver:
 
 
 class ClientResolver:
-    """A client's resolver, which caches each answer for its TTL. Safe to share between threads.
+    """A client's resolver, which caches each record for its own TTL. Safe to share between threads.
 
     Args:
         resolver: the authoritative answers.
         clock: simulated time.
         region: the region that the client is near.
-        keeps: the shortest time for which it caches an answer, whatever its TTL. Simulated seconds; infinite for a
+        keeps: the shortest time for which it caches a record, whatever its TTL. Simulated seconds; infinite for a
             client that is pinned to the first address that it got.
     """
 
@@ -149,19 +156,36 @@ class ClientResolver:
         self._region = region
         self._keeps = keeps
         self._lock = threading.Lock()
-        self._cache: dict[str, tuple[str, float]] = {}
+        self._cache: dict[str, tuple[Answer, float]] = {}
 
     def resolve(self, name: str) -> str:
-        """The target of a name, as this client knows it.
+        """Where a name leads in the end, as this client knows it.
 
         Raises:
             NoAnswerError: if the zone does not have the name. This is not cached.
         """
         with self._lock:
-            now = self._clock.now()
-            target, expires = self._cache.get(name, ("", now))
-            if now >= expires:
-                answer = self._resolver.answer(name, self._region)
-                target, expires = answer.target, now + max(answer.ttl, self._keeps)
-                self._cache[name] = (target, expires)
-            return target
+            return _followed(name, self._lookup)
+
+    def _lookup(self, name: str) -> Answer:
+        now = self._clock.now()
+        if name in self._cache:
+            answer, expires = self._cache[name]
+            if now < expires:
+                return answer
+        answer = self._resolver.lookup(name, self._region)
+        self._cache[name] = answer, now + max(answer.ttl, self._keeps)
+        return answer
+
+
+def _followed(name: str, lookup: Callable[[str], Answer]) -> str:
+    for _ in range(_LONGEST_CHAIN):
+        answer = lookup(name)
+        if not answer.known:
+            return answer.target
+        name = answer.target
+    raise _circle(name)
+
+
+def _circle(name: str) -> NoAnswerError:
+    return NoAnswerError(f"{name} leads back to itself")

@@ -233,7 +233,7 @@ def resolver(healthy: set[str], zone: Zone = ZONE, target_healthy: Callable[[str
     ],
 )
 def test_failover_answers_the_secondary_only_when_it_alone_is_healthy(healthy: set[str], target: str) -> None:
-    assert resolver(healthy).answer("Example.com.") == Answer(target, 60)
+    assert resolver(healthy).lookup("Example.com.") == Answer(target, 60)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,9 @@ def test_failover_answers_the_secondary_only_when_it_alone_is_healthy(healthy: s
 def test_latency_answers_the_nearest_healthy_region_and_follows_the_chain(
     healthy: set[str], region: str, target: str
 ) -> None:
-    assert resolver(healthy).answer("api.example.com", region) == Answer(target, 15)
+    asked = resolver(healthy)
+    assert asked.lookup("api.example.com", region) == Answer(target.replace(".elb", ".example.com"), 15, known=True)
+    assert asked.resolve("api.example.com", region) == target
 
 
 def test_an_alias_that_evaluates_its_target_fails_over_with_the_load_balancer() -> None:
@@ -259,10 +261,10 @@ def test_an_alias_that_evaluates_its_target_fails_over_with_the_load_balancer() 
     )
     zone = Zone((*aliases, site("secondary")))
 
-    assert resolver(set(), zone).answer("example.com") == Answer("primary.elb", 60)
+    assert resolver(set(), zone).lookup("example.com") == Answer("primary.elb", 60)
     down = resolver(set(), zone, lambda name: name != "primary.elb")
-    assert down.answer("example.com") == Answer("secondary.elb", 60)
-    assert resolver(set(), zone, lambda _: False).answer("example.com").target == "primary.elb"
+    assert down.lookup("example.com") == Answer("secondary.elb", 60)
+    assert resolver(set(), zone, lambda _: False).resolve("example.com") == "primary.elb"
 
 
 def test_weights_share_the_answers_and_zero_is_only_used_when_nothing_else_is_healthy() -> None:
@@ -272,24 +274,21 @@ def test_weights_share_the_answers_and_zero_is_only_used_when_nothing_else_is_he
     )
     zone = Zone(records, CHECKS)
     draw = Resolver(zone, {"app", "switch"}.__contains__, chance=random.Random(1))
-    answers = [draw.answer("w").target for _ in range(400)]
+    answers = [draw.resolve("w") for _ in range(400)]
 
     assert answers.count("0") == 0
     assert 250 < answers.count("3") < 350
-    assert resolver({"switch"}, zone).answer("w").target == "0"
+    assert resolver({"switch"}, zone).resolve("w") == "0"
 
 
 def test_an_unknown_name_and_a_circle_have_no_answer() -> None:
-    circle = Zone(
-        (
-            Record(name="a", type="CNAME", values=("b",)),
-            Record(name="b", type="CNAME", values=("a",)),
-        )
-    )
+    circle = Zone((Record(name="a", type="CNAME", values=("b",)), Record(name="b", type="CNAME", values=("a",))))
+    aliases = Zone(tuple(Record(name=a, type="A", alias=Alias(b, False)) for a, b in ("ab", "ba")))
     with pytest.raises(NoAnswerError, match=r"^the zone has no record nobody\.example\.com$"):
-        resolver(set()).answer("nobody.example.com")
-    with pytest.raises(NoAnswerError, match="leads back to itself"):
-        resolver(set(), circle).answer("a")
+        resolver(set()).resolve("nobody.example.com")
+    for zone in (circle, aliases):
+        with pytest.raises(NoAnswerError, match="leads back to itself"):
+            resolver(set(), zone).resolve("a")
 
 
 def test_a_client_asks_again_only_when_the_time_to_live_is_over() -> None:
@@ -302,6 +301,27 @@ def test_a_client_asks_again_only_when_the_time_to_live_is_over() -> None:
     assert client.resolve("example.com") == "primary.elb"
     clock.advance(0.1)
     assert client.resolve("example.com") == "secondary.elb"
+
+
+def chain(name: str, address: str) -> Zone:
+    api = Record(name="api", type="CNAME", values=(name,), ttl=15)
+    return Zone(
+        (api, *(Record(name=host, type="A", values=(to,), ttl=60) for host, to in (("a", address), ("b", "2"))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("moved", "asks_after"), [(chain("b", "1"), 15.0), (chain("a", "2"), 60.0)], ids=["the CNAME", "its target"]
+)
+def test_a_client_keeps_each_record_of_a_chain_for_its_own_time(moved: Zone, asks_after: float) -> None:
+    clock, asked = ManualClock(), Resolver(chain("a", "1"), lambda _: True)
+    client = ClientResolver(asked, clock)
+    assert client.resolve("api") == "1"
+    asked.replace(moved)
+    clock.advance(asks_after - 0.1)
+    assert client.resolve("api") == "1"
+    clock.advance(0.1)
+    assert client.resolve("api") == "2"
 
 
 @pytest.mark.parametrize(("keeps", "asks_after"), [(0, 60), (59, 60), (300, 300)])

@@ -111,7 +111,7 @@ class World:
                 self.clock.advance(max(0.0, due - self.clock.now()))
                 self.checks.run_due()
             self.clock.advance(later - self.clock.now())
-        return self.resolver.answer(DOMAIN).target
+        return self.resolver.resolve(DOMAIN)
 
     def _ledger(self) -> JobLedger:
         return ledger(self.table)
