@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-SLOWER = {"database-loss": 2.5, "fence-crash": 2.5}
+SLOWER = {"database-loss": 2.5, "fence-crash": 2.5, "split-brain": 2.5}
 """The scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts less."""
 
 
