@@ -87,10 +87,11 @@ class Resolver:
             raise NoAnswerError(f"the zone has no record {name}")
         for _ in range(_LONGEST_CHAIN):
             record = self._choose(records, region)
-            target = canonical(record.alias.target if record.alias else record.values[0])
-            records = self._records(target)
             if record.alias is None:
-                return Answer(target, record.ttl, known=record.type == "CNAME" and bool(records))
+                target = canonical(record.values[0])
+                return Answer(target, record.ttl, known=record.type == "CNAME" and bool(self._records(target)))
+            target = canonical(record.alias.target)
+            records = self._records(target)
             if not records:
                 return Answer(target, LOAD_BALANCER_TTL)
         raise _circle(name)
