@@ -15,18 +15,14 @@ from rehearsal.world.cloud import empty_account
 
 
 def test_answers_one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, overlaps = threading.Lock(), []
+    alone, overlaps = threading.Lock(), list[bool]()
     create = IAMBackend.create_role
 
     def slow(self: IAMBackend, *args: Any, **kwargs: Any) -> Any:
-        if not alone.acquire(blocking=False):
-            overlaps.append(args)
-            return create(self, *args, **kwargs)
-        try:
+        overlaps.append(alone.locked())
+        with alone:
             time.sleep(0.05)  # long enough for the other requests to arrive
             return create(self, *args, **kwargs)
-        finally:
-            alone.release()
 
     monkeypatch.setattr(IAMBackend, "create_role", slow)
     names = [f"role-{number}" for number in range(8)]
@@ -36,5 +32,5 @@ def test_answers_one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         list(callers.map(lambda name: iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}"), names))
         created = {role["RoleName"] for role in iam.list_roles()["Roles"]}
-    assert not overlaps
+    assert overlaps == [False] * len(names)
     assert created == set(names)
