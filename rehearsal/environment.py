@@ -28,6 +28,7 @@ from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
 from rehearsal.world.front import Fronts
+from rehearsal.world.garbage import quick_collections
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import AGENT, HealthChecks
 from rehearsal.world.network import Network
@@ -104,6 +105,7 @@ class Environment:
         checks = HealthChecks(zone.checks, self._probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
+        self._exit.enter_context(quick_collections())
 
     def open_door(self, site: SiteWorld, balancer: str) -> None:
         """Start the services of a site that was built later, and its health checks and records."""
