@@ -12,6 +12,9 @@ from rich.table import Table
 from recovery.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
 from rehearsal.assumptions import Assumption
 
+LAST_FAILURES = 3
+"""The number of failed requests that are shown of a tier."""
+
 
 @dataclass(frozen=True)
 class TierOutcome:
@@ -23,6 +26,11 @@ class TierOutcome:
     assumptions: tuple[Assumption, ...]
     failures: tuple[str, ...] = ()
     """The failed requests of the outage."""
+
+    @property
+    def last_failures(self) -> tuple[str, ...]:
+        """The failed requests after which the tier was back."""
+        return self.failures[-LAST_FAILURES:]
 
     @property
     def assumed_seconds(self) -> int:
@@ -118,6 +126,7 @@ def as_json(outcome: Outcome) -> str:
                 "target_seconds": tier_outcome.tier.rto_seconds,
                 "outage_seconds": _number(tier_outcome.outage_seconds),
                 "measured_seconds": _number(tier_outcome.measured_seconds),
+                "last_failures": tier_outcome.last_failures,
                 "assumed_seconds": tier_outcome.assumed_seconds,
                 "assumptions": [asdict(term) for term in tier_outcome.assumptions],
                 "kept": tier_outcome.kept,

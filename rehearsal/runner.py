@@ -20,8 +20,6 @@ from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import SCENARIOS
 
 NAMES = tuple(SCENARIOS)
-LAST_FAILURES = 3
-"""The number of failed requests that are shown of a tier whose promise was broken."""
 ENGINES = ("auto", "pulumi", "in-process")
 
 
@@ -113,7 +111,7 @@ def _print(console: Console, outcome: Outcome) -> None:
     console.print(tier_table(outcome.tiers))
     for tier in outcome.tiers:
         if not tier.kept:
-            last = "; ".join(tier.failures[-LAST_FAILURES:]) or "it was not asked"
+            last = "; ".join(tier.last_failures) or "it was not asked"
             console.print(f"  {tier.tier.title}: {last}", highlight=False)
     terms = {term.name: term for tier in outcome.tiers for term in tier.assumptions}
     for term in terms.values():

@@ -14,7 +14,7 @@ from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_js
 
 
 def outcome_of(tier: Tier, measured_seconds: float) -> TierOutcome:
-    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name])
+    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name], failures=tuple("12345"))
 
 
 KEPT = Outcome(
@@ -90,6 +90,7 @@ def test_the_json_has_the_agreed_keys() -> None:
         "target_seconds": 1800,
         "outage_seconds": 1050.0,
         "measured_seconds": 30.0,
+        "last_failures": ["3", "4", "5"],
         "assumed_seconds": 1020,
         "kept": True,
     }
