@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.offline import OfflineAccount, SiteWorld
-from rehearsal.providers.kubernetes.api import KubernetesApi
+from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
-from rehearsal.world.platform import BACKEND, DEPLOYMENTS, SWITCH, SitePlatform
+from rehearsal.world.platform import BACKEND, SWITCH, SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.secrets import Mounted
 from rehearsal.world.server import Server
@@ -68,7 +68,7 @@ class Door:
             reaches_pods=lambda: self._faults.carries(pods_of(self._site.region)),
             route=self._route,
             read_config=lambda: _config_map(self._cluster()),
-            replicas=lambda: {name: _ready(self._cluster(), name) for name in (*DEPLOYMENTS, SWITCH)},
+            replicas=lambda deployment: _ready(self._cluster(), deployment),
             ledger=account.ledger,
             conninfo=conninfo,
             switch=self._switch,
@@ -109,8 +109,10 @@ class Door:
 
 
 def _ready(cluster: KubernetesApi, deployment: str) -> int:
-    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
-    return cluster.pods(NAMESPACE, deployment) if declared else 0
+    try:
+        return cluster.pods(NAMESPACE, deployment)
+    except ApiError:  # it is not declared
+        return 0
 
 
 def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:

@@ -105,11 +105,11 @@ def _matches(condition: Plain, path: str, headers: Plain) -> bool:
 def destination(target: str, clusters: Iterable[KubernetesApi]) -> Destination | None:
     """The pods that a cluster's binding registers in a target group; None if there is no binding."""
     for cluster in clusters:
-        for binding in cluster.list("TargetGroupBinding"):
+        for binding in cluster.view("TargetGroupBinding"):
             if binding["spec"]["targetGroupARN"] == target:
                 namespace = binding["metadata"]["namespace"]
                 service = cluster.get("v1", "Service", binding["spec"]["serviceRef"]["name"], namespace)
-                deployments = cluster.list("Deployment", namespace=namespace) if service else []
+                deployments = cluster.view("Deployment", namespace=namespace) if service else ()
                 for deployment in deployments:
                     labels = deployment["spec"]["template"]["metadata"]["labels"]
                     if service and service["spec"]["selector"].items() <= labels.items():

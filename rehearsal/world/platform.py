@@ -41,7 +41,7 @@ class SitePlatform:
         region: the site's region.
         route: returns the deployment that the load balancer sends a path to; None if it sends it nowhere.
         read_config: returns the ConfigMap's current data.
-        replicas: returns the number of ready pods by the deployment's name.
+        replicas: returns the number of ready pods of a deployment; 0 if there is none.
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
         switch: asks the pods of the site's switch.
@@ -57,7 +57,7 @@ class SitePlatform:
         *,
         route: Callable[[str], str | None],
         read_config: Callable[[], Mapping[str, str]],
-        replicas: Callable[[], Mapping[str, int]],
+        replicas: Callable[[str], int],
         ledger: GlobalTable,
         conninfo: Callable[[str], str | None],
         switch: Callable[[Request], Reply] = lambda _: Reply(503, {"error": "the switch has no pods"}),
@@ -130,7 +130,7 @@ class SitePlatform:
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})
-        if self._replicas().get(deployment, 0) < 1 or not self._reaches_pods():
+        if self._replicas(deployment) < 1 or not self._reaches_pods():
             return Reply(503, {"error": f"{deployment} has no pod that is ready"})
         known = self._handlers.get((request.method, request.path))
         handler = self._switch if deployment == SWITCH else known
@@ -247,8 +247,7 @@ class SitePlatform:
         return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}{query}"})
 
     def _complete_health(self, _: Request) -> Reply:
-        ready = self._replicas()
-        parts = {name: ready.get(name, 0) >= 1 for name in DEPLOYMENTS}
+        parts = {name: self._replicas(name) >= 1 for name in DEPLOYMENTS}
         parts |= {"database": self._database_serves(), "ledger": self._ledger_answers()}
         healthy = all(parts.values())
         states = {name: "healthy" if fine else "unhealthy" for name, fine in parts.items()}
@@ -278,7 +277,7 @@ class SitePlatform:
         try:
             mark = self._ledger.get(self._copy, ready_key(int(config.get("EPOCH", "0"))))
             named = mark is not None and mark["database"] == config.get("DATABASE")
-            return named and self._replicas().get(BACKEND, 0) >= 1 and self.takes_writes()
+            return named and self._replicas(BACKEND) >= 1 and self.takes_writes()
         except ConnectionError:
             return False
 

@@ -60,7 +60,7 @@ class Services:
                     "CRISIS_FALLBACK_MODE": "hybrid",
                     "SITE_ROLE": "active" if site == self.leader else "standby",
                 },
-                replicas=lambda site=site: self.replicas[site],
+                replicas=lambda service, site=site: self.replicas[site].get(service, 0),
                 ledger=ledger,
                 conninfo=lambda _: None,
             )

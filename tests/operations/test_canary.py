@@ -43,7 +43,7 @@ class Site:
             "us-east-2",
             route=route,
             read_config=lambda: {"CRISIS_FALLBACK_MODE": self.mode},
-            replicas=lambda: {"mental-health-backend": 1, "crisis-detector": 1, "hotline-gateway": 1},
+            replicas=lambda service: int(service in ("mental-health-backend", "crisis-detector", "hotline-gateway")),
             ledger=None,  # type: ignore[arg-type]  # a call with `test: true` must not reach it
             conninfo=lambda _: None,
         )

@@ -40,7 +40,7 @@ class Site:
             region,
             route=route,
             read_config=lambda: self.config,
-            replicas=lambda: self.pods,
+            replicas=lambda deployment: self.pods.get(deployment, 0),
             ledger=ledger,
             conninfo=lambda host: databases[host].conninfo() if host in databases else None,
             switch=self._switch,
