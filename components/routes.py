@@ -8,11 +8,31 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.kube.services import FRONTEND, Service
 from components.site import Site
 from components.targets import PATHS
 
 FIRST_PRIORITY = 1000
 """After the rules of each cluster's own targets. The first matching rule gets a request."""
+
+MAINTENANCE_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Maintenance</title>
+<h1>We are doing maintenance</h1>
+<p>Your data are safe. Please try again in a few minutes.</p>
+<h2>If you need help now</h2>
+<p>In an emergency call <a href="tel:911">911</a>. In a crisis call or text <a href="tel:988">988</a>, at any time.</p>
+<div lang="es">
+<h2>Si necesita ayuda ahora</h2>
+<p>Estamos en mantenimiento. En una emergencia llame al <a href="tel:911">911</a>. En una crisis llame al \
+<a href="tel:988">988</a> y oprima 2, o env&iacute;e AYUDA al 988, a cualquier hora.</p>
+</div></html>
+"""
+"""The answer to every page during maintenance, at most 1,024 characters.
+
+Sources: Elastic Load Balancing API Reference, FixedResponseActionConfig; 988 Suicide & Crisis Lifeline, "Ayuda en
+Español".
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +42,18 @@ class RoutesArgs:
     listener_arn: pulumi.Input[str]
     group_arns: Mapping[str, pulumi.Input[str]]
     """By the short name of the service."""
+    maintenance: bool = False
+    """Whether the load balancer answers every page by itself."""
     site: Site
     after: tuple[pulumi.Resource, ...]
     """The workloads: when another cluster begins to serve, traffic moves after its pods are ready."""
 
 
 class Routes(pulumi.ComponentResource):
-    """A rule per service. A move to another cluster changes their target groups; a flip changes none."""
+    """A rule per service. A move to another cluster changes their target groups; a flip changes none.
+
+    Maintenance changes the rule of the frontend alone: requests for data, health checks and the crisis services go on.
+    """
 
     def __init__(self, name: str, args: RoutesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Routes", name, {}, opts)
@@ -39,8 +64,18 @@ class Routes(pulumi.ComponentResource):
                 listener_arn=args.listener_arn,
                 priority=FIRST_PRIORITY + 10 * number,
                 conditions=[{"path_pattern": {"values": list(paths)}}],
-                actions=[{"type": "forward", "target_group_arn": args.group_arns[service.short_name]}],
+                actions=[_action(service, args)],
                 tags=args.site.tags.of(tier=service.tier.name, data="none", name=rule),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
             )
         self.register_outputs({})
+
+
+def _action(service: Service, args: RoutesArgs) -> aws.lb.ListenerRuleActionArgsDict:
+    if service is FRONTEND and args.maintenance:
+        # Not 503: the health check of the page would fail, and DNS would lead people to the site that takes no writes.
+        return {
+            "type": "fixed-response",
+            "fixed_response": {"content_type": "text/html", "message_body": MAINTENANCE_PAGE, "status_code": "200"},
+        }
+    return {"type": "forward", "target_group_arn": args.group_arns[service.short_name]}

@@ -65,6 +65,7 @@ class Door:
             self._site.name,
             self._site.region,
             refusal=self._refusal,
+            page=self._page,
             reaches_pods=lambda: self._faults.carries(pods_of(self._site.region)),
             route=self._route,
             read_config=lambda: _config_map(self._cluster()),
@@ -97,6 +98,10 @@ class Door:
     def _route(self, path: str) -> str | None:
         pods = self._destination(path)
         return pods.deployment if pods else None
+
+    def _page(self, path: str) -> Reply | None:
+        page = self._fronts.page(self._balancer, path)
+        return Reply(page[0], {"page": page[1]}) if page else None
 
     def _refusal(self, request: Request) -> int | None:
         received = WebRequest(path=request.path, headers={"user-agent": request.agent})

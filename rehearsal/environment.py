@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import http.client
 import os
 import time
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from rehearsal.world.faults import Faults
 from rehearsal.world.front import Fronts
 from rehearsal.world.garbage import quick_collections
 from rehearsal.world.gateway import AwsGateway
-from rehearsal.world.health import AGENT, HealthChecks
+from rehearsal.world.health import HealthChecks, ask
 from rehearsal.world.network import Network
 from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import SitePlatform
@@ -283,19 +282,7 @@ class Environment:
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
         try:
-            status, body = _get(self.network().dial(self.resolver.resolve(check.fqdn)), check.path)
+            status, body = ask(self.network().dial(self.resolver.resolve(check.fqdn)), check.path)
         except (OSError, NoAnswerError):
             return False
         return status < 400 and check.search in body
-
-
-def _get(address: tuple[str, int], path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
-    try:
-        connection.request("GET", path, headers={"User-Agent": AGENT})
-        response = connection.getresponse()
-        return response.status, response.read(5120).decode()  # Route 53 searches no further
-    except http.client.HTTPException:
-        return 599, ""
-    finally:
-        connection.close()

@@ -20,6 +20,7 @@ from components.ownership import Ownership
 from recovery import timeline as rules
 from recovery.naming import PROJECT, Tags
 from recovery.timeline import DatabaseId, DatabaseRole
+from stacks.emergency import EmergencyConfig
 from stacks.global_sections import AdoptedConfig, LedgerConfig
 from stacks.problems import ConfigError, Problem, schema_problems
 from stacks.relations import relation_problems
@@ -75,6 +76,7 @@ class SiteConfig(Section):
     ledger: LedgerConfig = LedgerConfig()
     fence: Literal["evidence", "strict"] = "evidence"
     """Whether a leader that cannot read the ledger stops taking writes. Equal at both sites."""
+    emergency: EmergencyConfig = EmergencyConfig()
     capacity: Capacity
     images: Images
 
@@ -159,9 +161,20 @@ class SiteConfig(Section):
         return Tags(owner=self.owner, site=self.site)
 
     @property
-    def replicas(self) -> Replicas:
-        """The number of pods of each deployment in the site's present role."""
+    def takes_writes(self) -> bool:
+        """Whether the backend is to take writes."""
+        return self.role is DatabaseRole.LEADER and not self.drains and not self.emergency.read_only
+
+    @property
+    def usual_replicas(self) -> Replicas:
+        """The number of pods of each deployment in the site's present role, without an emergency."""
         return self.capacity.active if self.is_active else self.capacity.standby
+
+    @property
+    def replicas(self) -> Replicas:
+        """The number of pods of each deployment now."""
+        surge = self.emergency.crisis_replicas
+        return self.usual_replicas.model_copy(update={"crisis_detector": surge} if surge else {})
 
 
 def load() -> SiteConfig:

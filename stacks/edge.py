@@ -73,6 +73,7 @@ def routes(context: Context, front: LoadBalancer, targets: Targets, after: tuple
         RoutesArgs(
             listener_arn=front.listener_arn,
             group_arns=targets.group_arns,
+            maintenance=context.config.emergency.maintenance,
             site=context.site,
             after=after,
         ),

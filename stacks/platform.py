@@ -24,7 +24,6 @@ from components.targets import Targets
 from components.workloads import Workloads, WorkloadsArgs, pause_image
 from recovery import naming
 from recovery import timeline as rules
-from recovery.timeline import DatabaseRole
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases, site_of
 from stacks.sections import Replicas
@@ -195,9 +194,9 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
         "DB_NAME": naming.DATABASE_NAME,
         "DB_USER": naming.DATABASE_APPLICATION,
         "LEDGER_TABLE": site_of(config).ledger_table,
-        "EMERGENCY_READ_ONLY": "false" if config.role is DatabaseRole.LEADER and not config.drains else "true",
-        "CRISIS_FALLBACK_MODE": "hybrid",
-        "HOTLINE_PROVIDER": "primary",
+        "EMERGENCY_READ_ONLY": "false" if config.takes_writes else "true",
+        "CRISIS_FALLBACK_MODE": config.emergency.crisis_fallback,
+        "HOTLINE_PROVIDER": config.emergency.hotline,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from recovery import naming
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
+from stacks.emergency import emergency_problems
 from stacks.problems import Problem
 from stacks.sections import BucketConfig
 
@@ -44,6 +45,7 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
         yield from _rds_copy_problems(site, history)
+        yield from emergency_problems(site)
 
 
 def _first_entry_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

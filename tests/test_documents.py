@@ -50,6 +50,13 @@ COUNTED: dict[str, list[str]] = {
     "rebuild-region": ["a new peer"],
     "rebuild-elsewhere": ["the copies move to another region"],
     "both-regions-lost": ["the users' data is restored from the dump of a lost site"],
+    "emergency": [
+        "keywords alone at primary",
+        "the backup of the hotline at primary",
+        "no writes at primary",
+        "more crisis detectors at primary",
+        "maintenance at primary",
+    ],
     "retire": ["deletion is allowed"],
     "adopt": ["the global resources are left", "the global resources are adopted"],
     "rotation": ["another password of the application", "another password of the owner"],
@@ -129,7 +136,9 @@ def test_the_command_names_every_scenario() -> None:
     assert [name for name in SCENARIOS if name != "region-loss" and f"`{name}`" not in readme] == []
 
 
-@pytest.mark.parametrize("section", ["backups", "cluster", "database", "switchover", "ledger", "peer", "network"])
+@pytest.mark.parametrize(
+    "section", ["backups", "cluster", "database", "switchover", "ledger", "peer", "network", "emergency"]
+)
 def test_the_project_file_describes_every_key_of_a_section(section: str) -> None:
     described = YAML(typ="safe").load(ROOT / "Pulumi.yaml")["config"][f"lifeline:{section}"]["description"]
     model = SiteConfig.model_fields[section].annotation

@@ -57,6 +57,7 @@ CASES: dict[str, list[Case]] = {
         Case("primary"),
         Case("primary", {"cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]}}),
     ],
+    "docs/runbooks/emergency.md": [Case("primary")],
     "docs/runbooks/failback.md": [
         Case("primary"),
         Case("primary", {"timeline": LED}),

@@ -10,7 +10,7 @@ from engine.computed import computed_id
 from engine.deployment import Step
 from engine.diff import steps_between
 from engine.registration import urn
-from tests import moved, rebuilt
+from tests import modes, moved, rebuilt
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
@@ -388,7 +388,14 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
             *STANDBY,
         ],
     ),
+    **modes.TRANSITIONS,
 }
+TRANSITIONS["failover in an emergency"] = (
+    "secondary",
+    {"timeline": PRIMARY_LEADS, "emergency": modes.ANYWHERE},
+    {"timeline": FAILED_OVER, "emergency": modes.ANYWHERE},
+    TRANSITIONS["failover"][3],
+)
 
 
 def short(step: Step) -> str:

@@ -79,20 +79,35 @@ class Fronts:
         return next((status for status in statuses if status is not None), None)
 
     def target(self, name: str, path: str, headers: Plain | None = None) -> str | None:
-        """The ARN of the target group that a request goes to; None if no rule matches, which answers 503.
+        """The ARN of the target group that a request goes to; None if no rule leads to one, which answers 503.
 
         Args:
             name: the load balancer's DNS name.
             path: the request's path.
             headers: the request's headers.
         """
+        action = self._action(name, path, headers)
+        return str(action["targetGroupArn"]) if action["type"] == "forward" else None
+
+    def page(self, name: str, path: str, headers: Plain | None = None) -> tuple[int, str] | None:
+        """The status and the body with which the load balancer answers by itself; None if it does not.
+
+        Args:
+            name: the load balancer's DNS name.
+            path: the request's path.
+            headers: the request's headers.
+        """
+        answer = self._action(name, path, headers).get("fixedResponse")
+        return (int(answer["statusCode"]), str(answer["messageBody"])) if answer else None
+
+    def _action(self, name: str, path: str, headers: Plain | None) -> Plain:
         with self._lock:
             listeners = {id_ for id_, balancer in self._listeners.items() if self._names.get(balancer) == name}
             rules = [rule for rule in self._rules.values() if rule["listenerArn"] in listeners]
         for rule in sorted(rules, key=lambda entry: int(entry["priority"])):
             if all(_matches(condition, path, headers or {}) for condition in rule["conditions"]):
-                return str(rule["actions"][0]["targetGroupArn"])
-        return None
+                return rule["actions"][0]
+        return {"type": "none"}
 
 
 def _matches(condition: Plain, path: str, headers: Plain) -> bool:

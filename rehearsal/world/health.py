@@ -8,6 +8,7 @@ HealthCheckConfig (Disabled is always healthy before the inversion; HealthThresh
 from __future__ import annotations
 
 import heapq
+import http.client
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -188,3 +189,20 @@ class HealthChecks:
             if healthy != self._seen[id_]:
                 self._seen[id_] = healthy
                 self.transitions.append(Transition(self._clock.now(), id_, healthy))
+
+
+def ask(address: tuple[str, int], path: str) -> tuple[int, str]:
+    """Ask as a health checker does: the status of the answer, and the part of its text in which Route 53 searches.
+
+    Raises:
+        OSError: if the connection fails, or the answer does not come in time.
+    """
+    connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
+    try:
+        connection.request("GET", path, headers={"User-Agent": AGENT})
+        response = connection.getresponse()
+        return response.status, response.read(5120).decode()  # Route 53 searches no further
+    except http.client.HTTPException:
+        return 599, ""
+    finally:
+        connection.close()

@@ -48,6 +48,7 @@ class SitePlatform:
         other_is_ready: returns whether another site takes writes, its pods have rolled out and its epoch is ready.
         reaches_pods: returns whether the load balancer reaches the pods.
         refusal: returns the status with which the web ACL blocks a request; None if it does not.
+        page: returns the load balancer's own answer to a path; None if a service is to answer.
     """
 
     def __init__(
@@ -64,10 +65,11 @@ class SitePlatform:
         other_is_ready: Callable[[], bool] = lambda: False,
         reaches_pods: Callable[[], bool] = lambda: True,
         refusal: Callable[[Request], int | None] = lambda _: None,
+        page: Callable[[str], Reply | None] = lambda _: None,
     ) -> None:
         self._site = site
         self._region = region
-        self._refusal = refusal
+        self._refusal, self._page = refusal, page
         self._switch = switch
         self._other_is_ready = other_is_ready
         self._reaches_pods = reaches_pods
@@ -127,6 +129,8 @@ class SitePlatform:
         refused = self._refusal(request)
         if refused is not None:
             return Reply(refused, {"error": "the web ACL blocks the request"})
+        if page := self._page(request.path):
+            return page
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})

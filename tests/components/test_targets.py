@@ -1,12 +1,14 @@
 """The ways from the load balancer to the pods of a cluster, and the routes of a site."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from components.health import CHECKED_PATHS, PAGE_PATH
 from components.kube.services import SERVED
-from components.routes import Routes, RoutesArgs
+from components.routes import MAINTENANCE_PAGE, Routes, RoutesArgs
 from components.targets import Targets, TargetsArgs
 from engine.computed import computed_id
 from engine.recorder import record
@@ -17,7 +19,7 @@ BALANCER, PODS, LISTENER = "sg-balancer", "sg-pods", "arn:listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
 
 
-def registered(generation: int = 1) -> dict[str, Registration]:
+def registered(generation: int = 1, *, maintenance: bool = False) -> dict[str, Registration]:
     """The targets of a generation, and routes to them."""
 
     def program() -> None:
@@ -33,7 +35,7 @@ def registered(generation: int = 1) -> dict[str, Registration]:
             ),
         )
         args = RoutesArgs(listener_arn=LISTENER, group_arns=targets.group_arns, site=site(), after=targets.ways)
-        Routes("routes", args)
+        Routes("routes", replace(args, maintenance=maintenance))
 
     return {resource.name: resource for resource in record(program) if resource.custom}
 
@@ -168,6 +170,33 @@ def test_a_pod_waits_for_the_rule_of_its_target_group_and_for_both_open_ports():
         [f"targets-rule-{service.short_name}" for service in SERVED]
         + [f"targets-{way}-{port}" for way in ("from", "to") for port in (3001, 8080)]
     )
+
+
+def test_maintenance_answers_pages_and_nothing_else(resources):
+    changed = registered(maintenance=True)
+    assert [name for name in changed if changed[name].inputs != resources[name].inputs] == ["routes-frontend"]
+    (action,) = changed["routes-frontend"].inputs["actions"]
+    answer = {"contentType": "text/html", "messageBody": MAINTENANCE_PAGE, "statusCode": "200"}
+    assert action == {"type": "fixed-response", "fixedResponse": answer}
+
+
+def test_maintenance_leaves_the_site_healthy_for_every_health_check():
+    """Route 53 counts 200 to 399 as healthy. If the page failed, DNS would lead people to a site without writes."""
+    changed = registered(maintenance=True)
+    assert {path: target(changed, "routes-", path) for path in CHECKED_PATHS if path != PAGE_PATH} == {
+        path: target(registered(), "routes-", path) for path in CHECKED_PATHS if path != PAGE_PATH
+    }
+    (action,) = changed["routes-frontend"].inputs["actions"]
+    assert 200 <= int(action["fixedResponse"]["statusCode"]) <= 399
+
+
+def test_the_maintenance_page_names_help_in_two_languages_within_the_limit_of_elb():
+    assert len(MAINTENANCE_PAGE) <= 1024
+    english, spanish = MAINTENANCE_PAGE.split('<div lang="es">')
+    for part in (english, spanish):
+        assert 'href="tel:988"' in part
+        assert 'href="tel:911"' in part
+    assert 'lang="en"' in english
 
 
 def test_routes_wait_for_the_workloads(resources):

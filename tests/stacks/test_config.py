@@ -333,8 +333,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         "unreachable, version",
         "lifeline:netwrok: is not a key of lifeline",
         "  hint: allowed here: account, adopted, backups, bootstrap, capacity, cluster, copies, database, discards, "
-        "domain, fence, globals, images, ledger, lostSites, network, owner, peer, primaryRecord, protect, switchover, "
-        "timeline, zoneId",
+        "domain, emergency, fence, globals, images, ledger, lostSites, network, owner, peer, primaryRecord, protect, "
+        "switchover, timeline, zoneId",
     ]
 
 
@@ -385,6 +385,7 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
         "lifeline:bootstrap": False,
         "lifeline:copies": {},
         "lifeline:discards": [],
+        "lifeline:emergency": {},
         "lifeline:fence": "evidence",
         "lifeline:lostSites": {},
         "lifeline:protect": True,

@@ -59,6 +59,14 @@ def test_a_changed_rule_moves_its_path(fronts: Fronts) -> None:
     assert fronts.target(NAME, "/health") == "backend-2"
 
 
+def test_a_rule_with_an_answer_of_its_own_leads_to_no_pod(fronts: Fronts) -> None:
+    answer = {"contentType": "text/html", "messageBody": "later", "statusCode": "200"}
+    actions = [{"type": "fixed-response", "fixedResponse": answer}]
+    fronts.changed(RULE, "all", {**rule(1040, "frontend", "/*"), "actions": actions}, {})
+    assert (fronts.page(NAME, "/"), fronts.target(NAME, "/")) == ((200, "later"), None)
+    assert (fronts.page(NAME, "/health"), fronts.target(NAME, "/health")) == (None, "backend")
+
+
 def test_rules_of_the_plain_listener_serve_no_one(fronts: Fronts) -> None:
     fronts.changed(RULE, "plain-rule", {**rule(1, "elsewhere", "/*"), "listenerArn": "plain"}, {})
     assert fronts.target(NAME, "/") == "frontend"
