@@ -14,6 +14,10 @@ from components.targets import PATHS
 
 FIRST_PRIORITY = 1000
 """After the rules of each cluster's own targets. The first matching rule gets a request."""
+BEFORE_PAGES = FIRST_PRIORITY + 10 * len(PATHS) - 5
+"""After the rules for requests for data, health checks and the crisis services, and before the rule for pages."""
+
+_Action = aws.lb.ListenerRuleActionArgsDict
 
 MAINTENANCE_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -52,30 +56,41 @@ class RoutesArgs:
 class Routes(pulumi.ComponentResource):
     """A rule per service. A move to another cluster changes their target groups; a flip changes none.
 
-    Maintenance changes the rule of the frontend alone: requests for data, health checks and the crisis services go on.
+    During maintenance, one more rule answers pages. It does not wait for the workloads, which may be what is broken.
     """
 
     def __init__(self, name: str, args: RoutesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Routes", name, {}, opts)
+        self._name, self._args = name, args
         for number, (service, paths) in enumerate(PATHS, start=1):
-            rule = f"{name}-{service.short_name}"
-            aws.lb.ListenerRule(
-                rule,
-                listener_arn=args.listener_arn,
-                priority=FIRST_PRIORITY + 10 * number,
-                conditions=[{"path_pattern": {"values": list(paths)}}],
-                actions=[_action(service, args)],
-                tags=args.site.tags.of(tier=service.tier.name, data="none", name=rule),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
-            )
+            forward: _Action = {"type": "forward", "target_group_arn": args.group_arns[service.short_name]}
+            self._rule(service.short_name, FIRST_PRIORITY + 10 * number, paths, forward, service, after=args.after)
+        if args.maintenance:
+            # Not 503: the health check of the page would fail, and DNS would lead people to the site without writes.
+            answer: _Action = {
+                "type": "fixed-response",
+                "fixed_response": {"content_type": "text/html", "message_body": MAINTENANCE_PAGE, "status_code": "200"},
+            }
+            self._rule("maintenance", BEFORE_PAGES, dict(PATHS)[FRONTEND], answer, FRONTEND)
         self.register_outputs({})
 
-
-def _action(service: Service, args: RoutesArgs) -> aws.lb.ListenerRuleActionArgsDict:
-    if service is FRONTEND and args.maintenance:
-        # Not 503: the health check of the page would fail, and DNS would lead people to the site that takes no writes.
-        return {
-            "type": "fixed-response",
-            "fixed_response": {"content_type": "text/html", "message_body": MAINTENANCE_PAGE, "status_code": "200"},
-        }
-    return {"type": "forward", "target_group_arn": args.group_arns[service.short_name]}
+    def _rule(
+        self,
+        role: str,
+        priority: int,
+        paths: tuple[str, ...],
+        action: _Action,
+        service: Service,
+        *,
+        after: tuple[pulumi.Resource, ...] = (),
+    ) -> None:
+        rule = f"{self._name}-{role}"
+        aws.lb.ListenerRule(
+            rule,
+            listener_arn=self._args.listener_arn,
+            priority=priority,
+            conditions=[{"path_pattern": {"values": list(paths)}}],
+            actions=[action],
+            tags=self._args.site.tags.of(tier=service.tier.name, data="none", name=rule),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after]),
+        )

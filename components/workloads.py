@@ -153,7 +153,9 @@ class Workloads(pulumi.ComponentResource):
         manifest = scaling.autoscaler(
             service,
             minimum=args.replicas[service.short_name],
-            maximum=scaling.maximum_replicas(args.active_replicas[service.short_name]),
+            maximum=scaling.maximum_replicas(
+                max(args.replicas[service.short_name], args.active_replicas[service.short_name])
+            ),
             labels=labels,
         )
         return self._declare(f"{service.short_name}-autoscaler", manifest, (self.config_map,))

@@ -8,6 +8,8 @@ from tests.harness import PRIMARY_LEADS
 
 CONFIG_MAP = "update core/v1:ConfigMap platform-config"
 BACKEND = "update apps/v1:Deployment platform-backend"
+PAGE = "lb/listenerRule:ListenerRule routes-maintenance"
+"""The rule that answers pages during maintenance."""
 
 MODES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no writes": ({"readOnly": True}, [CONFIG_MAP, BACKEND, "update apps/v1:Deployment platform-frontend"]),
@@ -23,7 +25,7 @@ MODES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"crisisReplicas": 10},
         ["update autoscaling/v2:HorizontalPodAutoscaler platform-crisis-detector-autoscaler"],
     ),
-    "maintenance": ({"maintenance": True}, ["update lb/listenerRule:ListenerRule routes-frontend"]),
+    "maintenance": ({"maintenance": True}, [f"create {PAGE}"]),
 }
 """The value of lifeline:emergency, and the steps. The backend reads every setting."""
 ANYWHERE = {"crisisFallback": "keyword_only", "hotline": "backup", "crisisReplicas": 10}
@@ -37,7 +39,12 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         for stack in (("primary", "secondary") if keys.keys() <= ANYWHERE.keys() else ("primary",))
     },
     **{
-        f"the end of {mode}": ("primary", {**USUAL, "emergency": keys}, USUAL, steps)
+        f"the end of {mode}": (
+            "primary",
+            {**USUAL, "emergency": keys},
+            USUAL,
+            [step.replace("create", "delete") for step in steps],
+        )
         for mode, (keys, steps) in MODES.items()
     },
 }

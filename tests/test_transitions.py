@@ -419,7 +419,7 @@ def test_no_transition_deletes_or_replaces_what_holds_data(
 ) -> None:
     resources = {short(step) for step in steps(stack, before, after) if step.op in ("delete", "replace")}
     state_only = {f"delete {component}" for component in (*GLOBAL_COMPONENTS, *moved.components(1))}
-    assert resources <= {f"delete {RECONCILERS}", *FORMER_VERSIONS, *state_only}
+    assert resources <= {f"delete {RECONCILERS}", f"delete {modes.PAGE}", *FORMER_VERSIONS, *state_only}
 
 
 def test_a_build_creates_everything_and_nothing_else() -> None:

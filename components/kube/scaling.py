@@ -19,9 +19,13 @@ Source: kubernetes/autoscaler, Cluster Autoscaler FAQ, `--expendable-pods-priori
 """
 
 
-def maximum_replicas(active: int) -> int:
-    """The maximum number of pods of one service: twice the active size, and at least the surge size of the plan."""
-    return max(2 * active, objectives.CRISIS_SURGE_REPLICAS)
+def maximum_replicas(size: int) -> int:
+    """The maximum number of pods of one service: twice the size, and at least the surge size of the plan.
+
+    Args:
+        size: the number of pods when the site is active, or in a surge if that is more.
+    """
+    return max(2 * size, objectives.CRISIS_SURGE_REPLICAS)
 
 
 def autoscaler(service: Service, *, minimum: int, maximum: int, labels: Mapping[str, str]) -> Manifest:

@@ -7,11 +7,12 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.kube.scaling import maximum_replicas
-from components.kube.services import SERVICES
+from components.kube.services import CRISIS_DETECTOR, SERVICES
 from components.node_autoscaler import VERSIONS, NodeAutoscaler, NodeAutoscalerArgs
 from components.nodes import spread
 from engine.recorder import record
 from engine.registration import Registration
+from recovery import objectives
 from rehearsal.providers.kubernetes import schemas
 from stacks.config import SiteConfig, parse
 from stacks.platform import by_service
@@ -67,6 +68,15 @@ def test_two_zones_hold_every_service_at_its_maximum(name: str) -> None:
     assert nodes.instance_type == "m7i.large"
     without_a_zone = sum(sorted(spread(nodes.maximum, len(shipped.network.zones)))[:-1])
     assert without_a_zone * (NODE_MILLICORES - SYSTEM_MILLICORES) >= surge_millicores(shipped)
+
+
+@pytest.mark.parametrize("name", ["primary", "secondary"])
+def test_three_zones_hold_a_surge_of_the_detector_at_its_maximum_too(name: str) -> None:
+    shipped = parse(stack_config(name), stack=name)
+    surge, usual = objectives.CRISIS_SURGE_REPLICAS, shipped.capacity.active.crisis_detector
+    more = CRISIS_DETECTOR.cpu_millis * (maximum_replicas(surge) - maximum_replicas(usual))
+    room = shipped.cluster.nodes.maximum * (NODE_MILLICORES - SYSTEM_MILLICORES)
+    assert room >= surge_millicores(shipped) + more
 
 
 def test_an_update_keeps_the_nodes_that_the_autoscaler_added() -> None:

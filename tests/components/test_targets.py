@@ -172,22 +172,47 @@ def test_a_pod_waits_for_the_rule_of_its_target_group_and_for_both_open_ports():
     )
 
 
-def test_maintenance_answers_pages_and_nothing_else(resources):
-    changed = registered(maintenance=True)
-    assert [name for name in changed if changed[name].inputs != resources[name].inputs] == ["routes-frontend"]
-    (action,) = changed["routes-frontend"].inputs["actions"]
-    answer = {"contentType": "text/html", "messageBody": MAINTENANCE_PAGE, "statusCode": "200"}
-    assert action == {"type": "fixed-response", "fixedResponse": answer}
+@pytest.fixture(scope="module")
+def closed() -> dict[str, Registration]:
+    return registered(maintenance=True)
 
 
-def test_maintenance_leaves_the_site_healthy_for_every_health_check():
-    """Route 53 counts 200 to 399 as healthy. If the page failed, DNS would lead people to a site without writes."""
-    changed = registered(maintenance=True)
-    assert {path: target(changed, "routes-", path) for path in CHECKED_PATHS if path != PAGE_PATH} == {
-        path: target(registered(), "routes-", path) for path in CHECKED_PATHS if path != PAGE_PATH
+def first(resources: dict[str, Registration], path: str) -> str:
+    """The name of the first route that matches a path."""
+    made = {name: entry.inputs for name, entry in resources.items() if name.startswith("routes-")}
+    return next(
+        name
+        for name in sorted(made, key=lambda name: made[name]["priority"])
+        if any(fnmatchcase(path, pattern) for pattern in made[name]["conditions"][0]["pathPattern"]["values"])
+    )
+
+
+def test_maintenance_adds_a_rule_that_answers_pages(resources, closed):
+    assert closed.keys() - resources.keys() == {"routes-maintenance"}
+    assert {name: entry.inputs for name, entry in closed.items() if name in resources} == {
+        name: entry.inputs for name, entry in resources.items()
     }
-    (action,) = changed["routes-frontend"].inputs["actions"]
+    answer = {"contentType": "text/html", "messageBody": MAINTENANCE_PAGE, "statusCode": "200"}
+    assert closed["routes-maintenance"].inputs["actions"] == [{"type": "fixed-response", "fixedResponse": answer}]
+    assert {path: first(closed, path) for path in ("/", "/help", "/api/users", "/ws/chat", "/api/crisis/detect")} == {
+        "/": "routes-maintenance",
+        "/help": "routes-maintenance",
+        "/api/users": "routes-backend",
+        "/ws/chat": "routes-backend",
+        "/api/crisis/detect": "routes-crisis-detector",
+    }
+
+
+def test_maintenance_leaves_the_site_healthy_for_every_health_check(resources, closed):
+    """Route 53 counts 200 to 399 as healthy. If the page failed, DNS would lead people to a site without writes."""
+    changed = [path for path in CHECKED_PATHS if first(closed, path) != first(resources, path)]
+    assert changed == [PAGE_PATH]
+    (action,) = closed["routes-maintenance"].inputs["actions"]
     assert 200 <= int(action["fixedResponse"]["statusCode"]) <= 399
+
+
+def test_maintenance_does_not_wait_for_pods_that_may_be_broken(closed):
+    assert not closed["routes-maintenance"].dependencies
 
 
 def test_the_maintenance_page_names_help_in_two_languages_within_the_limit_of_elb():
