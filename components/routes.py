@@ -23,7 +23,7 @@ MAINTENANCE_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Maintenance</title>
 <h1>We are doing maintenance</h1>
-<p>Your data are safe. Please try again in a few minutes.</p>
+<p>Please try again in a few minutes.</p>
 <h2>If you need help now</h2>
 <p>In an emergency call <a href="tel:911">911</a>. In a crisis call or text <a href="tel:988">988</a>, at any time.</p>
 <div lang="es">
