@@ -81,7 +81,7 @@ class Door:
         return self._faults.serves("dynamodb", self._site.region)
 
     def _destination(self, path: str) -> Destination | None:
-        """The pods behind a path, looked up a few times per second: each lookup copies every Deployment."""
+        """The pods behind a path, looked up a few times per second: each lookup reads every Deployment."""
         target = self._fronts.target(self._balancer, path)
         if target is None:
             return None
