@@ -145,9 +145,7 @@ class Environment:
         if name not in self._pods:
             cluster = site.cluster
             api, folder = self._exit.enter_context(ApiServer(cluster)), self._folder / name
-            pods = Pods(
-                cluster, api, site.region, self._gateway.url, self._server, speed=self.clock.speed, folder=folder
-            )
+            pods = Pods(cluster, api, site.region, self._gateway.url, self._server, clock=self.clock, folder=folder)
             self._pods[name] = self._exit.enter_context(pods)
         return self._pods[name]
 
@@ -282,7 +280,7 @@ class Environment:
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
         try:
-            status, body = ask(self.network().dial(self.resolver.resolve(check.fqdn)), check.path)
+            status, body = ask(self.network().dial(self.resolver.resolve(check.fqdn)), check.path, self.clock)
         except (OSError, NoAnswerError):
             return False
         return status < 400 and check.search in body

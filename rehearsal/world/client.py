@@ -19,6 +19,7 @@ from recovery import objectives
 from rehearsal.history import History, Kind, Write
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
+from rehearsal.world.patience import exchange
 from rehearsal.world.samples import Sample, outage, worked_until
 
 BACKOFF_SECONDS = (1, 2, 4)
@@ -27,8 +28,6 @@ CHANGES = 2
 """How often a user is changed after it was added."""
 LONGEST_WAY = 3
 """The redirections that a client follows. A browser follows about twenty."""
-SHORTEST_TIMEOUT_SECONDS = 2.0
-"""The minimum real time that a request gets, whatever the speed of the clock: a fast clock makes no machine faster."""
 
 
 class Network(Protocol):
@@ -57,7 +56,7 @@ class BlackBoxClient:
         resolver: the client's own resolver, with its cache.
         clock: simulated time.
         interval: simulated seconds between two requests of a tier.
-        timeout: simulated seconds for a request, but at least SHORTEST_TIMEOUT_SECONDS.
+        timeout: simulated seconds for a request. See `rehearsal.world.patience`.
         history: of other clients, to record the writes in; a new one by default.
     """
 
@@ -245,14 +244,13 @@ class BlackBoxClient:
         return self.send(host, method, path, body)
 
     def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
-        connection = http.client.HTTPConnection(*self._dial(host), timeout=self._real_timeout())
-        try:
-            payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"Host": host, "Content-Type": "application/json"})
-            response = connection.getresponse()
+        payload = None if body is None else json.dumps(body)
+        headers = {"Host": host, "Content-Type": "application/json"}
+        sent = exchange(
+            self._dial(host), method, path, clock=self._clock, seconds=self._timeout, body=payload, headers=headers
+        )
+        with sent as response:
             return response.status, response.getheader("Location", ""), response.read()
-        finally:
-            connection.close()
 
     def _dial(self, host: str) -> tuple[str, int]:
         target = self._resolver.resolve(host)
@@ -261,9 +259,6 @@ class BlackBoxClient:
         except TimeoutError:
             self._clock.wait(self._stopping, self._timeout)
             raise
-
-    def _real_timeout(self) -> float:
-        return max(SHORTEST_TIMEOUT_SECONDS, self._clock.real(self._timeout))
 
 
 def _reason(error: Exception) -> str:

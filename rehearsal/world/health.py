@@ -1,7 +1,8 @@
 """Route 53's health checkers: real checks at simulated intervals, and the status that follows from them.
 
 Sources: Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy" (the 18 %, the
-consecutive results, a new check is healthy until there is enough data, and its inversion unhealthy); API reference,
+consecutive results, a new check is healthy until there is enough data, its inversion unhealthy, and the limits of four
+seconds for a connection and two for the status after it); API reference,
 HealthCheckConfig (Disabled is always healthy before the inversion; HealthThreshold 0 is always healthy).
 """
 
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from rehearsal.world.clock import Clock
+from rehearsal.world.patience import exchange
 from rehearsal.world.zone import CALCULATED, HealthCheck
 
 Probe = Callable[[HealthCheck], bool]
@@ -25,6 +27,8 @@ Probe = Callable[[HealthCheck], bool]
 AGENT = "Amazon-Route53-Health-Check-Service (ref 00000000-0000-0000-0000-000000000000; report http://amzn.to/1vsZADi)"
 """The user agent of the checkers. Source: Route 53 Developer Guide, "Router and firewall rules for Route 53 health
 checks"."""
+ANSWER_SECONDS = 6.0
+"""Simulated seconds: four for the connection, and two for the answer."""
 CHECKERS = 8
 """The number of locations that check each endpoint. Route 53 uses about a dozen; eight give the same times."""
 HEALTHY_SHARE = 0.18
@@ -191,18 +195,15 @@ class HealthChecks:
                 self.transitions.append(Transition(self._clock.now(), id_, healthy))
 
 
-def ask(address: tuple[str, int], path: str) -> tuple[int, str]:
+def ask(address: tuple[str, int], path: str, clock: Clock) -> tuple[int, str]:
     """Ask as a health checker does: the status of the answer, and the part of its text in which Route 53 searches.
 
     Raises:
         OSError: if the connection fails, or the answer does not come in time.
     """
-    connection = http.client.HTTPConnection(*address, timeout=4)  # the health checkers' own limit for a connection
+    sent = exchange(address, "GET", path, clock=clock, seconds=ANSWER_SECONDS, headers={"User-Agent": AGENT})
     try:
-        connection.request("GET", path, headers={"User-Agent": AGENT})
-        response = connection.getresponse()
-        return response.status, response.read(5120).decode()  # Route 53 searches no further
+        with sent as response:
+            return response.status, response.read(5120).decode()  # Route 53 searches no further
     except http.client.HTTPException:
         return 599, ""
-    finally:
-        connection.close()

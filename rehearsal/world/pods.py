@@ -28,7 +28,9 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries, secrets
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
+from rehearsal.world.clock import Clock
 from rehearsal.world.loopback import Reply, Request
+from rehearsal.world.patience import exchange
 from rehearsal.world.permissions import identity
 from rehearsal.world.server import Server, free_port
 
@@ -38,6 +40,7 @@ SECONDS_KEYS = ("FENCE_SECONDS", "LEASE_SECONDS", "PATIENCE_SECONDS", "POLL_SECO
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _GRACE_SECONDS = 10.0
 _ANSWER_SECONDS = 2.0
+"""Simulated seconds in which a pod must answer another one."""
 _START_SECONDS = 1.0
 """Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
 pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
@@ -63,7 +66,7 @@ class Pods:
         region: its region. Its pods call AWS in the name of their service accounts there.
         endpoint: the address of AWS.
         server: returns the PostgreSQL server behind a host name of the ConfigMap; None if there is none.
-        speed: simulated seconds per real second.
+        clock: simulated time.
         folder: for logs, as `<job>.log`.
     """
 
@@ -72,7 +75,7 @@ class Pods:
     region: str
     endpoint: str
     server: Callable[[str], Server | None]
-    speed: float
+    clock: Clock
     folder: Path
     deployments: tuple[str, ...] = ("fence", "switch")
     namespace: str = "mental-health-platform"
@@ -169,15 +172,13 @@ class Pods:
         if not addresses:
             return Reply(503, {"error": f"{deployment} has no pod that serves"})
         self._asked += 1
-        connection = http.client.HTTPConnection(*addresses[self._asked % len(addresses)], timeout=_ANSWER_SECONDS)
+        address = addresses[self._asked % len(addresses)]
+        sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
         try:
-            connection.request(request.method, request.path)
-            response = connection.getresponse()
-            return Reply(response.status, {"answer": response.read().decode()})
+            with sent as response:
+                return Reply(response.status, {"answer": response.read().decode()})
         except (OSError, http.client.HTTPException) as error:
             return Reply(502, {"error": repr(error)})
-        finally:
-            connection.close()
 
     def signal(self, pod: str, number: signal.Signals) -> None:
         """Send a signal to a pod, such as `switch-0`.
@@ -240,7 +241,7 @@ class Pods:
 
     def _environment(self, name: str, pod: Manifest) -> dict[str, str]:
         variables = dict(self._variable(entry) for entry in pod["containers"][0]["env"])
-        variables |= {key: str(float(variables[key]) / self.speed) for key in SECONDS_KEYS if key in variables}
+        variables |= {key: str(self.clock.real(float(variables[key]))) for key in SECONDS_KEYS if key in variables}
         server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
             variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}

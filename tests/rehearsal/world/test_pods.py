@@ -20,6 +20,7 @@ from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.providers.kubernetes.backend import KubernetesBackend
 from rehearsal.world.api_server import ApiServer
+from rehearsal.world.clock import ScaledClock
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.pods import Pods
 from rehearsal.world.server import Server
@@ -148,7 +149,7 @@ def running(cluster: KubernetesApi, folder: Path) -> Generator[Pods]:
     servers = {HOST: SERVER}
     with (
         ApiServer(cluster) as api,
-        Pods(cluster, api, "us-west-2", GATEWAY, servers.get, speed=SPEED, folder=folder) as pods,
+        Pods(cluster, api, "us-west-2", GATEWAY, servers.get, clock=ScaledClock(SPEED), folder=folder) as pods,
     ):
         yield pods
 
