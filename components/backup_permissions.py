@@ -13,6 +13,7 @@ from components.permissions import (
     APPLICATION_KEYS,
     Document,
     Statement,
+    decrypt_objects,
     document,
     ledger_keys,
     read_password,
@@ -90,7 +91,7 @@ def restore(
         _read_claims(ledger),
         statement("ListAllBackups", ("s3:ListBucket",), arns),
         statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
-        _decrypt("DecryptAllBackups", buckets, account),
+        decrypt_objects("DecryptAllBackups", buckets, account),
         *read_password(account=account, region=region, secrets_key_arn=secrets_key_arn),
     )
 
@@ -110,27 +111,12 @@ def ledger_restore(*, account: str, ledger: str, buckets: Mapping[str, str], tab
     exports = (
         statement("ListExports", ("s3:ListBucket",), arns),
         statement("ReadExports", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
-        _decrypt("DecryptExports", buckets, account),
+        decrypt_objects("DecryptExports", buckets, account),
     )
     return document(
         statement("AddEvents", ("dynamodb:PutItem",), (ledger,), condition=ledger_keys(*APPLICATION_KEYS)),
         *((statement("ReadTables", ("dynamodb:Scan",), left),) if left else ()),
         *(exports if buckets else ()),
-    )
-
-
-def _decrypt(sid: str, buckets: Mapping[str, str], account: str) -> Statement:
-    """Use the keys of buckets, whose ids this site does not know."""
-    return statement(
-        sid,
-        ("kms:Decrypt",),
-        [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
-        condition={
-            "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
-            "ForAnyValue:StringEquals": {
-                "kms:ResourceAliases": [naming.bucket_key_alias(bucket, account=account) for bucket in sorted(buckets)]
-            },
-        },
     )
 
 

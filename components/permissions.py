@@ -27,6 +27,7 @@ WILDCARD_REASONS: dict[str, str] = {
     "DecryptAllBackups": "the ids of the other site's keys are not known; the condition names their aliases",
     "ReadExports": "every export has a key of its own; the prefixes in front of them are exact",
     "DecryptExports": "the ids of the keys of a lost site are not known; the condition names their aliases",
+    "DecryptModels": "the policy is made before the key; the condition names the key's alias",
     "ReadManifests": "every manifest has a key of its own; the prefix in front of it is exact",
     "ReadCopies": "every copy has a key of its own; the bucket holds backups only",
     "FollowExport": "DynamoDB gives each export an id of its own; the table in front of it is exact",
@@ -110,23 +111,6 @@ def pod_trust(*, cluster_name: str, namespace: str, service_account: str) -> Doc
     )
 
 
-def backend(*, account: str, region: str, ledger: str, secrets_key_arn: str | None) -> Document:
-    """The backend's pods: the events in the ledger, and the copy of the database password in their own region.
-
-    Args:
-        account: twelve digits.
-        region: the site's own region.
-        ledger: the ARN of the ledger's copy that the site uses.
-        secrets_key_arn: the key of the secret in this region; None for a replica, whose key is managed by AWS and needs
-            no permission.
-    """
-    events = statement("UseLedger", (*LEDGER_READ, *LEDGER_WRITE), (ledger,), condition=ledger_keys(*APPLICATION_KEYS))
-    password = read_password(
-        account=account, region=region, secrets_key_arn=secrets_key_arn, secrets=(naming.APPLICATION_SECRET,)
-    )
-    return document(events, *password)
-
-
 def ledger_keys(*patterns: str) -> dict[str, Any]:
     """A condition that allows only items whose key matches one of the patterns.
 
@@ -154,19 +138,27 @@ def read_password(
         yield statement("DecryptPassword", ("kms:Decrypt",), (secrets_key_arn,), condition=via)
 
 
-def crisis_detector(*, ledger: str) -> Document:
-    """The crisis detector's pods: put and get in the ledger. They use no database, so no secret."""
-    return _ledger_put_and_get(ledger)
+def decrypt_objects(sid: str, buckets: Mapping[str, str], account: str) -> Statement:
+    """Use the keys of buckets, whose ids are not known: a condition names the aliases, which follow from names.
 
+    Source: AWS KMS Developer Guide, "Use aliases to control access to KMS keys".
 
-def hotline_gateway(*, ledger: str) -> Document:
-    """The hotline gateway's pods: put and get in the ledger."""
-    return _ledger_put_and_get(ledger)
-
-
-def _ledger_put_and_get(ledger: str) -> Document:
-    actions = ("dynamodb:GetItem", "dynamodb:PutItem")
-    return document(statement("UseLedger", actions, (ledger,), condition=ledger_keys(*APPLICATION_KEYS)))
+    Args:
+        sid: the statement's name.
+        buckets: the region of each bucket, by name.
+        account: twelve digits.
+    """
+    return statement(
+        sid,
+        ("kms:Decrypt",),
+        [f"arn:aws:kms:{place}:{account}:key/*" for place in sorted(set(buckets.values()))],
+        condition={
+            "StringEquals": {"kms:ViaService": [f"s3.{place}.amazonaws.com" for place in sorted(buckets.values())]},
+            "ForAnyValue:StringEquals": {
+                "kms:ResourceAliases": [naming.bucket_key_alias(bucket, account=account) for bucket in sorted(buckets)]
+            },
+        },
+    )
 
 
 def load_balancer_controller(target_group_arns: Sequence[str]) -> Document:

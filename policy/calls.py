@@ -84,7 +84,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_items(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"), *EVENTS),
         *APPLICATION_PASSWORD,
     ),
-    "crisis-detector": _items(("GetItem", "PutItem"), *EVENTS),
+    "crisis-detector": (
+        *_items(("GetItem", "PutItem"), *EVENTS),
+        *_objects("{MODEL_BUCKET}", ("GetObjectVersion",), naming.MODEL_KEY),
+    ),
     "hotline-gateway": _items(("GetItem", "PutItem"), *EVENTS),
     # The jobs.
     "fence": (
@@ -232,6 +235,7 @@ and "Using Object Lock with S3 Replication"."""
 KEY_USES: dict[str, str] = {
     "s3:AbortMultipartUpload": "kms:Decrypt",
     "s3:GetObject": "kms:Decrypt",
+    "s3:GetObjectVersion": "kms:Decrypt",
     "s3:GetObjectVersionForReplication": "kms:Decrypt",
     "s3:PutObject": "kms:GenerateDataKey",
     "s3:ReplicateObject": "kms:Encrypt",

@@ -204,6 +204,10 @@ def model_bucket(site: str, *, account: str) -> str:
     return f"{PROJECT}-{account}-{site}-models"
 
 
+MODEL_KEY = "crisis/model"
+"""The key of the crisis detector's model in a bucket of models."""
+
+
 def access_log_bucket(site: str, *, account: str) -> str:
     """The bucket, in the site's own region, that the site's load balancer writes its access logs to."""
     return f"{PROJECT}-{account}-{site}-access-logs"

@@ -24,6 +24,11 @@ class EmergencyConfig(Section):
     """Whether the backend takes no writes, although the database would. The crisis services note their events."""
     crisis_fallback: Literal["hybrid", "keyword_only"] = "hybrid"
     """How the crisis detector finds a crisis: with the model and keywords, or with keywords alone."""
+    model_version: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,1024}$")
+    """The version id of the model in the site's own bucket that the crisis detector loads; None for its image's model.
+
+    S3 makes the id, of at most 1,024 bytes. Source: Amazon S3 User Guide, "How S3 Versioning works", version IDs.
+    """
     crisis_replicas: int | None = Field(default=None, ge=2, le=objectives.CRISIS_SURGE_REPLICAS)
     """The least number of pods of the crisis detector, if there are to be more than `lifeline:capacity` says."""
     hotline: Literal["primary", "backup"] = "primary"
@@ -42,6 +47,9 @@ def emergency_problems(site: SiteConfig) -> Iterator[Problem]:
     if emergency.read_only and site.drains:
         hint = "remove the line: a site that drains takes no writes, and would still take none after the drain"
         yield Problem(f"{PATH}.readOnly", "is true, and lifeline:switchover.drain is set", hint)
+    if emergency.model_version is not None and emergency.crisis_fallback == "keyword_only":
+        hint = "remove one of the two lines: with keywords alone, no model is asked"
+        yield Problem(f"{PATH}.modelVersion", "is set, and crisisFallback is keyword_only", hint)
     usual = site.usual_replicas.crisis_detector
     if emergency.crisis_replicas is not None and emergency.crisis_replicas < usual:
         hint = "a surge adds pods: change lifeline:capacity to have fewer"

@@ -6,7 +6,7 @@ import json
 
 import pulumi
 
-from components import job_permissions, permissions
+from components import job_permissions, permissions, service_permissions
 from components.cluster import Cluster, ClusterArgs
 from components.controllers import CONTROLLER_NAMESPACE, LOAD_BALANCER_CONTROLLER, Controllers, ControllersArgs
 from components.database import PORT
@@ -197,6 +197,8 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
         "EMERGENCY_READ_ONLY": "false" if config.takes_writes else "true",
         "CRISIS_FALLBACK_MODE": config.emergency.crisis_fallback,
         "HOTLINE_PROVIDER": config.emergency.hotline,
+        "MODEL_BUCKET": naming.model_bucket(config.site, account=config.account),
+        "MODEL_VERSION": config.emergency.model_version or "",
     }
 
 
@@ -222,16 +224,20 @@ def _images(context: Context) -> dict[str, str]:
 
 
 def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resource]:
-    site, ledger = context.site, context.site.ledger_arn
+    site = context.site
+    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
     backend = context.secrets_key_arn.apply(
-        lambda key: json.dumps(
-            permissions.backend(account=site.account, region=site.region, ledger=ledger, secrets_key_arn=key)
-        )
+        lambda key: json.dumps(service_permissions.backend(**own, secrets_key_arn=key))
     )
     policies: tuple[tuple[Service, pulumi.Input[str]], ...] = (
         (BACKEND, backend),
-        (CRISIS_DETECTOR, json.dumps(permissions.crisis_detector(ledger=ledger))),
-        (HOTLINE_GATEWAY, json.dumps(permissions.hotline_gateway(ledger=ledger))),
+        (
+            CRISIS_DETECTOR,
+            json.dumps(
+                service_permissions.crisis_detector(**own, bucket=naming.model_bucket(site.name, account=site.account))
+            ),
+        ),
+        (HOTLINE_GATEWAY, json.dumps(service_permissions.hotline_gateway(ledger=site.ledger_arn))),
     )
     controller = pulumi.Output.all(*targets.group_arns.values()).apply(
         lambda arns: json.dumps(permissions.load_balancer_controller([str(arn) for arn in arns]))

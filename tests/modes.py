@@ -11,10 +11,17 @@ BACKEND = "update apps/v1:Deployment platform-backend"
 PAGE = "lb/listenerRule:ListenerRule routes-maintenance"
 """The rule that answers pages during maintenance."""
 
+VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+"""A version id, as S3 makes them."""
+
 MODES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no writes": ({"readOnly": True}, [CONFIG_MAP, BACKEND, "update apps/v1:Deployment platform-frontend"]),
     "keywords alone": (
         {"crisisFallback": "keyword_only"},
+        [CONFIG_MAP, BACKEND, "update apps/v1:Deployment platform-crisis-detector"],
+    ),
+    "an earlier model": (
+        {"modelVersion": VERSION},
         [CONFIG_MAP, BACKEND, "update apps/v1:Deployment platform-crisis-detector"],
     ),
     "the backup of the hotline": (
@@ -28,15 +35,16 @@ MODES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "maintenance": ({"maintenance": True}, [f"create {PAGE}"]),
 }
 """The value of lifeline:emergency, and the steps. The backend reads every setting."""
-ANYWHERE = {"crisisFallback": "keyword_only", "hotline": "backup", "crisisReplicas": 10}
-"""The modes that a standby has, too."""
+ANYWHERE = {"modelVersion": VERSION, "hotline": "backup", "crisisReplicas": 10}
+"""The modes that a standby has, too, together."""
+CRISIS_KEYS = {"crisisFallback", *ANYWHERE}
 
 USUAL: dict[str, Any] = {"timeline": PRIMARY_LEADS}
 TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     **{
         f"{mode} at {stack}": (stack, USUAL, {**USUAL, "emergency": keys}, steps)
         for mode, (keys, steps) in MODES.items()
-        for stack in (("primary", "secondary") if keys.keys() <= ANYWHERE.keys() else ("primary",))
+        for stack in (("primary", "secondary") if keys.keys() <= CRISIS_KEYS else ("primary",))
     },
     **{
         f"the end of {mode}": (

@@ -52,6 +52,7 @@ COUNTED: dict[str, list[str]] = {
     "both-regions-lost": ["the users' data is restored from the dump of a lost site"],
     "emergency": [
         "keywords alone at primary",
+        "an earlier model at primary",
         "the backup of the hotline at primary",
         "no writes at primary",
         "more crisis detectors at primary",

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from components import backup_permissions, job_permissions, log_permissions, permissions
+from components import backup_permissions, job_permissions, log_permissions, permissions, service_permissions
 from components.permissions import WILDCARD_REASONS, Document
 from policy import iam
 
@@ -79,15 +79,17 @@ DOCUMENTS: dict[str, Document] = {
         },
         secrets_key_arn=KEY,
     ),
-    "backend": permissions.backend(**WITH_LEDGER, secrets_key_arn=KEY),
-    "backend with a replica of the password": permissions.backend(**WITH_LEDGER, secrets_key_arn=None),
-    "crisis detector": permissions.crisis_detector(ledger=LEDGER),
+    "backend": service_permissions.backend(**WITH_LEDGER, secrets_key_arn=KEY),
+    "backend with a replica of the password": service_permissions.backend(**WITH_LEDGER, secrets_key_arn=None),
+    "crisis detector": service_permissions.crisis_detector(
+        **WITH_LEDGER, bucket="lifeline-123456789012-secondary-models"
+    ),
     "fence": job_permissions.fence(**WITH_LEDGER, secrets_key_arn=KEY),
     "claim": job_permissions.claim(ledger=LEDGER),
     "switch": job_permissions.switch(ledger=LEDGER),
     "handover": job_permissions.handover(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),
     "promotion snapshot": job_permissions.promotion_snapshot(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),
-    "hotline gateway": permissions.hotline_gateway(ledger=LEDGER),
+    "hotline gateway": service_permissions.hotline_gateway(ledger=LEDGER),
     "load balancer controller": permissions.load_balancer_controller(TARGETS),
     "cluster autoscaler": permissions.cluster_autoscaler("lifeline-secondary-1", **OWN),
     "alertmanager": permissions.alertmanager(**OWN),
@@ -106,6 +108,7 @@ def resources(document: Document) -> dict[str, list[str]]:
 
 KNOWN_FINDINGS = {
     "restore": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"],
+    "crisis detector": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"],
     "ledger restore": ["Unknown condition kms:ResourceAliases for action kms:Decrypt"],
     "alertmanager": [["sns:Publish"]],
 }
@@ -167,10 +170,21 @@ def test_a_backend_that_reads_a_replica_under_the_aws_key_has_no_right_to_any_ke
     assert sorted(allowed(DOCUMENTS["backend with a replica of the password"])) == ["ReadPassword", "UseLedger"]
 
 
-@pytest.mark.parametrize("name", ["crisis detector", "hotline gateway"])
-def test_the_crisis_services_put_and_get_in_the_ledger_and_nothing_else(name):
-    assert allowed(DOCUMENTS[name]) == {"UseLedger": ["dynamodb:GetItem", "dynamodb:PutItem"]}
-    assert resources(DOCUMENTS[name]) == {"UseLedger": [LEDGER]}
+def test_the_crisis_services_put_and_get_in_the_ledger_and_the_detector_reads_its_model():
+    events = {"UseLedger": ["dynamodb:GetItem", "dynamodb:PutItem"]}
+    assert allowed(DOCUMENTS["hotline gateway"]) == events
+    assert resources(DOCUMENTS["hotline gateway"]) == {"UseLedger": [LEDGER]}
+    model = {"ReadModels": ["s3:GetObjectVersion"], "DecryptModels": ["kms:Decrypt"]}
+    assert allowed(DOCUMENTS["crisis detector"]) == events | model
+    assert resources(DOCUMENTS["crisis detector"]) == {
+        "UseLedger": [LEDGER],
+        "ReadModels": ["arn:aws:s3:::lifeline-123456789012-secondary-models/crisis/model"],
+        "DecryptModels": ["arn:aws:kms:us-west-2:123456789012:key/*"],
+    }
+    (decrypt,) = (entry for entry in DOCUMENTS["crisis detector"]["Statement"] if entry["Sid"] == "DecryptModels")
+    assert decrypt["Condition"]["ForAnyValue:StringEquals"] == {
+        "kms:ResourceAliases": ["alias/lifeline-secondary-models"]
+    }
 
 
 @pytest.mark.parametrize("name", ["backend", "crisis detector", "fence", "handover", "hotline gateway"])

@@ -37,6 +37,8 @@ CONFIG = {
     "EMERGENCY_READ_ONLY": "false",
     "CRISIS_FALLBACK_MODE": "hybrid",
     "HOTLINE_PROVIDER": "primary",
+    "MODEL_BUCKET": "lifeline-123456789012-secondary-models",
+    "MODEL_VERSION": "",
 }
 ARGS = WorkloadsArgs(
     config=CONFIG,

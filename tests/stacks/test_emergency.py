@@ -42,6 +42,11 @@ from tests.stacks.test_config import Values, accepted, changed, mistakes
             {"emergency": {"crisisReplicas": 11}},
             "lifeline:emergency.crisisReplicas: is 11: input should be less than or equal to 10",
         ),
+        (
+            "secondary",
+            {"emergency": {"modelVersion": "3sL4kqtJ", "crisisFallback": "keyword_only"}},
+            "lifeline:emergency.modelVersion: is set, and crisisFallback is keyword_only",
+        ),
         ("primary", {"emergency": {"readonly": True}}, "lifeline:emergency.readonly: is not a key of lifeline"),
     ],
 )
@@ -77,6 +82,7 @@ def settings(stack: str, timeline: tuple[str, ...], **values: Any) -> dict[str, 
     [
         ({"readOnly": True}, {"EMERGENCY_READ_ONLY": "true"}),
         ({"crisisFallback": "keyword_only"}, {"CRISIS_FALLBACK_MODE": "keyword_only"}),
+        ({"modelVersion": "3sL4kqtJ"}, {"MODEL_VERSION": "3sL4kqtJ"}),
         ({"hotline": "backup"}, {"HOTLINE_PROVIDER": "backup"}),
         ({"crisisReplicas": 10, "maintenance": True}, {}),
     ],
