@@ -22,6 +22,7 @@ from recovery import timeline as rules
 from recovery.timeline import DatabaseId
 from stacks.config import parse
 from stacks.problems import ConfigError
+from tests.modes import CRISIS_KEYS, MODES
 from tests.walk_files import (
     ELSEWHERE,
     LEDGER,
@@ -29,6 +30,7 @@ from tests.walk_files import (
     adopted,
     database_of,
     elsewhere,
+    emergency_of,
     file_after_loss,
     file_of,
     globals_of,
@@ -136,6 +138,7 @@ class Walk(RuleBasedStateMachine):
         site, other = self.sites[seat], self.sites[OTHER[seat]]
         keys = ("lifeline:timeline", "lifeline:discards")
         known = {key.partition(":")[2]: other.file[key] for key in keys if key in other.file}
+        known["emergency"] = {key: value for key, value in emergency_of(site).items() if key in CRISIS_KEYS}
         if len(timeline_of(other)) >= len(timeline_of(site)):
             self._try(site, 99, **known)
 
@@ -206,6 +209,16 @@ class Walk(RuleBasedStateMachine):
         self.retired.add(old)
         retired = [*site.file["lifeline:database"].get("retired", ()), old.epoch]
         self._try(site, lives, database=database_of(site, unprotected=[], retired=retired))
+
+    @rule(seat=SEAT, mode=st.sampled_from(sorted(MODES)), lives=LIVES)
+    def degrade(self, seat: str, mode: str, lives: int) -> None:
+        """One more degraded mode of a site: docs/runbooks/emergency.md."""
+        site = self.sites[seat]
+        self._try(site, lives, emergency=emergency_of(site) | MODES[mode][0])
+
+    @rule(seat=SEAT, lives=LIVES)
+    def end_the_emergency(self, seat: str, lives: int) -> None:
+        self._try(self.sites[seat], lives, emergency={})
 
     @rule(seat=SEAT)
     def hand_over(self, seat: str) -> None:
@@ -306,6 +319,7 @@ class Walk(RuleBasedStateMachine):
             return
         database = self.cloud.databases[site.applied.own_database]
         if database.takes_writes:
+            assert not site.applied.emergency.read_only, "a write is saved at a site that is to take none"
             self.number += 1
             database.writes.add(self.number)
 

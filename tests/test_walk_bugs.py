@@ -171,6 +171,19 @@ class RestoresNoRows(OnTheWay):
     site = BeginsEmpty
 
 
+class WritesAnyway(Site):
+    def _apply(self, config: SiteConfig) -> Run:
+        done = yield from super()._apply(config)
+        self.serves = self.serves or config.emergency.read_only
+        return done
+
+
+class IgnoresReadOnly(OnTheWay):
+    """Services of a leader that take writes although its file says that they are to take none."""
+
+    site = WritesAnyway
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bug", "message"),
@@ -187,6 +200,7 @@ class RestoresNoRows(OnTheWay):
         (AcknowledgesAnyway, "a crisis event is lost"),
         (RestoresNoEvents, "a crisis event is lost"),
         (RestoresNoRows, "a row of the dump is lost"),
+        (IgnoresReadOnly, "at a site that is to take none"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )

@@ -110,6 +110,10 @@ def timeline_of(site: Site) -> list[str]:
     return list(site.file["lifeline:timeline"])
 
 
+def emergency_of(site: Site) -> dict[str, Any]:
+    return dict(site.file.get("lifeline:emergency", {}))
+
+
 def seeded_in(site: Site) -> int:
     return int(site.file["lifeline:database"]["seeded"])
 
@@ -161,6 +165,7 @@ def repaired(
         "discards": newest.get("lifeline:discards", []),
         "switchover": {},
         "lostSites": {**site.cloud.gone},
+        "emergency": {},
         "database": own,
         **globals_of(site),
     }

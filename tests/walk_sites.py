@@ -151,7 +151,7 @@ class Site:
         self.earlier.append(copy.deepcopy(self.file))
         if config.ledger.restores and self.cloud.copies:
             self.cloud.events |= self.cloud.copies.events
-        self.serves = config.role is DatabaseRole.LEADER and not config.drains
+        self.serves = config.takes_writes
         yield
         return (yield from self._remove(config))
 
