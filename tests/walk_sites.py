@@ -219,7 +219,8 @@ class Site:
     def _create(self, own: DatabaseId, config: SiteConfig) -> bool:
         source = rules.seed_source(own, config.history)
         if source is None:
-            dumped = any(restore.epoch == own.epoch and restore.dump for restore in config.database.restores)
+            restores = [restore for restore in config.database.restores if config.cluster.has_job_of(restore.epoch)]
+            dumped = any(restore.epoch == own.epoch and restore.dump for restore in restores)
             self.cloud.databases[own] = Database({*self.cloud.copies.writes} if dumped and self.cloud.copies else set())
             return True
         if source.site in self.cloud.lost or source not in self.cloud.databases:
