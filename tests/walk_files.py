@@ -191,14 +191,23 @@ def newest_timeline(
     known = [cloud.files[max(cloud.claims)], *possible]
     newest = max(known, key=lambda file: len(file["lifeline:timeline"]))
     history = [DatabaseId.parse(entry) for entry in newest["lifeline:timeline"]]
+    if not _is_possible(newest, cloud):
+        # Another database has an epoch in the middle. The ledger decides: docs/runbooks/failover.md, "Interrupted".
+        history = [cloud.claims.get(epoch, entry) for epoch, entry in enumerate(history, 1)]
+        newest = _with_history(newest, history)
     if history[-1] not in retired - cloud.databases.keys():
         return newest, history
     # An outdated file let a deleted database take the lead: docs/runbooks/retire.md, under "Roll back".
     back = next(entry for entry in reversed(history) if entry.site != history[-1].site)
     history = [*history, back]
-    discards = {*newest.get("lifeline:discards", ()), *rules.discarded_epochs(len(history) - 1, history)}
-    timeline = [str(entry) for entry in history]
-    return {**newest, "lifeline:timeline": timeline, "lifeline:discards": sorted(discards)}, history
+    return _with_history(newest, history), history
+
+
+def _with_history(file: dict[str, Any], history: list[DatabaseId]) -> dict[str, Any]:
+    """A file with another timeline, and everything discarded that it leaves behind."""
+    left = {epoch for index in range(len(history)) for epoch in rules.discarded_epochs(index, history)}
+    discards = sorted({*file.get("lifeline:discards", ()), *left})
+    return {**file, "lifeline:timeline": [str(entry) for entry in history], "lifeline:discards": discards}
 
 
 def _is_possible(file: dict[str, Any], cloud: Cloud) -> bool:
