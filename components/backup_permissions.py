@@ -75,8 +75,7 @@ def restore(
 ) -> Document:
     """The restore job: read every bucket of backups, of either site, and connect to the database that leads.
 
-    The other site's keys have ids that this site does not know, so a condition names the aliases, which follow from
-    names. Source: AWS KMS Developer Guide, "Use aliases to control access to KMS keys".
+    The other site's keys have ids that this site does not know.
 
     Args:
         account: twelve digits.

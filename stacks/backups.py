@@ -190,7 +190,7 @@ def _place(context: Context) -> BackupPlace:
 
 def _identities(context: Context, buckets: BackupBuckets) -> list[pulumi.Resource]:
     place, site = _place(context), context.site
-    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
+    own = context.place_of_ledger
     own_key, copy_key = buckets.own.key_arn, buckets.copy.key_arn
 
     def in_own_bucket(policy: Callable[..., Document]) -> pulumi.Output[str]:

@@ -61,6 +61,11 @@ class Context:
         """
         return pulumi.Output.from_input(None) if self.config.globals == "use" else self.keys.secrets_arn
 
+    @property
+    def place_of_ledger(self) -> dict[str, str]:
+        """The account, the region and the copy of the ledger, as the policies of pods take them."""
+        return {"account": self.site.account, "region": self.site.region, "ledger": self.site.ledger_arn}
+
     def image(self, repository: str, digest: str) -> str:
         """An image in the registry of the site's own region."""
         return naming.image(repository, digest, account=self.site.account, region=self.site.region)

@@ -225,7 +225,7 @@ def _images(context: Context) -> dict[str, str]:
 
 def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resource]:
     site = context.site
-    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
+    own = context.place_of_ledger
     backend = context.secrets_key_arn.apply(
         lambda key: json.dumps(service_permissions.backend(**own, secrets_key_arn=key))
     )
@@ -254,7 +254,7 @@ def _service_identities(context: Context, targets: Targets) -> list[pulumi.Resou
 
 def _job_identities(context: Context) -> list[pulumi.Resource]:
     site, key = context.site, context.secrets_key_arn
-    own = {"account": site.account, "region": site.region, "ledger": site.ledger_arn}
+    own = context.place_of_ledger
     policies: dict[str, pulumi.Input[str]] = {
         FENCE: key.apply(lambda arn: json.dumps(job_permissions.fence(**own, secrets_key_arn=arn))),
         HANDOVER: key.apply(
