@@ -99,7 +99,7 @@ HARMLESS: dict[str, Change] = {
     "one more alarm": copied("alarms-ledger-ledger-slow", "another-alarm"),
     "an earlier alarm": put("alarms-logs-log-delivery-behind", 240, "threshold"),
     "a policy with one statement written without a list": document(
-        "crisis-detector-identity-policy", "policy", _shorter
+        "hotline-gateway-identity-policy", "policy", _shorter
     ),
     "another name of a statement": document("backend-identity-policy", "policy", _renamed),
     "the same keys in another order": document("hotline-gateway-identity-policy", "policy", _reordered),
