@@ -77,8 +77,9 @@ class Door:
         )
 
     def _may_know(self) -> bool:
-        """Whether the site reaches the ledger. Without it, it cannot know which other site leads."""
-        return self._faults.serves("dynamodb", self._site.region)
+        """Whether the site can know which other site leads: it reaches the ledger, and its switch has begun."""
+        pods = self._serving_pods()
+        return self._faults.serves("dynamodb", self._site.region) and pods is not None and pods.has_begun(SWITCH)
 
     def _destination(self, path: str) -> Destination | None:
         """The pods behind a path, looked up a few times per second: each lookup reads every Deployment."""
@@ -108,9 +109,12 @@ class Door:
         return self._fronts.refusal(self._balancer, received)
 
     def _switch(self, request: Request) -> Reply:
+        pods = self._serving_pods()
+        return pods.ask(SWITCH, request) if pods else Reply(503, {"error": "no pod runs yet"})
+
+    def _serving_pods(self) -> Pods | None:
         cluster = self._cluster()
-        running = (pods for pods in self._pods() if pods.cluster is cluster)
-        return next((pods.ask(SWITCH, request) for pods in running), Reply(503, {"error": "no pod runs yet"}))
+        return next((pods for pods in self._pods() if pods.cluster is cluster), None)
 
 
 def _ready(cluster: KubernetesApi, deployment: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, LiteralString, Self, cast
 
 import boto3
 import psycopg
@@ -17,10 +18,11 @@ import psycopg
 from operations.backup_store import BackupStore
 from recovery.naming import copy_name, state_bucket, state_key
 from rehearsal.doors import Door
-from rehearsal.history import Stored
+from rehearsal.history import History, Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.world.api_server import ApiServer
-from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.browser import Browser
+from rehearsal.world.client import BlackBoxClient, Habit
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.cloud import lose_buckets
 from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
@@ -31,6 +33,7 @@ from rehearsal.world.garbage import quick_collections
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks, ask
 from rehearsal.world.network import Network
+from rehearsal.world.people import OFTEN_SECONDS, People
 from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import SitePlatform
 from rehearsal.world.pods import Pods
@@ -57,11 +60,12 @@ class Environment:
         folder: an empty folder for stack files, states and logs.
         engine: `in-process` or `pulumi`.
         speed: simulated seconds per real second.
+        seed: draws everything that is random in what people do and in what hits the platform.
     """
 
-    def __init__(self, folder: Path, *, engine: str, speed: float = SPEED) -> None:
+    def __init__(self, folder: Path, *, engine: str, speed: float = SPEED, seed: int = 0) -> None:
         self._exit = contextlib.ExitStack()
-        self.engine = engine
+        self.engine, self.seed = engine, seed
         self.faults = Faults()
         self.clock = ScaledClock(speed, share=Processor(os.getpid()).share)
         with contextlib.ExitStack() as guard:
@@ -149,23 +153,23 @@ class Environment:
             self._pods[name] = self._exit.enter_context(pods)
         return self._pods[name]
 
-    def client(self, site: SiteWorld, *, beside: BlackBoxClient | None = None, keeps: float = 0.0) -> BlackBoxClient:
-        """Start clients near one site.
+    def people(self, site: SiteWorld) -> People:
+        """Start many clients near one site."""
 
-        Args:
-            site: the site.
-            beside: the clients whose history has their writes too.
-            keeps: the shortest time for which they keep an address. Simulated seconds; infinite if they are pinned.
-        """
-        people = BlackBoxClient(
-            site.config.domain,
-            network=self.network(site.region),
-            resolver=ClientResolver(self.resolver, self.clock, site.region, keeps=keeps),
-            clock=self.clock,
-            interval=3.0,
-            history=beside.history if beside else None,
-        )
-        return self._exit.enter_context(people)
+        def make(habit: Habit, interval: float, history: History, phase: Callable[[], float]) -> BlackBoxClient:
+            return self._client(site, habit, interval=interval, history=history, phase=phase)
+
+        return self._exit.enter_context(People(make, self.seed))
+
+    def pinned(self, site: SiteWorld, *, beside: People) -> BlackBoxClient:
+        """Start a client near one site that keeps its first address, and whose writes others' history has too."""
+        client = self._client(site, Habit(keeps=math.inf), interval=OFTEN_SECONDS, history=beside.history)
+        return self._exit.enter_context(client)
+
+    def _client(self, site: SiteWorld, habit: Habit, **more: Any) -> BlackBoxClient:
+        resolver = ClientResolver(self.resolver, self.clock, site.region, keeps=habit.keeps)
+        browser = Browser(self.network(site.region), resolver, self.clock)
+        return BlackBoxClient(site.config.domain, browser, self.clock, habit=habit, **more)
 
     def lose_region(self, site: SiteWorld) -> None:
         """Lose a region: its services disappear, its database is killed without a shutdown, and no call is answered."""
@@ -263,8 +267,15 @@ class Environment:
 
     def rows(self, database: str) -> list[Stored]:
         """Every user row in a database."""
+        return self._stored(database, "SELECT id, version FROM users")
+
+    def event_rows(self, database: str) -> list[Stored]:
+        """Every crisis event in the history of a person."""
+        return self._stored(database, "SELECT id, 1 FROM crisis_events")
+
+    def _stored(self, database: str, question: LiteralString) -> list[Stored]:
         with psycopg.connect(self.postgres[database].conninfo()) as connection:
-            return [Stored(*row) for row in connection.execute("SELECT id, version FROM users")]
+            return [Stored(*row) for row in connection.execute(question)]
 
     def _platform(self, site: SiteWorld, balancer: str) -> SitePlatform:
         def others() -> list[SitePlatform]:

@@ -12,6 +12,8 @@ class Kind(enum.StrEnum):
 
     EVENT = "crisis event"
     USER = "user row"
+    EVENT_ROW = "history row"
+    """A crisis event in the history of a person, which is data of users. The ledger has it before."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def judge(writes: Sequence[Write], found: Mapping[Kind, Sequence[Stored]], limit
         *(_once(kind, found[kind], writes) for kind in Kind),
         *(_young(kind, missing[kind], limits) for kind in Kind),
         _alone(both, limits),
-        _not_late(both, missing[Kind.USER], limits),
+        _not_late(both, [write for span in missing.values() for write in span.writes], limits),
     )
 
 
@@ -153,9 +153,9 @@ def _alone(both: Span, limits: Limits) -> Finding:
     return Finding(text, both.within(limits.overlap), _lines(both.writes))
 
 
-def _not_late(both: Span, missing: Span, limits: Limits) -> Finding:
-    gone = {(write.key, write.version) for write in missing.writes}
-    late = Span(tuple(write for write in both.writes if (write.key, write.version) in gone))
+def _not_late(both: Span, missing: Iterable[Write], limits: Limits) -> Finding:
+    gone = {(write.kind, write.key, write.version) for write in missing}
+    late = Span(tuple(write for write in both.writes if (write.kind, write.key, write.version) in gone))
     text = f"rows are lost that a database acknowledged after another one had begun to lead: {late}"
     return Finding(f"{text}, {_limit(limits.late)}", late.within(limits.late), _lines(late.writes))
 

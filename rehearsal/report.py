@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -18,14 +19,27 @@ LAST_FAILURES = 3
 
 @dataclass(frozen=True)
 class TierOutcome:
-    """The outage of one tier."""
+    """The outage of one tier. The plan's promise holds for everybody who follows DNS."""
 
     tier: Tier
-    measured_seconds: float
-    """From the disaster to the first answer after which no request failed; infinite if there was none."""
+    people: tuple[float, ...]
+    """For each of those: from the disaster to the first answer after which no request failed; infinite if there was
+    none. Simulated seconds."""
     assumptions: tuple[Assumption, ...]
     failures: tuple[str, ...] = ()
     """The failed requests of the outage."""
+    left_behind: tuple[float, ...] = ()
+    """The same for each of those who keep an address for longer than its TTL."""
+
+    @property
+    def measured_seconds(self) -> float:
+        """The longest outage of a person."""
+        return max(self.people, default=math.inf)
+
+    def percentile(self, share: float) -> float:
+        """The outage that a share of the people, from 0 to 1, did not exceed: one of those that were measured."""
+        ranked = sorted(self.people)
+        return ranked[max(0, math.ceil(share * len(ranked)) - 1)] if ranked else math.inf
 
     @property
     def last_failures(self) -> tuple[str, ...]:
@@ -89,12 +103,14 @@ class Outcome:
     tiers: tuple[TierOutcome, ...]
     crisis_events: Loss
     user_rows: Loss
+    event_rows: Loss
+    """Rows of `crisis_events`, the history of a person. The limits of user rows hold for them."""
     crisis_event_loss_seconds: float = 0.0
     """The age, when writes ended, of the oldest lost crisis event; 0 if none was lost."""
     crisis_event_rpo_seconds: int = RPO_CRISIS_EVENTS_SECONDS
     """Above 0 only if every copy of the ledger was lost, for which the plan has no objective."""
     user_data_loss_seconds: float
-    """The age, when writes ended, of the oldest lost user row; 0 if none was lost."""
+    """The age, when writes ended, of the oldest lost row of a user or of their history; 0 if none was lost."""
     user_data_rpo_seconds: int
     steps: tuple[StackStep, ...]
     checks: tuple[Check, ...]
@@ -102,14 +118,20 @@ class Outcome:
     """Wall-clock seconds by phase."""
 
     @property
+    def rows_lost(self) -> int:
+        """The number of acknowledged rows of both tables that are missing."""
+        return self.user_rows.lost + self.event_rows.lost
+
+    @property
     def verdict(self) -> Literal["kept", "broken"]:
         """`kept` only if every promise was kept and every check passed."""
         kept = (
-            all(tier.kept for tier in self.tiers)
+            bool(self.tiers)
+            and all(tier.kept for tier in self.tiers)
             and self.crisis_events.acknowledged > 0
             and (self.crisis_events.lost == 0 or self.crisis_event_loss_seconds < self.crisis_event_rpo_seconds)
-            and self.user_rows.acknowledged > 0
-            and (self.user_rows.lost == 0 or self.user_data_loss_seconds < self.user_data_rpo_seconds)
+            and all(rows.acknowledged > 0 for rows in (self.user_rows, self.event_rows))
+            and (not self.rows_lost or self.user_data_loss_seconds < self.user_data_rpo_seconds)
             and all(check.passed for check in self.checks)
         )
         return "kept" if kept else "broken"
@@ -125,7 +147,13 @@ def as_json(outcome: Outcome) -> str:
                 "name": tier_outcome.tier.name,
                 "target_seconds": tier_outcome.tier.rto_seconds,
                 "outage_seconds": _number(tier_outcome.outage_seconds),
-                "measured_seconds": _number(tier_outcome.measured_seconds),
+                "measured_seconds": {
+                    "p50": _number(tier_outcome.percentile(0.5)),
+                    "p99": _number(tier_outcome.percentile(0.99)),
+                    "maximum": _number(tier_outcome.measured_seconds),
+                },
+                "people": len(tier_outcome.people),
+                "left_behind_seconds": [_number(seconds) for seconds in tier_outcome.left_behind],
                 "last_failures": tier_outcome.last_failures,
                 "assumed_seconds": tier_outcome.assumed_seconds,
                 "assumptions": [asdict(term) for term in tier_outcome.assumptions],
@@ -133,7 +161,11 @@ def as_json(outcome: Outcome) -> str:
             }
             for tier_outcome in outcome.tiers
         ],
-        "loss": {"crisis_events": asdict(outcome.crisis_events), "user_rows": asdict(outcome.user_rows)},
+        "loss": {
+            "crisis_events": asdict(outcome.crisis_events),
+            "user_rows": asdict(outcome.user_rows),
+            "event_rows": asdict(outcome.event_rows),
+        },
         "crisis_event_loss_seconds": _number(outcome.crisis_event_loss_seconds),
         "user_data_loss_seconds": _number(outcome.user_data_loss_seconds),
         "steps": [asdict(step) for step in outcome.steps],
@@ -150,13 +182,16 @@ def _number(seconds: float) -> float | None:
 
 def tier_table(outcomes: Sequence[TierOutcome]) -> Table:
     """A table of promises and outages, by tier."""
-    table = Table("tier", "promise", "outage", "measured", "assumed", "", title="Outage by tier", title_justify="left")
+    names = ("tier", "promise", "outage", "p50", "p99", "maximum", "assumed", "")
+    table = Table(*names, title="Outage by tier, measured over people, and assumed", title_justify="left")
     for outcome in outcomes:
         verdict = "[green]kept[/]" if outcome.kept else "[bold red]broken[/]"
         table.add_row(
             outcome.tier.title,
             f"< {duration(outcome.tier.rto_seconds)}",
             duration(outcome.outage_seconds),
+            duration(outcome.percentile(0.5)),
+            duration(outcome.percentile(0.99)),
             duration(outcome.measured_seconds),
             duration(outcome.assumed_seconds) if outcome.assumptions else "nothing",
             verdict,
@@ -170,6 +205,7 @@ def loss_table(outcome: Outcome) -> Table:
     for name, promise, loss in (
         ("crisis events", _limit(outcome.crisis_event_rpo_seconds), outcome.crisis_events),
         ("user rows", _limit(outcome.user_data_rpo_seconds), outcome.user_rows),
+        ("history rows", _limit(outcome.user_data_rpo_seconds), outcome.event_rows),
     ):
         table.add_row(name, promise, str(loss.acknowledged), str(loss.found), str(loss.lost))
     return table

@@ -63,8 +63,8 @@ class Display:
         self._console.print(f"  {text}", emoji=False)  # an ARN of a secret contains `:secret:`
 
 
-def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> int:
-    """Play a scenario and print its outcome.
+def run(name: str, *, engine: str = "auto", json_file: Path | None = None, seed: int = 0) -> int:
+    """Play a scenario and print its outcome. A seed draws what is random in it.
 
     Returns:
         0 if every promise was kept; 1 if one was broken or the rehearsal could not finish.
@@ -84,7 +84,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None) -> in
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
             Display(console) as display,
-            Environment(Path(folder), engine=chosen, speed=speed) as environment,
+            Environment(Path(folder), engine=chosen, speed=speed, seed=seed) as environment,
         ):
             outcome = SCENARIOS[name](environment, display)
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep, TierOutcome
 from rehearsal.scenarios.losses import TWO_WRITERS_SECONDS, Losses, judged, oldest
 from rehearsal.scenarios.verification import every_stray_was_led
-from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
 WARM_UP_SECONDS = 45
@@ -106,10 +106,10 @@ def _add_committed(environment: Environment, name: str, settings: Mapping[str, A
     return site
 
 
-def people_near(environment: Environment, site: SiteWorld) -> BlackBoxClient:
+def people_near(environment: Environment, site: SiteWorld) -> People:
     """Start clients near one site, after the first results of the health checks. Their first writes are old."""
     environment.clock.sleep(WARM_UP_SECONDS)
-    client = environment.client(site)
+    client = environment.people(site)
     environment.clock.sleep(LOAD_SECONDS)
     environment.clock.skip(objectives.RPO_USER_DATA_SECONDS)
     environment.clock.sleep(LOAD_SECONDS)
@@ -157,7 +157,7 @@ def flip(
 
 
 def fail_over(
-    environment: Environment, reporter: Reporter, client: BlackBoxClient, lost: SiteWorld, survivor: SiteWorld
+    environment: Environment, reporter: Reporter, client: People, lost: SiteWorld, survivor: SiteWorld
 ) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
     """Lose a region, let the other site lead, and wait until every tier answers."""
     disaster = environment.clock.now()
@@ -208,7 +208,7 @@ def until(environment: Environment, holds: Callable[[], bool], patience: float =
 
 def wait_until_back(
     environment: Environment,
-    client: BlackBoxClient,
+    client: People,
     disaster: float,
     patience: float = PATIENCE_SECONDS,
     tiers: Iterable[objectives.Tier] = objectives.TIERS,
@@ -225,7 +225,7 @@ def wait_until_back(
 
 
 def tier_outcomes(
-    client: BlackBoxClient,
+    client: People,
     began: float,
     assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
     ended: float = math.inf,
@@ -235,7 +235,7 @@ def tier_outcomes(
 
 
 def tier_outcome(
-    client: BlackBoxClient,
+    client: People,
     tier: objectives.Tier,
     began: float,
     assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
@@ -243,7 +243,9 @@ def tier_outcome(
 ) -> TierOutcome:
     """One tier's outage."""
     failures = tuple(map(str, client.failures(tier.name, began, ended)))
-    return TierOutcome(tier, client.outage(tier.name, began, ended), assumptions[tier.name], failures)
+    people = client.outages(tier.name, began, ended)
+    left_behind = client.left_behind(tier.name, began, ended)
+    return TierOutcome(tier, people, assumptions[tier.name], failures, left_behind)
 
 
 def outcome(
@@ -275,13 +277,14 @@ def outcome(
         crisis_event_rpo_seconds: that of a lost crisis event; 0 if none may be lost.
         two_writers_seconds: the longest for which two databases may take writes; infinite if no bound is promised.
     """
-    rpo_seconds = {Kind.EVENT: crisis_event_rpo_seconds, Kind.USER: user_data_rpo_seconds}
+    rpo_seconds = dict.fromkeys(Kind, user_data_rpo_seconds) | {Kind.EVENT: crisis_event_rpo_seconds}
     return Outcome(
         scenario=scenario,
         engine=environment.engine,
         tiers=tiers,
         crisis_events=losses.loss(Kind.EVENT),
         user_rows=losses.loss(Kind.USER),
+        event_rows=losses.loss(Kind.EVENT_ROW),
         crisis_event_loss_seconds=oldest(losses.missing(Kind.EVENT), writes_ended),
         crisis_event_rpo_seconds=crisis_event_rpo_seconds,
         user_data_loss_seconds=oldest(losses.missing_rows, writes_ended),

@@ -11,7 +11,7 @@ from rehearsal.history import Kind, Stored, Write
 from rehearsal.judge import Limits, acknowledged, judge, lost
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Loss
-from rehearsal.world.client import BlackBoxClient
+from rehearsal.world.people import People
 
 TWO_WRITERS_SECONDS = 20
 """The longest for which a superseded leader may take writes beside the new one. In simulated seconds.
@@ -29,9 +29,14 @@ class Losses:
     """The items that are left, by kind, as often as they are stored."""
 
     @property
+    def lost_rows(self) -> tuple[Write, ...]:
+        """The acknowledged rows that are not left: of users, and of their history."""
+        return (*self.lost(Kind.USER), *self.lost(Kind.EVENT_ROW))
+
+    @property
     def missing_rows(self) -> tuple[float, ...]:
-        """When each lost user row was acknowledged. Simulated seconds."""
-        return self.missing(Kind.USER)
+        """When each lost row was acknowledged. Simulated seconds."""
+        return tuple(write.ended for write in self.lost_rows)
 
     def lost(self, kind: Kind) -> tuple[Write, ...]:
         """The acknowledged writes of a kind that are not left."""
@@ -47,13 +52,45 @@ class Losses:
         return Loss(count, count - len(self.missing(kind)))
 
 
-def losses_of(environment: Environment, client: BlackBoxClient, leader: SiteWorld) -> Losses:
+def losses_of(environment: Environment, client: People, leader: SiteWorld) -> Losses:
     """Compare everything that clients were told is saved with the ledger and the database of the leading site."""
     writes = client.history.writes  # first, because clients may write on
     items = (str(item["pk"]) for item in environment.account.ledger.scan(leader.config.ledger_region))
     events = (Stored(key.removeprefix("event#")) for key in items if key.startswith("event#"))
-    rows = environment.rows(database_identifier(leader.config.own_database))
-    return Losses(writes, {Kind.EVENT: tuple(events), Kind.USER: tuple(rows)})
+    database = database_identifier(leader.config.own_database)
+    rows, history = environment.rows(database), environment.event_rows(database)
+    return Losses(writes, {Kind.EVENT: tuple(events), Kind.USER: tuple(rows), Kind.EVENT_ROW: tuple(history)})
+
+
+def kept_after(
+    environment: Environment, losses: Losses, old: str, leader: SiteWorld, disaster: float
+) -> tuple[Check, ...]:
+    """Whether the new leader lost nothing, and what the old one took when it returned can be reconciled.
+
+    Args:
+        environment: the environment of the scenario.
+        losses: the history, and what is left of it.
+        old: the old leader, which people who are pinned to it reach before its fence has closed it.
+        leader: the site that leads now.
+        disaster: simulated seconds.
+    """
+    (host,) = (host for host, name in environment.effects.by_address.items() if name == old)
+    late = [write for write in losses.lost_rows if write.ended >= disaster]
+    elsewhere = [str(write) for write in late if write.place != host]
+    text = f"no row is lost that {leader.name} or a later leader acknowledged"
+    return (
+        Check(text, passed=not elsewhere, detail="; ".join(elsewhere)),
+        left_in(environment, old, [write for write in late if write.place == host]),
+    )
+
+
+def left_in(environment: Environment, database: str, lost: Iterable[Write]) -> Check:
+    """Whether an old leader still has every row that the new one lacks (docs/runbooks/reconcile.md)."""
+    found = {Kind.USER: environment.rows(database), Kind.EVENT_ROW: environment.event_rows(database)}
+    keys = {(kind, item.key) for kind, items in found.items() for item in items}
+    rows = {(write.kind, write.key) for write in lost}
+    gone = ", ".join(sorted(key for _, key in rows - keys))
+    return Check(f"lost rows are left in the old database, for reconcile.md: {len(rows)}", passed=not gone, detail=gone)
 
 
 def users_in(environment: Environment, site: SiteWorld) -> set[str]:

@@ -6,7 +6,6 @@ docs/runbooks/rebuild-elsewhere.md says.
 
 from __future__ import annotations
 
-import http.client
 from typing import Any
 
 from recovery.naming import database_identifier, site_host
@@ -23,8 +22,8 @@ from rehearsal.scenarios.new_sites import edit
 from rehearsal.scenarios.rebuild_region import CIDR, NAME, adopt, new_site_file, rebuilt_checks
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
-from rehearsal.world.client import BlackBoxClient, RefusedError
-from rehearsal.world.dns import NoAnswerError
+from rehearsal.world.browser import FAILURES
+from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
 REGION = "ca-central-1"
@@ -133,12 +132,14 @@ def _filled_check(night: Night) -> Check:
     return Check("a new dump is in the new copy, and was restored from it", passed=passed, detail=bucket)
 
 
-def _acknowledges_nothing(client: BlackBoxClient, site: SiteWorld) -> Check:
+def _acknowledges_nothing(client: People, site: SiteWorld) -> Check:
     """An event that the site cannot keep must be refused: its region has no copy of the ledger."""
     host = site_host(site.name, site.config.domain)
     text = "the new site acknowledges no crisis event while the region of its ledger is lost"
     try:
-        answer = client.send(host, "POST", "/api/crisis/detect", {"message": "I am thinking about hurting myself"})
-    except (OSError, http.client.HTTPException, NoAnswerError, RefusedError) as error:
+        answer = client.browser.send(
+            host, "POST", "/api/crisis/detect", {"message": "I am thinking about hurting myself"}
+        )
+    except FAILURES as error:
         return Check(text, passed=True, detail=str(error))
     return Check(text, passed=False, detail=str(answer))

@@ -9,7 +9,7 @@ from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
-from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.losses import kept_after, losses_of
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.loopback import Request
 
@@ -66,10 +66,7 @@ def split_brain(environment: Environment, reporter: Reporter) -> Outcome:
                 passed=claim.get("database") == str(leader.config.own_database),
                 detail=str(claim),
             ),
-            Check(
-                "no write acknowledged since the disaster is missing from the new leader",
-                passed=all(at < disaster for at in losses.missing_rows),
-            ),
+            *kept_after(environment, losses, _database(old), leader, disaster),
             *checks,
         ),
         phases=phases,

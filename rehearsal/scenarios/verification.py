@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,13 +10,13 @@ from typing import Any
 from recovery.objectives import CRISIS_RESPONSE_SECONDS
 from rehearsal.environment import Environment
 from rehearsal.report import Check
-from rehearsal.world.client import BlackBoxClient, RefusedError
-from rehearsal.world.dns import NoAnswerError
+from rehearsal.world.browser import FAILURES
+from rehearsal.world.people import People
 
 Answer = Mapping[str, Any]
 
 
-def verify(client: BlackBoxClient, domain: str) -> tuple[Check, ...]:
+def verify(client: People, domain: str) -> tuple[Check, ...]:
     """Every call that the plan lists, and a write at the name of the nearest site, with the expected answers."""
     api, user = f"api.{domain}", f"user-{uuid.uuid4()}"
     hurting = {"message": "I am thinking about hurting myself", "test": True}
@@ -55,7 +54,7 @@ def _crisis_detected(answer: Answer) -> bool:
 
 
 def _check(
-    client: BlackBoxClient,
+    client: People,
     host: str,
     method: str,
     path: str,
@@ -64,17 +63,17 @@ def _check(
     *,
     insist: bool = False,
 ) -> Check:
-    name = f"{method} {host}{path}"
+    name, browser = f"{method} {host}{path}", client.browser
     try:
-        answer = client.insist(host, method, path, body or {}) if insist else client.send(host, method, path, body)
-    except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
+        answer = browser.insist(host, method, path, body or {}) if insist else browser.send(host, method, path, body)
+    except FAILURES as error:
         return Check(name, passed=False, detail=str(error) or type(error).__name__)
     return Check(name, passed=expected(answer), detail=json.dumps(answer))
 
 
-def _responds_in_time(client: BlackBoxClient) -> Check:
-    """The checklist's "responding < 2 s", over every answered request of the rehearsal."""
-    slowest = max((sample.latency for sample in client.samples("crisis") if sample.ok), default=float("inf"))
+def _responds_in_time(client: People) -> Check:
+    """The checklist's "responding < 2 s", over every answered request of the client that asks often."""
+    slowest = max((sample.latency for sample in client.first.samples("crisis") if sample.ok), default=float("inf"))
     return Check(
         "crisis detection responds in time",
         passed=slowest < CRISIS_RESPONSE_SECONDS,

@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import itertools
-import json
 import math
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
-from urllib.parse import urlsplit
+from typing import Any, Self
 
 from recovery import objectives
 from rehearsal.history import History, Kind, Write
+from rehearsal.world.browser import FAILURES, Browser, RefusedError
 from rehearsal.world.clock import Clock
-from rehearsal.world.dns import ClientResolver, NoAnswerError
-from rehearsal.world.patience import exchange
 from rehearsal.world.samples import Sample, outage, worked_until
 
-BACKOFF_SECONDS = (1, 2, 4)
-"""Simulated seconds before a write is sent again."""
 CHANGES = 2
 """How often a user is changed after it was added."""
-LONGEST_WAY = 3
-"""The redirections that a client follows. A browser follows about twenty."""
+Answer = Mapping[str, Any]
 
 
-class Network(Protocol):
-    """The network between a DNS answer and a socket."""
+@dataclass(frozen=True)
+class Habit:
+    """A client's way with names and with writes that are not answered."""
 
-    def dial(self, target: str) -> tuple[str, int]:
-        """The address of a load balancer on this machine.
+    keeps: float = 0.0
+    """The shortest time for which it keeps an address, whatever its TTL. Simulated seconds; infinite if it is pinned
+    to the first one."""
+    insists: bool = False
+    """Whether it sends a write again, as docs/clients.md says."""
 
-        Raises:
-            TimeoutError: if nothing answers there.
-            ConnectionError: if the connection is refused at once.
-        """
-        ...
-
-
-class RefusedError(Exception):
-    """An answer other than the expected one."""
+    @property
+    def follows(self) -> bool:
+        """Whether it asks DNS as often as the TTL demands, so that the platform can lead it elsewhere."""
+        return self.keeps == 0
 
 
 class BlackBoxClient:
@@ -52,40 +46,41 @@ class BlackBoxClient:
 
     Args:
         domain: the platform's domain.
-        network: the network to the load balancers.
-        resolver: the client's own resolver, with its cache.
+        browser: its way there.
         clock: simulated time.
         interval: simulated seconds between two requests of a tier.
-        timeout: simulated seconds for a request. See `rehearsal.world.patience`.
+        habit: its habit, which the browser's resolver has too.
         history: of other clients, to record the writes in; a new one by default.
+        phase: returns the simulated seconds that a tier's first request waits.
     """
 
     def __init__(
         self,
         domain: str,
-        *,
-        network: Network,
-        resolver: ClientResolver,
+        browser: Browser,
         clock: Clock,
+        *,
         interval: float = 5.0,
-        timeout: float = 5.0,
+        habit: Habit = Habit(),
         history: History | None = None,
+        phase: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._domain = domain
-        self._network = network
-        self._resolver = resolver
+        self.browser = browser
         self._clock = clock
         self._interval = interval
-        self._timeout = timeout
+        self.habit = habit
+        self._phase = phase
         self._run_id = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._changing: tuple[str, int] | None = None
         """The user that the core tier's probe changes next, and to which version."""
+        self._noted: deque[str] = deque()
+        """The events that the data tier's probe saves in the person's history next."""
         self._samples: dict[str, list[Sample]] = {tier.name: [] for tier in objectives.TIERS}
         self.history = History() if history is None else history
         """Every write that was sent."""
-        self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failure: Exception | None = None
         self._probes: dict[str, Callable[[], None]] = {
@@ -121,7 +116,7 @@ class BlackBoxClient:
         began, reason = time.perf_counter(), ""
         try:
             self._probes[tier]()
-        except (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError) as error:
+        except FAILURES as error:
             reason = _reason(error)
         sample = Sample(tier, self._clock.now(), not reason, time.perf_counter() - began, reason)
         with self._lock:
@@ -131,7 +126,8 @@ class BlackBoxClient:
     def start(self) -> None:
         """Start asking."""
         for tier in self._probes:
-            thread = threading.Thread(target=self._run, args=(tier,), name=f"client-{tier}", daemon=True)
+            words = (tier, self._phase())
+            thread = threading.Thread(target=self._run, args=words, name=f"client-{tier}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -141,7 +137,7 @@ class BlackBoxClient:
         Raises:
             RuntimeError: if a thread failed because of an error in the rehearsal itself.
         """
-        self._stopping.set()
+        self.browser.stopping.set()
         while self._threads:
             self._threads.pop().join()
         if self._failure is not None:
@@ -156,25 +152,30 @@ class BlackBoxClient:
     ) -> None:
         self.stop()
 
-    def _run(self, tier: str) -> None:
+    def _run(self, tier: str, phase: float) -> None:
         try:
-            while not self._stopping.is_set():
+            self._clock.wait(self.browser.stopping, phase)
+            while not self.browser.stopping.is_set():
                 began = self._clock.now()
                 self.ask(tier)
-                self._clock.wait(self._stopping, began + self._interval - self._clock.now())
+                self._clock.wait(self.browser.stopping, began + self._interval - self._clock.now())
         except Exception as error:  # noqa: BLE001 - told by `stop`, in the thread that asks
             self._failure = error
 
     def _ask_for_help(self) -> None:
-        body = {"id": self._new_id("event"), "message": "I am having thoughts of self-harm", "test": False}
-        with self._recorded(Kind.EVENT, str(body["id"])):
-            answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/detect", body)
-            if answer.get("crisis_detected") is not True or answer.get("event_id") != body["id"]:
+        event = self._new_id("event")
+        body = {"id": event, "message": "I am having thoughts of self-harm", "test": False}
+
+        def noted(answer: Answer) -> None:
+            if answer.get("crisis_detected") is not True or answer.get("event_id") != event:
                 raise RefusedError(f"the crisis was not noted: {answer}")
+
+        self._save(Kind.EVENT, event, 1, f"api.{self._domain}", "/api/crisis/detect", body, noted)
+        self._noted.append(event)
 
     def _ask_for_hotline(self) -> None:
         body = {"emergency": True, "test": True}
-        answer = self.send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
+        answer = self.browser.send(f"api.{self._domain}", "POST", "/api/crisis/hotline", body)
         if answer.get("connection_status") != "connected":
             raise RefusedError(f"the hotline is not connected: {answer}")
 
@@ -187,27 +188,50 @@ class BlackBoxClient:
             self._changing = user, version + 1
 
     def _look_at_everything(self) -> None:
-        self.send(self._domain, "GET", "/")
-        answer = self.send(self._domain, "GET", "/health/complete")
+        self.browser.send(self._domain, "GET", "/")
+        answer = self.browser.send(self._domain, "GET", "/health/complete")
         # A standby is healthy, but only a site that takes writes serves people in full.
         if answer.get("role") != "active":
             raise RefusedError(f"the site that answers is not active: {answer}")
 
     def _write_and_read_back(self) -> None:
+        """Save a user, read it, and save what the ledger has noted in the person's history."""
         user = self._new_id("user")
         self._save_user(user)
-        self.send(self._domain, "GET", f"/api/users?id={user}")
+        self.browser.send(self._domain, "GET", f"/api/users?id={user}")
+        while self._noted:
+            event = self._noted.popleft()
+            self._save(Kind.EVENT_ROW, event, 1, self._domain, "/api/events", {"id": event, "mode": "ml"})
 
     def _save_user(self, user: str, version: int = 1) -> None:
-        with self._recorded(Kind.USER, user, version) as places:
-            answer = self.send(self._domain, "POST", "/api/users", {"id": user, "version": version})
-            places.append(str(answer.get("database", "")))
+        self._save(Kind.USER, user, version, self._domain, "/api/users", {"id": user, "version": version})
+
+    def _save(
+        self,
+        kind: Kind,
+        key: str,
+        version: int,
+        host: str,
+        path: str,
+        body: Answer,
+        check: Callable[[Answer], None] = lambda _: None,
+    ) -> None:
+        """Send a write, and again if this client follows the contract. Each attempt is recorded."""
+
+        def attempt() -> Answer:
+            with self._recorded(kind, key, version) as places:
+                answer = self.browser.send(host, "POST", path, body)
+                check(answer)
+                places.append(str(answer.get("database", "")))
+                return answer
+
+        _ = self.browser.insisted(attempt) if self.habit.insists else attempt()
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{self._run_id}-{next(self._numbers):06d}"
 
     @contextlib.contextmanager
-    def _recorded(self, kind: Kind, key: str, version: int = 1) -> Generator[list[str]]:
+    def _recorded(self, kind: Kind, key: str, version: int) -> Generator[list[str]]:
         """Record a write when its answer is known. It takes the name of the database that saved it."""
         began, places, refusal = self._clock.now(), list[str](), ""
         try:
@@ -219,46 +243,6 @@ class BlackBoxClient:
             ended, place = self._clock.now(), "".join(places)
             write = Write(kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place)
             self.history.add(write)
-
-    def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """Send a request as a browser does: resolve, connect, ask, and follow where a 307 leads.
-
-        Any other answer than 2xx is an error.
-        """
-        status, location, text = self._ask(host, method, path, body)
-        for _ in range(LONGEST_WAY):
-            if status != http.HTTPStatus.TEMPORARY_REDIRECT:
-                break
-            way = urlsplit(location)
-            status, location, text = self._ask(way.netloc, method, way._replace(scheme="", netloc="").geturl(), body)
-        if not 200 <= status < 300:
-            raise RefusedError(f"{status}: {text.decode(errors='replace')[:200]}")
-        return cast("dict[str, Any]", json.loads(text))
-
-    def insist(self, host: str, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send a write that has an id, and again while it is not answered, as docs/clients.md says."""
-        for seconds in BACKOFF_SECONDS:
-            with contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError, RefusedError):
-                return self.send(host, method, path, body)
-            self._clock.wait(self._stopping, seconds)
-        return self.send(host, method, path, body)
-
-    def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
-        payload = None if body is None else json.dumps(body)
-        headers = {"Host": host, "Content-Type": "application/json"}
-        sent = exchange(
-            self._dial(host), method, path, clock=self._clock, seconds=self._timeout, body=payload, headers=headers
-        )
-        with sent as response:
-            return response.status, response.getheader("Location", ""), response.read()
-
-    def _dial(self, host: str) -> tuple[str, int]:
-        target = self._resolver.resolve(host)
-        try:
-            return self._network.dial(target)
-        except TimeoutError:
-            self._clock.wait(self._stopping, self._timeout)
-            raise
 
 
 def _reason(error: Exception) -> str:

@@ -7,14 +7,13 @@ own services.
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from recovery.naming import LEADER_PATH, LEDGER_KEY, ready_key, site_host
-from rehearsal.world.detector import KEYWORD_ONLY, detect
+from recovery.naming import LEADER_PATH, ready_key, site_host
+from rehearsal.world.crisis import CrisisServices
 from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
@@ -30,7 +29,6 @@ DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 
 _OWN_HEALTH = ("/health", "/health/complete")
 """Paths that tell about the site itself, whoever leads."""
-_SAMPLE = "I am thinking about hurting myself"
 
 
 class SitePlatform:
@@ -77,7 +75,7 @@ class SitePlatform:
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
-        self._ledger = ledger
+        self.crisis = CrisisServices(site, region, read_config, ledger)
         self.users = Users(conninfo)
         self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -85,12 +83,9 @@ class SitePlatform:
             ("GET", "/health"): lambda _: Reply(200, {"status": "healthy", "site": site}),
             ("GET", "/health/complete"): self._complete_health,
             ("GET", "/api/users"): self._get_user,
-            ("POST", "/api/users"): self._add_user,
-            ("GET", "/api/crisis/health"): self._crisis_health,
-            ("GET", "/api/crisis/test"): self._crisis_test,
-            ("POST", "/api/crisis/detect"): self._detect,
-            ("POST", "/api/crisis/escalate"): self._escalate,
-            ("POST", "/api/crisis/hotline"): self._hotline,
+            ("POST", "/api/users"): self._saves(self._save_user),
+            ("POST", "/api/events"): self._saves(self._save_event),
+            **self.crisis.handlers,
         }
 
     @property
@@ -156,79 +151,37 @@ class SitePlatform:
         return not self._can_write() and self._other_is_ready()
 
     @property
-    def _mode(self) -> str:
-        return self._read_config().get("CRISIS_FALLBACK_MODE", KEYWORD_ONLY)
-
-    @property
     def _database_host(self) -> str:
         return self._read_config().get("DB_HOST", "")
 
-    @property
-    def _copy(self) -> str:
-        """The region of the ledger's copy that the pods use."""
-        table = self._read_config().get("LEDGER_TABLE", "")
-        return table.split(":")[3] if table.startswith("arn:") else self._region
+    def _saves(self, save: Callable[[str, str, Request], Reply]) -> Callable[[Request], Reply]:
+        """The handler of a write of users, which goes to the database of this site or leads to the leader."""
 
-    def _crisis_health(self, _: Request) -> Reply:
-        """The health of detection alone, for the probes of pods and target groups: see docs/services.md."""
-        works = detect(_SAMPLE, self._mode)
-        return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
+        def handle(request: Request) -> Reply:
+            key = request.body.get("id")
+            if not isinstance(key, str):
+                return Reply(400, {"error": "id is missing"})
+            if self._read_config().get("EMERGENCY_READ_ONLY") != "true":
+                # The fence knows of a newer leader before the ConfigMap does. A write that may be saved has an id.
+                with contextlib.suppress(DatabaseUnavailableError):
+                    return save(self._database_host, key, request)
+            none = Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
+            return self._way_to_leader(request) or none
 
-    def _crisis_test(self, request: Request) -> Reply:
-        """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
-        self._ledger.put(self._copy, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
-        noted = self._ledger.get(self._copy, f"event#check-{self._site}")
-        return self._crisis_health(request) if noted else Reply(503, {"status": "failing"})
+        return handle
 
-    def _detect(self, request: Request) -> Reply:
-        message = request.body.get("message")
-        if not isinstance(message, str):
-            return Reply(400, {"error": "message is missing"})
-        mode = self._mode
-        answer: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
-        if answer["crisis_detected"] and not request.body.get("test"):
-            answer["event_id"] = self._record("event", request, mode=mode)
-        return Reply(200, answer)
-
-    def _escalate(self, request: Request) -> Reply:
-        if request.body.get("test"):
-            return Reply(200, {"escalation_id": f"test-{uuid.uuid4()}"})
-        severity = str(request.body.get("severity", "high"))
-        return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
-
-    def _record(self, kind: str, request: Request, **facts: str) -> str:
-        """Write an event to the ledger before it is acknowledged. The text of the message is not stored.
-
-        An event that is sent again has the same id and is stored once, whichever site gets it. A person is not refused
-        because an id is missing.
-        """
-        requested = request.body.get("id")
-        id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
-        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
-        return id_
-
-    def _hotline(self, _: Request) -> Reply:
-        provider = self._read_config().get("HOTLINE_PROVIDER", "primary")
-        return Reply(200, {"connection_status": "connected", "provider": provider})
-
-    def _add_user(self, request: Request) -> Reply:
-        user = request.body.get("id")
-        if not isinstance(user, str):
-            return Reply(400, {"error": "id is missing"})
-        if self._read_config().get("EMERGENCY_READ_ONLY") != "true":
-            # The fence knows of a newer leader before the ConfigMap does. A write that may have been saved has an id.
-            with contextlib.suppress(DatabaseUnavailableError):
-                host = self._database_host  # the answer names it for the judge, which asks clients only
-                return self._save_user(host, user, int(request.body.get("version", 1)))
-        none = Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
-        return self._way_to_leader(request) or none
-
-    def _save_user(self, host: str, user: str, version: int) -> Reply:
+    def _save_user(self, host: str, user: str, request: Request) -> Reply:
+        """Add or change a user. The answer names the database for the judge, which asks clients only."""
+        version = int(request.body.get("version", 1))
         if version == 1:
             self.users.add(host, user)
         elif not self.users.change(host, user, version):
             return Reply(404, {"error": "no such user"})
         return Reply(201, {"id": user, "database": host})
+
+    def _save_event(self, host: str, event: str, request: Request) -> Reply:
+        self.users.add_event(host, event, str(request.body.get("mode", "")))
+        return Reply(201, {"id": event, "database": host})
 
     def _get_user(self, request: Request) -> Reply:
         # A person must find what the leading site has just saved for them. A replica may not have it yet.
@@ -252,7 +205,7 @@ class SitePlatform:
 
     def _complete_health(self, _: Request) -> Reply:
         parts = {name: self._replicas(name) >= 1 for name in DEPLOYMENTS}
-        parts |= {"database": self._database_serves(), "ledger": self._ledger_answers()}
+        parts |= {"database": self._database_serves(), "ledger": self.crisis.ledger_answers()}
         healthy = all(parts.values())
         states = {name: "healthy" if fine else "unhealthy" for name, fine in parts.items()}
         body: dict[str, Any] = {"status": "healthy" if healthy else "unhealthy", "components": states}
@@ -279,7 +232,7 @@ class SitePlatform:
         """Whether the site takes writes and its epoch is ready: its pods have rolled out and have the role."""
         config = self._read_config()
         try:
-            mark = self._ledger.get(self._copy, ready_key(int(config.get("EPOCH", "0"))))
+            mark = self.crisis.read(ready_key(int(config.get("EPOCH", "0"))))
             named = mark is not None and mark["database"] == config.get("DATABASE")
             return named and self._replicas(BACKEND) >= 1 and self.takes_writes()
         except ConnectionError:
@@ -291,10 +244,3 @@ class SitePlatform:
             return self.takes_writes() or self._read_config().get("SITE_ROLE") != "active"
         except DatabaseUnavailableError:
             return False
-
-    def _ledger_answers(self) -> bool:
-        try:
-            self._ledger.get(self._copy, "event#health")  # the application's role may read events only
-        except ConnectionError:
-            return False
-        return True

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from engine.program import PROGRAM_ROOT
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
-from rehearsal.world import binaries, secrets
+from rehearsal.world import binaries, processes, secrets
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.binaries import Account
 from rehearsal.world.clock import Clock
@@ -38,12 +38,13 @@ Manifest = dict[str, Any]
 
 SECONDS_KEYS = ("FENCE_SECONDS", "LEASE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
-_GRACE_SECONDS = 10.0
 _ANSWER_SECONDS = 2.0
 """Simulated seconds in which a pod must answer another one."""
 _START_SECONDS = 1.0
 """Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
 pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
+BEGINS_SECONDS = 15.0
+"""Simulated seconds after which a Deployment should answer, in a cluster that began or returned."""
 
 
 @dataclass
@@ -87,6 +88,7 @@ class Pods:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._since, self._answering = self.clock.now(), set[str]()
         self._thread = threading.Thread(target=self._keep, name="pods", daemon=True)
         self._secrets = tempfile.TemporaryDirectory(prefix="lifeline-pods-")
         self._scratch = tempfile.TemporaryDirectory(prefix="lifeline-scratch-")
@@ -112,10 +114,16 @@ class Pods:
         """Kill every pod, as the loss of the region does."""
         self._lost.set()
         self._end_all(signal.SIGKILL)
+        self._answering.clear()
 
     def restore(self) -> None:
         """Start the pods again, as the cluster does when its region returns."""
+        self._since = self.clock.now()
         self._lost.clear()
+
+    def has_begun(self, deployment: str) -> bool:
+        """Whether a Deployment has answered since the cluster began or returned, or has had the time for that."""
+        return deployment in self._answering or self.clock.now() >= self._since + BEGINS_SECONDS
 
     def run(self, manifest: Manifest) -> None:
         """Run a Job until it ends, as Pulumi's provider waits for it. A failed pod is tried again as the Job says.
@@ -176,6 +184,7 @@ class Pods:
         sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
         try:
             with sent as response:
+                self._answering.add(deployment)
                 return Reply(response.status, {"answer": response.read().decode()})
         except (OSError, http.client.HTTPException) as error:
             return Reply(502, {"error": repr(error)})
@@ -206,7 +215,7 @@ class Pods:
             for pod, running in [*self._running.items()]:
                 stale = running.template != template or running.process.poll() is not None
                 if running.deployment == name and stale:
-                    _end(self._running.pop(pod).process, signal.SIGTERM)
+                    processes.end(self._running.pop(pod).process, signal.SIGTERM)
             if deployment is None or template is None or self._lost.is_set():
                 return False
             pods = [f"{name}-{number}" for number in range(deployment["spec"]["replicas"])]
@@ -220,7 +229,7 @@ class Pods:
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
             for running in self._running.values():
-                _end(running.process, how)
+                processes.end(running.process, how)
             self._running.clear()
 
     def _start(self, name: str, pod: str, spec: Manifest) -> _Running:
@@ -231,7 +240,7 @@ class Pods:
             process = subprocess.Popen(
                 command,
                 cwd=PROGRAM_ROOT,
-                env={**_machine(), **variables},
+                env={**processes.environment(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -281,19 +290,3 @@ class Pods:
         path = Path(self._secrets.name) / name
         path.write_text(content)
         return str(path)
-
-
-def _machine() -> dict[str, str]:
-    """The part of this machine's environment that a process needs. It contains no credentials of the user."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
-    return {**kept, "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
-
-
-def _end(process: subprocess.Popen[str], how: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(how)
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -22,6 +22,8 @@ class Strays:
 
     def count(self, request: Request, reply: Reply, *, page: bool) -> None:
         """Count one request by the status of its answer."""
+        if request.method == "POST" and 200 <= reply.status < 300:
+            return  # it was saved: the site became able to between the look and the write
         if page:
             self.pages += 1
         elif reply.status == http.HTTPStatus.TEMPORARY_REDIRECT:

@@ -1,4 +1,4 @@
-"""User rows in a site's own PostgreSQL, through a small connection pool that survives the loss of the server."""
+"""Rows in a site's own PostgreSQL, through a small connection pool that survives the loss of the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DatabaseUnavailableError(ConnectionError):
 
 
 class Users:
-    """The rows of `users`. A write returns when it is committed.
+    """The rows of `users` and `crisis_events`. A write returns when it is committed.
 
     Args:
         conninfo: returns the connection string for a host of the ConfigMap; None for an unknown host. It may raise an
@@ -53,6 +53,16 @@ class Users:
         update = "UPDATE users SET version = greatest(version, %s) WHERE id = %s"
         with self._connection(host) as connection:
             return connection.execute(update, [version, user]).rowcount == 1
+
+    def add_event(self, host: str, event: str, mode: str) -> None:
+        """Add a crisis event to the history. Adding the same one again has no effect.
+
+        Raises:
+            DatabaseUnavailableError: if the database takes no writes, or it is not certain that the row was committed.
+        """
+        insert = "INSERT INTO crisis_events (id, mode) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+        with self._connection(host) as connection:
+            connection.execute(insert, [event, mode])
 
     def has(self, host: str, user: str) -> bool:
         """Whether a user exists.

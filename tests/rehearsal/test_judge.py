@@ -14,7 +14,7 @@ from rehearsal.history import History, Kind, Stored, Write
 from rehearsal.judge import EVIDENCE, Finding, Limits, Span, judge, lost, overlap
 
 HOUR, DISASTER = 3600.0, 10_000.0
-LIMITS = Limits(disaster=DISASTER, oldest={Kind.EVENT: 0, Kind.USER: HOUR}, overlap=20, late=20)
+LIMITS = Limits(disaster=DISASTER, oldest={Kind.EVENT: 0, Kind.USER: HOUR, Kind.EVENT_ROW: HOUR}, overlap=20, late=20)
 
 
 def write(kind: Kind, number: int, at: float, place: str = "", refusal: str = "") -> Write:
@@ -28,12 +28,17 @@ def row(number: int, at: float, place: str) -> Write:
 EVENTS = [write(Kind.EVENT, number, number * 100.0) for number in range(1, 150)]
 OLD = [row(number, number * 100.0, "old") for number in range(1, 101)]
 NEW = [row(number, number * 100.0, "new") for number in range(102, 150)]
-WRITES = sorted([*EVENTS, *OLD, *NEW], key=lambda entry: entry.ended)
+HISTORY = [write(Kind.EVENT_ROW, number, number * 100.0 + 50, "old") for number in range(1, 100)]
+WRITES = sorted([*EVENTS, *OLD, *NEW, *HISTORY], key=lambda entry: entry.ended)
+FIRST = {Kind.EVENT: EVENTS[0], Kind.USER: OLD[0], Kind.EVENT_ROW: HISTORY[0]}
 Found = Mapping[Kind, Sequence[Stored]]
 
 
-def left(events: Sequence[Write] = EVENTS, rows: Sequence[Write] = (*OLD, *NEW)) -> Found:
-    return {kind: [Stored(entry.key) for entry in kept] for kind, kept in ((Kind.EVENT, events), (Kind.USER, rows))}
+def left(
+    events: Sequence[Write] = EVENTS, rows: Sequence[Write] = (*OLD, *NEW), history: Sequence[Write] = HISTORY
+) -> Found:
+    kept = {Kind.EVENT: events, Kind.USER: rows, Kind.EVENT_ROW: history}
+    return {kind: [Stored(entry.key) for entry in entries] for kind, entries in kept.items()}
 
 
 def broken(writes: Sequence[Write], found: Found, limits: Limits = LIMITS) -> list[Finding]:
@@ -52,7 +57,7 @@ def test_the_rows_of_the_last_minutes_before_the_disaster_may_be_lost_within_the
 @pytest.mark.parametrize("minutes", [2, 10])
 def test_a_planned_change_may_lose_none_of_them(minutes: int) -> None:
     survivors = [entry for entry in OLD if entry.ended <= DISASTER - minutes * 60]
-    planned = replace(LIMITS, oldest={Kind.EVENT: 0, Kind.USER: 0})
+    planned = replace(LIMITS, oldest=dict.fromkeys(Kind, 0))
     (finding,) = broken(WRITES, left(rows=[*survivors, *NEW]), planned)
     assert finding.rule.startswith(f"lost user rows: {len(OLD) - len(survivors)} from before the disaster")
     assert finding.evidence[0] == str(OLD[len(survivors)])
@@ -72,8 +77,15 @@ def test_one_row_that_is_older_than_the_rpo_is_enough() -> None:
 
 def test_losses_after_the_disaster_must_lie_in_a_time_shorter_than_the_rpo() -> None:
     live = [row(number, number * 100.0, "old") for number in range(150, 200)]
-    (finding,) = broken([*EVENTS, *OLD, *live], left(rows=OLD))
+    (finding,) = broken([*EVENTS, *OLD, *HISTORY, *live], left(rows=OLD))
     assert "0 from before the disaster, at most 0.0 s old, and 50 after it" in finding.rule
+
+
+def test_the_history_of_people_has_the_limits_of_their_rows() -> None:
+    assert broken(WRITES, left(history=HISTORY[:90])) == []
+    (finding,) = broken(WRITES, left(history=HISTORY[1:]))
+    assert finding.rule.startswith("lost history rows: 1 from before the disaster, at most 9850.0 s old")
+    assert finding.evidence == (str(HISTORY[0]),)
 
 
 def test_no_crisis_event_may_be_lost() -> None:
@@ -88,13 +100,13 @@ def test_nothing_is_stored_twice(kind: Kind) -> None:
     found[kind] = [*found[kind], found[kind][0]]
     (finding,) = broken(WRITES, found)
     assert finding.rule == f"{kind}s are stored twice: 1"
-    assert finding.evidence == (str(EVENTS[0] if kind is Kind.EVENT else OLD[0]),)
+    assert finding.evidence == (str(FIRST[kind]),)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_history_without_an_acknowledged_write_shows_nothing(kind: Kind) -> None:
     others = [entry for entry in WRITES if entry.kind is not kind]
-    refused = replace(EVENTS[0] if kind is Kind.EVENT else OLD[0], refusal="503: no site takes writes", place="")
+    refused = replace(FIRST[kind], refusal="503: no site takes writes", place="")
     assert [finding.rule for finding in broken(others, left())] == [f"{kind}s were acknowledged: 0"]
     (finding,) = broken([refused, *others], left())
     assert finding.evidence == (str(refused),)
@@ -102,8 +114,8 @@ def test_a_history_without_an_acknowledged_write_shows_nothing(kind: Kind) -> No
 
 def test_a_change_that_is_lost_is_found_and_one_that_was_replaced_is_not() -> None:
     first, second, third = (replace(OLD[99], version=version, ended=DISASTER + version) for version in (1, 2, 3))
-    writes = [*EVENTS, *OLD[:99], first, second, third]
-    planned = replace(LIMITS, oldest={Kind.EVENT: 0, Kind.USER: 0})
+    writes = [*EVENTS, *HISTORY, *OLD[:99], first, second, third]
+    planned = replace(LIMITS, oldest=dict.fromkeys(Kind, 0))
     for kept, missing in ((3, []), (2, [third]), (1, [second, third])):
         found = {**left(rows=OLD[:99])}
         found[Kind.USER] = [*found[Kind.USER], Stored(first.key, kept)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,16 +14,18 @@ from rehearsal.assumptions import BY_TIER
 from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
 
 
-def outcome_of(tier: Tier, measured_seconds: float) -> TierOutcome:
-    return TierOutcome(tier, measured_seconds, BY_TIER[tier.name], failures=tuple("12345"))
+def outcome_of(tier: Tier, *people: float) -> TierOutcome:
+    """The last of some people is never back, but keeps an address for too long."""
+    return TierOutcome(tier, people, BY_TIER[tier.name], failures=tuple("12345"), left_behind=(math.inf,))
 
 
 KEPT = Outcome(
     scenario="region-loss",
     engine="in-process",
-    tiers=tuple(outcome_of(tier, 30.0) for tier in TIERS),
+    tiers=tuple(outcome_of(tier, 20.0, 30.0, 10.0) for tier in TIERS),
     crisis_events=Loss(20, 20),
     user_rows=Loss(40, 39),
+    event_rows=Loss(30, 30),
     user_data_loss_seconds=2.0,
     user_data_rpo_seconds=3600,
     steps=(StackStep("secondary", "update", "kubernetes:apps/v1:Deployment", "fence-pods"),),
@@ -44,6 +47,23 @@ def test_a_planned_change_loses_no_row() -> None:
     planned = replace(KEPT, user_rows=Loss(40, 40), user_data_loss_seconds=0.0, user_data_rpo_seconds=0)
     assert planned.verdict == "kept"
     assert replace(planned, user_rows=Loss(40, 39)).verdict == "broken"
+    assert replace(planned, event_rows=Loss(30, 29)).verdict == "broken"
+
+
+@pytest.mark.parametrize(
+    ("people", "p50", "p99", "maximum"),
+    [
+        ([3.0], 3.0, 3.0, 3.0),
+        ([4.0, 1.0, 3.0, 2.0], 2.0, 4.0, 4.0),
+        (map(float, range(200)), 99.0, 197.0, 199.0),
+        ([], math.inf, math.inf, math.inf),
+    ],
+)
+def test_a_percentile_is_an_outage_that_somebody_had(
+    people: list[float], p50: float, p99: float, maximum: float
+) -> None:
+    tier = outcome_of(CRISIS, *people)
+    assert (tier.percentile(0.5), tier.percentile(0.99), tier.measured_seconds) == (p50, p99, maximum)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +75,9 @@ def test_a_planned_change_loses_no_row() -> None:
         replace(KEPT, crisis_events=Loss(20, 19), crisis_event_loss_seconds=60.0, crisis_event_rpo_seconds=60),
         replace(KEPT, crisis_events=Loss(0, 0)),
         replace(KEPT, user_rows=Loss(0, 0)),
+        replace(KEPT, event_rows=Loss(0, 0)),
+        replace(KEPT, tiers=(outcome_of(CRISIS), *KEPT.tiers[1:])),
+        replace(KEPT, tiers=(outcome_of(CRISIS, 10.0, 10.0, 300.0), *KEPT.tiers[1:])),
         replace(KEPT, user_data_loss_seconds=3600.0),
         replace(KEPT, checks=(*KEPT.checks, Check("api", passed=False))),
     ],
@@ -65,6 +88,9 @@ def test_a_planned_change_loses_no_row() -> None:
         "an event lost that was old enough to be in a copy",
         "nobody asked",
         "nobody wrote",
+        "nobody wrote a history",
+        "nobody was asked about",
+        "one of three is late",
         "an hour of rows lost",
         "a check failed",
     ],
@@ -89,7 +115,9 @@ def test_the_json_has_the_agreed_keys() -> None:
         "name": "core",
         "target_seconds": 1800,
         "outage_seconds": 1050.0,
-        "measured_seconds": 30.0,
+        "measured_seconds": {"p50": 20.0, "p99": 30.0, "maximum": 30.0},
+        "people": 3,
+        "left_behind_seconds": [None],
         "last_failures": ["3", "4", "5"],
         "assumed_seconds": 1020,
         "kept": True,
@@ -100,6 +128,7 @@ def test_the_json_has_the_agreed_keys() -> None:
     assert data["loss"] == {
         "crisis_events": {"acknowledged": 20, "found": 20},
         "user_rows": {"acknowledged": 40, "found": 39},
+        "event_rows": {"acknowledged": 30, "found": 30},
     }
     assert data["user_data_loss_seconds"] == 2.0
 
@@ -115,11 +144,11 @@ def test_a_tier_that_never_came_back_is_null_in_json() -> None:
 
 
 def test_the_table_of_tiers_sets_the_outage_against_the_promise() -> None:
-    tiers = (outcome_of(CRISIS, 300.0), outcome_of(HOTLINE, float("inf")), outcome_of(CORE, 60.0))
+    tiers = (outcome_of(CRISIS, 300.0), outcome_of(HOTLINE, float("inf")), outcome_of(CORE, 40.0, 50.0, 60.0))
     assert rows(tier_table(tiers)) == [
-        ("Crisis Detection System", "< 5 min", "5 min", "5 min", "nothing", "[bold red]broken[/]"),
-        ("988 Hotline Integration", "< 10 min", "never back", "never back", "nothing", "[bold red]broken[/]"),
-        ("Core Platform", "< 30 min", "18 min", "60 s", "17 min", "[green]kept[/]"),
+        ("Crisis Detection System", "< 5 min", "5 min", "5 min", "5 min", "5 min", "nothing", "[bold red]broken[/]"),
+        ("988 Hotline Integration", "< 10 min", *["never back"] * 4, "nothing", "[bold red]broken[/]"),
+        ("Core Platform", "< 30 min", "18 min", "50 s", "60 s", "60 s", "17 min", "[green]kept[/]"),
     ]
 
 
@@ -127,6 +156,7 @@ def test_the_table_of_losses_counts_what_was_acknowledged_and_not_found() -> Non
     assert rows(loss_table(KEPT)) == [
         ("crisis events", "none", "20", "20", "0"),
         ("user rows", "< 60 min", "40", "39", "1"),
+        ("history rows", "< 60 min", "30", "30", "0"),
     ]
 
 

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from recovery.objectives import TIERS
 from rehearsal.history import Kind
-from rehearsal.world.client import CHANGES, LONGEST_WAY, BlackBoxClient, RefusedError
+from rehearsal.world.browser import LONGEST_WAY, Browser, RefusedError
+from rehearsal.world.client import CHANGES, BlackBoxClient, Habit
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.samples import Sample, outage
 from rehearsal.world.zone import Alias, Record, Zone
 
+FOLLOWS = Habit()
 TIER_NAMES = [tier.name for tier in TIERS]
 ZONE = Zone(
     tuple(Record(name=name, type="A", alias=Alias("site.elb", False)) for name in ("example.com", "api.example.com"))
@@ -71,11 +73,12 @@ def world() -> Iterator[World]:
     entry.server.close()
 
 
-def client_of(world: World, clock: Clock, interval: float = 5.0, timeout: float = 5.0) -> BlackBoxClient:
+def client_of(
+    world: World, clock: Clock, interval: float = 5.0, timeout: float = 5.0, habit: Habit = FOLLOWS
+) -> BlackBoxClient:
     resolver = ClientResolver(Resolver(ZONE, lambda _: True), clock)
-    return BlackBoxClient(
-        "example.com", network=world, resolver=resolver, clock=clock, interval=interval, timeout=timeout
-    )
+    browser = Browser(world, resolver, clock, timeout=timeout)
+    return BlackBoxClient("example.com", browser, clock, interval=interval, habit=habit)
 
 
 def test_each_tier_asks_its_own_question(world: World) -> None:
@@ -92,7 +95,7 @@ def test_each_tier_asks_its_own_question(world: World) -> None:
         "hotline": [("POST", "/api/crisis/hotline")],
         "core": [("POST", "/api/users")],
         "full": [("GET", "/"), ("GET", "/health/complete")],
-        "data": [("POST", "/api/users"), ("GET", "/api/users")],
+        "data": [("POST", "/api/users"), ("GET", "/api/users"), ("POST", "/api/events")],
     }
     assert set(world.dials) == {"site.elb"}
 
@@ -111,12 +114,34 @@ def test_a_write_with_an_id_is_sent_again_with_longer_and_longer_waits(world: Wo
     client = client_of(world, clock)
     world.overrides["/api/users"] = Reply(503, {})
     with pytest.raises(RefusedError, match="503"):
-        client.insist("example.com", "POST", "/api/users", {"id": "ada"})
+        client.browser.insist("example.com", "POST", "/api/users", {"id": "ada"})
     assert [request.body for request in world.requests] == [{"id": "ada"}] * 4
     assert clock.now() == 7
     world.overrides.clear()
-    client.insist("example.com", "POST", "/api/users", {"id": "ada"})
+    client.browser.insist("example.com", "POST", "/api/users", {"id": "ada"})
     assert len(world.requests) == 5
+
+
+def test_a_client_that_follows_the_contract_records_each_attempt(world: World) -> None:
+    clock = ManualClock()
+    client = client_of(world, clock, habit=Habit(insists=True))
+    world.overrides["/api/users"] = Reply(503, {"error": "not now"})
+    assert not client.ask("core").ok
+    assert [(write.key, write.ended) for write in client.history.writes] == [
+        (client.history.writes[0].key, seconds) for seconds in (0, 1, 3, 7)
+    ]
+    assert not any(write.acknowledged for write in client.history.writes)
+
+
+def test_an_event_that_is_not_saved_in_the_history_is_not_saved_under_another_leader(world: World) -> None:
+    client = client_of(world, ManualClock())
+    assert client.ask("crisis").ok
+    world.overrides["/api/events"] = Reply(503, {})
+    assert not client.ask("data").ok
+    world.overrides.clear()
+    assert client.ask("data").ok
+    assert [write.kind for write in client.history.writes if not write.acknowledged] == [Kind.EVENT_ROW]
+    assert len([write for write in client.history.writes if write.kind is Kind.EVENT_ROW]) == 1
 
 
 def test_a_client_that_is_sent_in_a_circle_gives_up(world: World) -> None:
@@ -133,14 +158,15 @@ def test_what_was_acknowledged_is_kept_by_id_with_its_time(world: World) -> None
         clock.advance(10)
         client.ask(tier)
 
-    event, first, second = client.history.writes
+    event, first, second, row = client.history.writes
     assert (event.kind, event.ended, event.place) == (Kind.EVENT, 10.0, "")
     assert [(user.kind, user.ended, user.place) for user in (first, second)] == [
         (Kind.USER, 30.0, "db.example"),
         (Kind.USER, 50.0, "db.example"),
     ]
     assert all(write.acknowledged for write in client.history.writes)
-    assert {first.key, second.key} == world.users
+    assert (row.kind, row.key, row.ended, row.place) == (Kind.EVENT_ROW, event.key, 50.0, "db.example")
+    assert {first.key, second.key, row.key} == world.users
     assert len({event.key, first.key, second.key}) == 3
 
 
@@ -222,7 +248,7 @@ def test_a_connection_that_times_out_takes_its_simulated_time_and_a_reset_does_n
 def test_a_name_without_an_answer_is_a_failure(world: World) -> None:
     clock = ManualClock()
     resolver = ClientResolver(Resolver(Zone(), lambda _: True), clock)
-    client = BlackBoxClient("example.com", network=world, resolver=resolver, clock=clock)
+    client = BlackBoxClient("example.com", Browser(world, resolver, clock), clock)
 
     assert client.ask("core").reason == "the zone has no record example.com"
 

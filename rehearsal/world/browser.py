@@ -1,0 +1,104 @@
+"""A client's way to the platform: resolve a name, connect, ask, follow a redirection, and send a write again."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+from rehearsal.world.clock import Clock
+from rehearsal.world.dns import ClientResolver, NoAnswerError
+from rehearsal.world.patience import exchange
+
+BACKOFF_SECONDS = (1, 2, 4)
+"""Simulated seconds before a write is sent again."""
+LONGEST_WAY = 3
+"""The redirections that a client follows. A browser follows about twenty."""
+
+
+class Network(Protocol):
+    """The network between a DNS answer and a socket."""
+
+    def dial(self, target: str) -> tuple[str, int]:
+        """The address of a load balancer on this machine.
+
+        Raises:
+            TimeoutError: if nothing answers there.
+            ConnectionError: if the connection is refused at once.
+        """
+        ...
+
+
+class RefusedError(Exception):
+    """An answer other than the expected one."""
+
+
+FAILURES = (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError)
+"""Each means that the request is not known to have been served."""
+
+
+class Browser:
+    """Sends requests. Safe to share between threads.
+
+    Args:
+        network: the network to the load balancers.
+        resolver: the client's own resolver, with its cache.
+        clock: simulated time.
+        timeout: simulated seconds for a request. See `rehearsal.world.patience`.
+    """
+
+    def __init__(self, network: Network, resolver: ClientResolver, clock: Clock, *, timeout: float = 5.0) -> None:
+        self._network = network
+        self._resolver = resolver
+        self._clock = clock
+        self._timeout = timeout
+        self.stopping = threading.Event()
+        """Set when its owner stops: it waits no longer."""
+
+    def send(self, host: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Send a request as a browser does: resolve, connect, ask, and follow where a 307 leads.
+
+        Any other answer than 2xx is an error.
+        """
+        status, location, text = self._ask(host, method, path, body)
+        for _ in range(LONGEST_WAY):
+            if status != http.HTTPStatus.TEMPORARY_REDIRECT:
+                break
+            way = urlsplit(location)
+            status, location, text = self._ask(way.netloc, method, way._replace(scheme="", netloc="").geturl(), body)
+        if not 200 <= status < 300:
+            raise RefusedError(f"{status}: {text.decode(errors='replace')[:200]}")
+        return cast("dict[str, Any]", json.loads(text))
+
+    def insist(self, host: str, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send a write that has an id, and again while it is not answered, as docs/clients.md says."""
+        return self.insisted(lambda: self.send(host, method, path, body))
+
+    def insisted(self, attempt: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Make an attempt, and again while it fails, after longer and longer waits."""
+        for seconds in BACKOFF_SECONDS:
+            with contextlib.suppress(*FAILURES):
+                return attempt()
+            self._clock.wait(self.stopping, seconds)
+        return attempt()
+
+    def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
+        payload = None if body is None else json.dumps(body)
+        headers = {"Host": host, "Content-Type": "application/json"}
+        sent = exchange(
+            self._dial(host), method, path, clock=self._clock, seconds=self._timeout, body=payload, headers=headers
+        )
+        with sent as response:
+            return response.status, response.getheader("Location", ""), response.read()
+
+    def _dial(self, host: str) -> tuple[str, int]:
+        target = self._resolver.resolve(host)
+        try:
+            return self._network.dial(target)
+        except TimeoutError:
+            self._clock.wait(self.stopping, self._timeout)
+            raise

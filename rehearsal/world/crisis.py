@@ -1,0 +1,108 @@
+"""Stand-ins for a site's crisis services: detection, escalation and hotline. Their writes to the ledger are real."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from recovery.naming import LEDGER_KEY
+from rehearsal.world.detector import KEYWORD_ONLY, detect
+from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.loopback import Reply, Request
+
+SAMPLE = "I am thinking about hurting myself"
+
+
+class CrisisServices:
+    """A site's crisis services.
+
+    Args:
+        site: the site's name.
+        region: the site's region.
+        read_config: returns the ConfigMap's current data.
+        ledger: the crisis ledger.
+    """
+
+    def __init__(
+        self, site: str, region: str, read_config: Callable[[], Mapping[str, str]], ledger: GlobalTable
+    ) -> None:
+        self._site = site
+        self._region = region
+        self._read_config = read_config
+        self._ledger = ledger
+        self.handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
+            ("GET", "/api/crisis/health"): self._health,
+            ("GET", "/api/crisis/test"): self._test,
+            ("POST", "/api/crisis/detect"): self._detect,
+            ("POST", "/api/crisis/escalate"): self._escalate,
+            ("POST", "/api/crisis/hotline"): self._hotline,
+        }
+
+    def read(self, key: str) -> Mapping[str, Any] | None:
+        """An item of the copy of the ledger that the pods use.
+
+        Raises:
+            ConnectionError: if it does not answer.
+        """
+        return self._ledger.get(self._copy, key)
+
+    def ledger_answers(self) -> bool:
+        """Whether the copy of the ledger that the pods use answers."""
+        try:
+            self.read("event#health")  # the application's role may read events only
+        except ConnectionError:
+            return False
+        return True
+
+    @property
+    def _mode(self) -> str:
+        return self._read_config().get("CRISIS_FALLBACK_MODE", KEYWORD_ONLY)
+
+    @property
+    def _copy(self) -> str:
+        """The region of the ledger's copy that the pods use."""
+        table = self._read_config().get("LEDGER_TABLE", "")
+        return table.split(":")[3] if table.startswith("arn:") else self._region
+
+    def _health(self, _: Request) -> Reply:
+        """The health of detection alone, for the probes of pods and target groups: see docs/services.md."""
+        works = detect(SAMPLE, self._mode)
+        return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
+
+    def _test(self, request: Request) -> Reply:
+        """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
+        self._ledger.put(self._copy, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
+        noted = self._ledger.get(self._copy, f"event#check-{self._site}")
+        return self._health(request) if noted else Reply(503, {"status": "failing"})
+
+    def _detect(self, request: Request) -> Reply:
+        message = request.body.get("message")
+        if not isinstance(message, str):
+            return Reply(400, {"error": "message is missing"})
+        mode = self._mode
+        answer: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
+        if answer["crisis_detected"] and not request.body.get("test"):
+            answer["event_id"] = self._record("event", request, mode=mode)
+        return Reply(200, answer)
+
+    def _escalate(self, request: Request) -> Reply:
+        if request.body.get("test"):
+            return Reply(200, {"escalation_id": f"test-{uuid.uuid4()}"})
+        severity = str(request.body.get("severity", "high"))
+        return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
+
+    def _record(self, kind: str, request: Request, **facts: str) -> str:
+        """Write an event to the ledger before it is acknowledged. The text of the message is not stored.
+
+        An event that is sent again has the same id and is stored once, whichever site gets it. A person is not refused
+        because an id is missing.
+        """
+        requested = request.body.get("id")
+        id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
+        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
+        return id_
+
+    def _hotline(self, _: Request) -> Reply:
+        provider = self._read_config().get("HOTLINE_PROVIDER", "primary")
+        return Reply(200, {"connection_status": "connected", "provider": provider})
