@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine workflow test-engine rehearse rehearse-database bench compare
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine workflow test-engine rehearse rehearse-all bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -112,8 +112,8 @@ test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, whi
 rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 	$(BIN)/lifeline rehearse region-loss
 
-rehearse-database: $(STAMP) ## delete every user on this machine, and restore from a point in time and from a dump
-	$(BIN)/lifeline rehearse database-loss --engine in-process
+rehearse-all: $(STAMP) ## play every scenario, two at once
+	$(BIN)/lifeline rehearse all --engine in-process
 
 bench: $(STAMP) .scanners/bin/checkov ## measure performance, as ratios within one run
 	$(BIN)/python -m rehearsal.bench

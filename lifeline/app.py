@@ -21,6 +21,7 @@ app = typer.Typer(
 
 REFUSED = 3
 SITES = 2
+EVERYTHING = "all"
 
 
 class RenderFormat(enum.StrEnum):
@@ -147,23 +148,28 @@ def rehearse(
         str,
         typer.Argument(
             help="region-loss, cluster-loss, ledger-impaired, database-loss, live-flip, fence-crash, switchover, "
-            "failback, split-brain, partition, partition-strict, rebuild-region, rebuild-elsewhere, both-regions-lost "
-            "or rotation."
+            "failback, split-brain, partition, partition-strict, nemesis, rebuild-region, rebuild-elsewhere, "
+            "both-regions-lost or rotation. 'all' plays all of them"
         ),
     ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Draws when people ask, and when the nemesis strikes.")] = 0,
 ) -> None:
     """Rehearse a disaster in the offline world and measure every promise. Exits 1 if a promise is broken."""
-    from rehearsal import runner
+    from rehearsal import everything, runner
 
-    if scenario not in runner.NAMES:
+    if scenario not in (*runner.NAMES, EVERYTHING):
         raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
     if engine not in runner.ENGINES:
         raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise typer.BadParameter(f"'{json_file.parent}' is not a folder", param_hint="--json")
-    raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file))
+    if scenario == EVERYTHING:
+        if json_file is not None:
+            raise typer.BadParameter("name one scenario with it", param_hint="--json")
+        raise typer.Exit(everything.run(runner.NAMES, engine=engine, seed=seed))
+    raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file, seed=seed))
 
 
 def entries(timeline: str | None) -> list[str] | None:

@@ -10,6 +10,7 @@ from rehearsal.scenarios.failback import failback
 from rehearsal.scenarios.fence_crash import fence_crash
 from rehearsal.scenarios.ledger_impaired import ledger_impaired
 from rehearsal.scenarios.live_flip import live_flip
+from rehearsal.scenarios.nemesis import nemesis
 from rehearsal.scenarios.partition import partition, partition_strict
 from rehearsal.scenarios.rebuild_elsewhere import rebuild_elsewhere
 from rehearsal.scenarios.rebuild_region import rebuild_region
@@ -30,6 +31,7 @@ SCENARIOS: dict[str, Scenario] = {
     "split-brain": split_brain,
     "partition": partition,
     "partition-strict": partition_strict,
+    "nemesis": nemesis,
     "rebuild-region": rebuild_region,
     "rebuild-elsewhere": rebuild_elsewhere,
     "both-regions-lost": both_regions_lost,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 US_EAST_1 = "us-east-1"
@@ -121,6 +123,26 @@ class Faults:
         """Break a link. Nothing is told to either end."""
         with self._lock:
             self._cut.add(link)
+
+    @contextmanager
+    def impaired(self, service: str, region: str, how: Impairment = Impairment.SILENT) -> Generator[None]:
+        """Impair one service in one region while the block lasts."""
+        self.impair(service, region, how)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._impaired.pop((service, region), None)
+
+    @contextmanager
+    def severed(self, link: Link) -> Generator[None]:
+        """Break a link while the block lasts."""
+        self.cut(link)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cut.discard(link)
 
     def restore(self, region: str) -> None:
         """Restore everything that was lost, impaired or cut in a region."""

@@ -68,7 +68,7 @@ def test_the_gate_says_at_its_end_what_it_cannot_run_without_go(tools: Path) -> 
     done = subprocess.run([".ci/run"], cwd=ROOT, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "made: check policy test test-slow alerts monitoring rehearse rehearse-database",
+        "made: check policy test test-slow alerts monitoring rehearse-all",
         "NOT RUN: the tests of the real Pulumi engine, and a rehearsal with it",
         "hint: install Go 1.26.6 or newer, then run 'make test-engine'",
         "NOT RUN: the linter of workflows",
