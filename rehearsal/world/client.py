@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import math
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -113,12 +112,13 @@ class BlackBoxClient:
 
     def ask(self, tier: str) -> Sample:
         """Send one request now and store its sample."""
-        began, reason = time.perf_counter(), ""
+        began, reason = self._clock.now(), ""
         try:
             self._probes[tier]()
         except FAILURES as error:
             reason = _reason(error)
-        sample = Sample(tier, self._clock.now(), not reason, time.perf_counter() - began, reason)
+        ended = self._clock.now()
+        sample = Sample(tier, ended, not reason, self._clock.real(ended - began), reason)
         with self._lock:
             self._samples[tier].append(sample)
         return sample

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sample:
-    """One request. `at` is the simulated second of its end; `latency` is in real seconds."""
+    """One request. `at` is the simulated second of its end; `latency` is in the real seconds that the clock counted."""
 
     tier: str
     at: float
