@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.program import PROGRAM_ROOT
+from rehearsal.assumptions import POD_START
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries, processes, secrets
 from rehearsal.world.api_server import ApiServer
@@ -43,7 +44,7 @@ _ANSWER_SECONDS = 2.0
 _START_SECONDS = 1.0
 """Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
 pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
-BEGINS_SECONDS = 15.0
+BEGINS_SECONDS = float(POD_START.seconds)
 """Simulated seconds after which a Deployment should answer, in a cluster that began or returned."""
 
 
