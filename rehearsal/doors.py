@@ -5,20 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from psycopg.conninfo import make_conninfo
+
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
+from rehearsal.world.declared import Declared
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
-from rehearsal.world.platform import BACKEND, SWITCH, SitePlatform
+from rehearsal.world.permissions import Permissions, identity, item_call
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SWITCH, SitePlatform
 from rehearsal.world.pods import Pods
+from rehearsal.world.policies import End, refusal
 from rehearsal.world.secrets import Mounted
 from rehearsal.world.server import Server
+from rehearsal.world.users import DatabaseUnavailableError
+from rehearsal.world.ways import (
+    HTTPS_PORT,
+    address_of_balancer,
+    address_of_database,
+    port_of,
+    to_database,
+    to_pods,
+)
 
 ROUTE_SECONDS = 0.2
 """Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
+AWS_ADDRESS = "52.94.0.1"
+"""An address of AWS outside every VPC, as a gateway endpoint of DynamoDB leads to."""
 
 
 class Door:
@@ -30,13 +46,20 @@ class Door:
         fronts: the listeners, rules and web ACLs of all load balancers.
         pods: returns the running pods of all clusters.
         faults: the broken links.
+        declared: the resources of the account.
     """
 
     def __init__(
-        self, site: SiteWorld, balancer: str, fronts: Fronts, pods: Callable[[], Iterable[Pods]], faults: Faults
+        self,
+        site: SiteWorld,
+        balancer: str,
+        fronts: Fronts,
+        pods: Callable[[], Iterable[Pods]],
+        faults: Faults,
+        declared: Declared,
     ) -> None:
         self._site, self._balancer = site, balancer
-        self._fronts, self._pods, self._faults = fronts, pods, faults
+        self._fronts, self._pods, self._faults, self._declared = fronts, pods, faults, declared
         self._known: dict[str, tuple[float, Destination | None]] = {}
 
     def open(
@@ -57,16 +80,21 @@ class Door:
         mounts = Mounted(self._cluster, BACKEND, namespace=NAMESPACE, region=self._site.region, endpoint=gateway)
 
         def conninfo(host: str) -> str | None:
-            database = server(host)
-            user = str(_config_map(self._cluster()).get("DB_USER"))
-            return database.conninfo_of(user, mounts.password()) if database else None
+            database, config = server(host), _config_map(self._cluster())
+            if database is None:
+                return None
+            if reason := self._to_database(host, int(config["DB_PORT"])):
+                raise DatabaseUnavailableError(reason)
+            known = database.conninfo_of(str(config.get("DB_USER")), mounts.password())
+            return make_conninfo(known, dbname=config["DB_NAME"])
 
         return SitePlatform(
             self._site.name,
             self._site.region,
             refusal=self._refusal,
             page=self._page,
-            reaches_pods=lambda: self._faults.carries(pods_of(self._site.region)),
+            way=self._way,
+            ledger_refusal=lambda *call: self._to_ledger(account.permissions, *call),
             route=self._route,
             read_config=lambda: _config_map(self._cluster()),
             replicas=lambda deployment: _ready(self._cluster(), deployment),
@@ -100,6 +128,38 @@ class Door:
         pods = self._destination(path)
         return pods.deployment if pods else None
 
+    def _way(self, path: str) -> str | None:
+        """The reason for which the load balancer does not reach the pods behind a path; None if it does."""
+        if not self._faults.carries(pods_of(self._site.region)):
+            return "the load balancer does not reach its pods"
+        target, pods = self._fronts.target(self._balancer, path), self._destination(path)
+        if not target or not pods:
+            return None
+        port = port_of(self._declared, target)
+        balancer = End(address_of_balancer(self._declared, self._balancer))
+        return to_pods(self._declared, target, self._name_of(pods.cluster)) or refusal(
+            pods.cluster, balancer, _end(pods.cluster, pods.deployment), port
+        )
+
+    def _to_database(self, host: str, port: int) -> str | None:
+        """The reason for which the backend does not reach a database; None if it does."""
+        cluster = self._cluster()
+        database = End(address_of_database(self._declared, host))
+        return to_database(self._declared, host, port, self._name_of(cluster)) or refusal(
+            cluster, _end(cluster, BACKEND), database, port
+        )
+
+    def _to_ledger(self, permissions: Permissions, operation: str, region: str, key: str) -> str | None:
+        """The reason for which the crisis detector may not make a call of DynamoDB, or does not reach it; else None."""
+        cluster = self._cluster()
+        closed = refusal(cluster, _end(cluster, CRISIS_DETECTOR), End(AWS_ADDRESS), HTTPS_PORT)
+        return closed or permissions.refusal(
+            identity(self._site.region, _service_account(cluster, CRISIS_DETECTOR)), item_call(operation, region, key)
+        )
+
+    def _name_of(self, cluster: KubernetesApi) -> str:
+        return next(name for name, known in self._site.clusters.existing.items() if known is cluster)
+
     def _page(self, path: str) -> Reply | None:
         page = self._fronts.page(self._balancer, path)
         return Reply(page[0], {"page": page[1]}) if page else None
@@ -115,6 +175,18 @@ class Door:
     def _serving_pods(self) -> Pods | None:
         cluster = self._cluster()
         return next((pods for pods in self._pods() if pods.cluster is cluster), None)
+
+
+def _service_account(cluster: KubernetesApi, deployment: str) -> str:
+    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    return str(declared["spec"]["template"]["spec"]["serviceAccountName"]) if declared else ""
+
+
+def _end(cluster: KubernetesApi, deployment: str) -> End:
+    """The pods of a Deployment, as network policies see them."""
+    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    labels = declared["spec"]["template"]["metadata"]["labels"] if declared else {}
+    return End(namespace=NAMESPACE, labels=labels)
 
 
 def _ready(cluster: KubernetesApi, deployment: str) -> int:

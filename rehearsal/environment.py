@@ -34,13 +34,13 @@ from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks, ask
 from rehearsal.world.network import Network
 from rehearsal.world.people import OFTEN_SECONDS, People
-from rehearsal.world.permissions import Permissions
 from rehearsal.world.platform import SitePlatform
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.processor import Processor
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
+from rehearsal.world.ways import connect
 from rehearsal.world.zone import HealthCheck, load_zone
 
 if TYPE_CHECKING:
@@ -136,11 +136,8 @@ class Environment:
     @functools.cached_property
     def _gateway(self) -> AwsGateway:
         """AWS as the pods see it, from the first pod on: the Job that claims the first epoch."""
-        (account,) = {site.config.account for site in self.account.sites.values()}
-        permissions = Permissions(self.account.endpoint_url, account, self.account.pod_role)
-        gateway = AwsGateway(
-            self.account.endpoint_url, faults=self.faults, ledger=self.account.ledger, refusal=permissions.refusal
-        )
+        refusal, url = self.account.permissions.refusal, self.account.endpoint_url
+        gateway = AwsGateway(url, faults=self.faults, ledger=self.account.ledger, refusal=refusal)
         return self._exit.enter_context(gateway)
 
     def pods_of(self, site: SiteWorld) -> Pods:
@@ -263,6 +260,7 @@ class Environment:
         site = self.account.sites.get(self._balancers[balancer])
         if site is None:
             raise TimeoutError(f"{balancer} does not exist any more")
+        connect(self.effects.declared, balancer)
         return site.region, self.platforms[site.name].address
 
     def rows(self, database: str) -> list[Stored]:
@@ -281,7 +279,7 @@ class Environment:
         def others() -> list[SitePlatform]:
             return [platform for name, platform in self.platforms.items() if name != site.name]
 
-        door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults)
+        door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults, self.effects.declared)
         return door.open(self.account, self._server, lambda: self._gateway.url, others)
 
     def _server(self, host: str) -> Server | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ from rehearsal.providers.server import ProviderServer, StandInProvider
 from rehearsal.world.cloud import empty_account, empty_region
 from rehearsal.world.faults import Faults
 from rehearsal.world.ledger import GlobalTable
+from rehearsal.world.permissions import Permissions
 from stacks.config import SiteConfig, parse
 from stacks.stackfile import StackFile
 
@@ -172,10 +174,16 @@ class OfflineAccount:
 
     def pod_role(self, region: str, account: str) -> str | None:
         """The role of a service account's pods in a region, as EKS Pod Identity knows it."""
-        for row, association in self._tables.get("eks-PodIdentityAssociation", {}).items():
+        for row, association in [*self._tables.get("eks-PodIdentityAssociation", {}).items()]:
             if row.startswith(f"{region}/") and association["serviceAccount"] == account:
                 return str(association["roleArn"])
         return None
+
+    @functools.cached_property
+    def permissions(self) -> Permissions:
+        """The decisions of IAM on the calls of pods."""
+        (account,) = {site.config.account for site in self.sites.values()}
+        return Permissions(self.endpoint_url, account, self.pod_role)
 
     def _site(self, file: StackFile, config: SiteConfig) -> SiteWorld:
         clusters = Clusters(lambda: _serving_cluster(self.sites[config.site].config), config.cluster.version)

@@ -83,10 +83,19 @@ def _site_is_back(environment: Environment, site: SiteWorld, database: str) -> t
     serving = site.clusters.serving
     expected = cluster_name(site.name, 3)
     health = Request("GET", "/health/complete")
-    seconds = actions.until(environment, lambda: environment.platforms[site.name].answer(health).status == 200, 60)
+
+    def broken() -> set[str]:
+        parts = environment.platforms[site.name].answer(health).body.get("components", {"site": "unhealthy"})
+        return {name for name, state in parts.items() if state != "healthy"}
+
+    seconds = actions.until(environment, lambda: broken() == {"database"}, 60)
     return (
         Check("the site's workloads are in the newest cluster", passed=serving == expected, detail=serving),
-        Check("the site answers through its own load balancer", passed=seconds <= 60, detail=f"{seconds:.0f} s"),
+        Check(
+            "the site answers through its own load balancer; its fenced database is out of reach until a reseed",
+            passed=seconds <= 60,
+            detail=", ".join(sorted(broken())),
+        ),
         Check(
             "the new cluster's fence closed the superseded database",
             passed=environment.postgres.is_running(database) and not environment.postgres.is_writable(database),

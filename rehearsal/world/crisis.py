@@ -22,15 +22,23 @@ class CrisisServices:
         region: the site's region.
         read_config: returns the ConfigMap's current data.
         ledger: the crisis ledger.
+        refusal: returns the reason for which the detector may not make a call of DynamoDB on a key in a region, or does
+            not reach it; None if it may and does.
     """
 
     def __init__(
-        self, site: str, region: str, read_config: Callable[[], Mapping[str, str]], ledger: GlobalTable
+        self,
+        site: str,
+        region: str,
+        read_config: Callable[[], Mapping[str, str]],
+        ledger: GlobalTable,
+        refusal: Callable[[str, str, str], str | None],
     ) -> None:
         self._site = site
         self._region = region
         self._read_config = read_config
         self._ledger = ledger
+        self._refusal = refusal
         self.handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/api/crisis/health"): self._health,
             ("GET", "/api/crisis/test"): self._test,
@@ -72,8 +80,11 @@ class CrisisServices:
 
     def _test(self, request: Request) -> Reply:
         """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
-        self._ledger.put(self._copy, {LEDGER_KEY: f"event#check-{self._site}", "site": self._site})
-        noted = self._ledger.get(self._copy, f"event#check-{self._site}")
+        key = f"event#check-{self._site}"
+        self._ask("PutItem", key)
+        self._ledger.put(self._copy, {LEDGER_KEY: key, "site": self._site})
+        self._ask("GetItem", key)
+        noted = self._ledger.get(self._copy, key)
         return self._health(request) if noted else Reply(503, {"status": "failing"})
 
     def _detect(self, request: Request) -> Reply:
@@ -100,8 +111,19 @@ class CrisisServices:
         """
         requested = request.body.get("id")
         id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
-        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: f"{kind}#{id_}", "site": self._site, **facts})
+        key = f"{kind}#{id_}"
+        self._ask("PutItem", key)
+        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: key, "site": self._site, **facts})
         return id_
+
+    def _ask(self, operation: str, key: str) -> None:
+        """Let a call of the detector pass.
+
+        Raises:
+            ConnectionError: if it is refused, or does not arrive.
+        """
+        if reason := self._refusal(operation, self._copy, key):
+            raise ConnectionError(reason)
 
     def _hotline(self, _: Request) -> Reply:
         provider = self._read_config().get("HOTLINE_PROVIDER", "primary")

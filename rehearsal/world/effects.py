@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.world.clock import ScaledClock
+from rehearsal.world.declared import Declared
 from rehearsal.world.front import Fronts
 from rehearsal.world.postgres import PostgresServers
 
@@ -16,18 +17,21 @@ rehearsal shows what people meet meanwhile. The reports assume RDS's own time be
 
 
 class EnvironmentEffects:
-    """Keeps one real PostgreSQL server behind each RDS instance, and notes the rules of load balancers."""
+    """Keeps one real PostgreSQL server behind each RDS instance, and notes what is declared."""
 
     def __init__(self, servers: PostgresServers, fronts: Fronts, clock: ScaledClock) -> None:
         self._servers = servers
         self._fronts = fronts
         self._clock = clock
+        self.declared = Declared()
+        """Every resource of AWS that exists."""
         self.by_address: dict[str, str] = {}
         """The server's name by the host name that RDS gives its instance."""
 
     def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Start an empty server, a replica of the source, or a restored server."""
         self._fronts.changed(type_, id_, inputs, outputs)
+        self.declared.changed(type_, id_, inputs, outputs)
         if type_ != INSTANCE:
             return
         name = str(inputs["identifier"])
@@ -57,6 +61,7 @@ class EnvironmentEffects:
         A new password of the master user takes effect at once.
         """
         self._fronts.changed(type_, id_, inputs, outputs)
+        self.declared.changed(type_, id_, inputs, outputs)
         if type_ == INSTANCE and inputs.get("password") not in (None, old_inputs.get("password")):
             self._servers.change_password(str(inputs["identifier"]), str(inputs["password"]))
         if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
@@ -69,5 +74,6 @@ class EnvironmentEffects:
     def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
         """Stop a server."""
         self._fronts.deleted(id_)
+        self.declared.deleted(type_, id_)
         if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
             self._servers.kill(str(outputs["identifier"]))

@@ -17,7 +17,7 @@ import boto3
 
 from policy import iam
 from policy.calls import LEADING_KEYS
-from recovery.naming import LEDGER_KEY
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -54,6 +54,14 @@ class Received:
 def identity(region: str, account: str) -> str:
     """The access key of the pods of a service account."""
     return f"{region}.{account}"
+
+
+def item_call(operation: str, region: str, key: str) -> Received:
+    """A call of DynamoDB on one item of the ledger: PutItem or GetItem."""
+    item = {LEDGER_KEY: {"S": key}}
+    body = {"TableName": LEDGER_TABLE, "Item" if operation == "PutItem" else "Key": item}
+    encoded = json.dumps(body).encode()
+    return Received(service="dynamodb", region=region, method="POST", path="/", operation=operation, body=encoded)
 
 
 class Permissions:

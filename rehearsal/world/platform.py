@@ -44,9 +44,10 @@ class SitePlatform:
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
         switch: asks the pods of the site's switch.
         other_is_ready: returns whether another site takes writes, its pods have rolled out and its epoch is ready.
-        reaches_pods: returns whether the load balancer reaches the pods.
+        way: returns the reason for which the load balancer does not reach the pods behind a path; None if it does.
         refusal: returns the status with which the web ACL blocks a request; None if it does not.
         page: returns the load balancer's own answer to a path; None if a service is to answer.
+        ledger_refusal: as `refusal` of `CrisisServices`.
     """
 
     def __init__(
@@ -61,21 +62,22 @@ class SitePlatform:
         conninfo: Callable[[str], str | None],
         switch: Callable[[Request], Reply] = lambda _: Reply(503, {"error": "the switch has no pods"}),
         other_is_ready: Callable[[], bool] = lambda: False,
-        reaches_pods: Callable[[], bool] = lambda: True,
+        way: Callable[[str], str | None] = lambda _: None,
         refusal: Callable[[Request], int | None] = lambda _: None,
         page: Callable[[str], Reply | None] = lambda _: None,
+        ledger_refusal: Callable[[str, str, str], str | None] = lambda *_: None,
     ) -> None:
         self._site = site
         self._region = region
         self._refusal, self._page = refusal, page
         self._switch = switch
         self._other_is_ready = other_is_ready
-        self._reaches_pods = reaches_pods
+        self._way = way
         self.strays = Strays()
         self._route = route
         self._read_config = read_config
         self._replicas = replicas
-        self.crisis = CrisisServices(site, region, read_config, ledger)
+        self.crisis = CrisisServices(site, region, read_config, ledger, ledger_refusal)
         self.users = Users(conninfo)
         self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -129,8 +131,9 @@ class SitePlatform:
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})
-        if self._replicas(deployment) < 1 or not self._reaches_pods():
-            return Reply(503, {"error": f"{deployment} has no pod that is ready"})
+        ready = self._replicas(deployment) >= 1
+        if reason := self._way(request.path) if ready else f"{deployment} has no pod that is ready":
+            return Reply(503, {"error": reason})
         known = self._handlers.get((request.method, request.path))
         handler = self._switch if deployment == SWITCH else known
         if handler is None:

@@ -13,7 +13,7 @@ from components.permissions import document, ledger_keys, statement
 from policy.calls import LEADING_KEYS
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
-from rehearsal.world.permissions import Permissions, Received, UnknownCallError, identity, wanted
+from rehearsal.world.permissions import Permissions, Received, UnknownCallError, identity, item_call, wanted
 
 ACCOUNT = "123456789012"
 HERE = f"us-west-2:{ACCOUNT}"
@@ -98,6 +98,13 @@ def test_a_call_needs_the_permission_that_aws_names(
 ) -> None:
     (request,) = wanted(received, ACCOUNT)
     assert (request.action, request.resource, request.context.get(LEADING_KEYS, ())) == (action, resource, keys)
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "GetItem"])
+def test_a_call_on_one_item_is_as_boto3_makes_it(operation: str) -> None:
+    (request,) = wanted(item_call(operation, "us-west-2", "event#e1"), ACCOUNT)
+    assert (request.action, request.resource) == (f"dynamodb:{operation}", TABLE)
+    assert request.context[LEADING_KEYS] == ("event#e1",)
 
 
 @pytest.mark.parametrize(

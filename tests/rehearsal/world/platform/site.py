@@ -34,6 +34,8 @@ class Site:
         self.leader: str | None = name
         """The site that the switch names; None if it does not know."""
         self.other_is_ready = self.cut = False
+        self.denied: dict[tuple[str, ...], str] = {}
+        """The calls of DynamoDB that the detector may not make, and why."""
         self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
         self.platform = SitePlatform(
             name,
@@ -45,7 +47,8 @@ class Site:
             conninfo=lambda host: databases[host].conninfo() if host in databases else None,
             switch=self._switch,
             other_is_ready=lambda: self.other_is_ready,
-            reaches_pods=lambda: not self.cut,
+            way=lambda _: "the pods refuse the load balancer" if self.cut else None,
+            ledger_refusal=lambda *call: self.denied.get(call),
         )
 
     def _switch(self, request: Request) -> Reply:

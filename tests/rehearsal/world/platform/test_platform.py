@@ -143,9 +143,22 @@ def test_a_site_that_cannot_note_a_crisis_fails_its_check_and_keeps_its_pods(
     assert site.ask("GET", "/api/crisis/test")[0] == 200
 
 
+@pytest.mark.parametrize("operation", ["PutItem", "GetItem"])
+def test_a_detector_that_may_not_use_the_ledger_says_so(site: Site, operation: str) -> None:
+    site.denied[operation, EAST, "event#check-primary"] = "it is not authorized"
+    assert site.ask("GET", "/api/crisis/test") == (503, {"error": "it is not authorized"})
+    assert site.ask("GET", "/api/crisis/health")[0] == 200
+    assert site.ask("POST", "/api/crisis/detect", CRISIS)[0] == 200
+
+
+def test_an_event_that_the_detector_may_not_note_is_not_acknowledged(site: Site) -> None:
+    site.denied["PutItem", EAST, "event#e1"] = "it is not authorized"
+    assert site.ask("POST", "/api/crisis/detect", CRISIS) == (503, {"error": "it is not authorized"})
+
+
 def test_pods_that_the_load_balancer_does_not_reach_answer_nobody(site: Site) -> None:
     site.cut = True
-    assert site.ask("GET", "/health")[0] == 503
+    assert site.ask("GET", "/health") == (503, {"error": "the pods refuse the load balancer"})
 
 
 @pytest.mark.parametrize(

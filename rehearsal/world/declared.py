@@ -1,0 +1,54 @@
+"""The resources of the account as the program has declared them, for the ways that requests take through them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Plain = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of AWS."""
+
+    type: str
+    id: str
+    inputs: Plain
+    outputs: Plain
+
+    @property
+    def name(self) -> str:
+        """The name that its owner gave it in a tag; its id without one."""
+        return str(self.inputs.get("tags", {}).get("Name", self.id))
+
+
+class Declared:
+    """Every resource that exists, as the account's effects report them. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._resources: dict[str, dict[str, Resource]] = {}
+
+    def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain) -> None:
+        """Note a resource that was created or updated."""
+        with self._lock:
+            self._resources.setdefault(type_, {})[id_] = Resource(type_, id_, inputs, outputs)
+
+    def deleted(self, type_: str, id_: str) -> None:
+        """Forget a resource."""
+        with self._lock:
+            self._resources.get(type_, {}).pop(id_, None)
+
+    def of(self, type_: str, **inputs: Any) -> list[Resource]:
+        """The resources of a type that have some inputs."""
+        with self._lock:
+            found = [*self._resources.get(type_, {}).values()]
+        return [entry for entry in found if all(entry.inputs.get(key) == value for key, value in inputs.items())]
+
+    def get(self, type_: str, id_: str) -> Resource | None:
+        """The resource of a type with an id."""
+        with self._lock:
+            return self._resources.get(type_, {}).get(id_)
