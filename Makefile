@@ -107,7 +107,7 @@ workflow: $(ENGINE)/actionlint ## lint the workflows (needs Go)
 	$(ENGINE)/actionlint -color
 
 test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, which `make engine` builds
-	$(BIN)/pytest -q -m pulumi_cli --require-engine
+	$(BIN)/pytest -q -n 2 --dist loadfile -m pulumi_cli --require-engine
 
 rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 	$(BIN)/lifeline rehearse region-loss
