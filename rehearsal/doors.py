@@ -13,7 +13,7 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world.declared import Declared
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
-from rehearsal.world.front import Destination, Fronts, destination
+from rehearsal.world.front import HTTPS_PORT, Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import Permissions, identity, item_call
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SWITCH, SitePlatform
@@ -23,7 +23,6 @@ from rehearsal.world.secrets import Mounted
 from rehearsal.world.server import Server
 from rehearsal.world.users import DatabaseUnavailableError
 from rehearsal.world.ways import (
-    HTTPS_PORT,
     address_of_balancer,
     address_of_database,
     port_of,

@@ -12,16 +12,15 @@ import ipaddress
 from collections.abc import Iterable
 
 from rehearsal.world.declared import Declared, Plain, Resource
+from rehearsal.world.front import BALANCER, HTTPS_PORT, LISTENER
 
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 CLUSTER = "aws:eks/cluster:Cluster"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 INSTANCE = "aws:rds/instance:Instance"
-LISTENER = "aws:lb/listener:Listener"
 ROUTE = "aws:ec2/route:Route"
 SUBNET = "aws:ec2/subnet:Subnet"
 SUBNETS = "aws:rds/subnetGroup:SubnetGroup"
@@ -29,7 +28,6 @@ TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 VALIDATION = "aws:acm/certificateValidation:CertificateValidation"
 
 ANYWHERE = "0.0.0.0/0"
-HTTPS_PORT = 443
 
 
 def connect(declared: Declared, dns_name: str) -> None:

@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from rehearsal.world.declared import Declared
+from rehearsal.world.front import BALANCER, LISTENER
 from rehearsal.world.ways import (
     ASSOCIATION,
-    BALANCER,
     CLUSTER,
     EGRESS,
     GATEWAY,
     GROUP,
     INGRESS,
     INSTANCE,
-    LISTENER,
     ROUTE,
     SUBNET,
     SUBNETS,

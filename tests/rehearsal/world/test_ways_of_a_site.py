@@ -12,12 +12,11 @@ from rehearsal.offline import OfflineAccount
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.declared import Declared, Resource
 from rehearsal.world.faults import Faults
+from rehearsal.world.front import BALANCER, LISTENER
 from rehearsal.world.ways import (
-    BALANCER,
     CLUSTER,
     INGRESS,
     INSTANCE,
-    LISTENER,
     ROUTE,
     TARGET_GROUP,
     address_of_balancer,
