@@ -111,7 +111,8 @@ def people_near(environment: Environment, site: SiteWorld) -> People:
     environment.clock.sleep(WARM_UP_SECONDS)
     client = environment.people(site)
     environment.clock.sleep(LOAD_SECONDS)
-    environment.clock.skip(objectives.RPO_USER_DATA_SECONDS)
+    with client.away():
+        environment.clock.skip(objectives.RPO_USER_DATA_SECONDS)
     environment.clock.sleep(LOAD_SECONDS)
     return client
 

@@ -124,7 +124,8 @@ class BlackBoxClient:
         return sample
 
     def start(self) -> None:
-        """Start asking."""
+        """Start asking, also after a stop."""
+        self.browser.stopping.clear()
         for tier in self._probes:
             words = (tier, self._phase())
             thread = threading.Thread(target=self._run, args=words, name=f"client-{tier}", daemon=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -92,6 +93,13 @@ class People:
             client.browser.stopping.set()
         for client in self.clients:
             client.stop()
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """Let everybody wait while the block lasts, so that no request is on its way and takes the block's time."""
+        self.stop()
+        yield
+        self.start()
 
     def __enter__(self) -> Self:
         self.start()

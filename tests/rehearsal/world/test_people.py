@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
+from typing import cast
 
+from recovery import objectives
+from rehearsal.environment import Environment
 from rehearsal.history import History, Kind
+from rehearsal.offline import SiteWorld
+from rehearsal.scenarios import actions
 from rehearsal.world.browser import Browser
 from rehearsal.world.client import BlackBoxClient, Habit
-from rehearsal.world.clock import ManualClock
+from rehearsal.world.clock import ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.people import HABITS, KEPT_SECONDS, OFTEN_SECONDS, SELDOM_SECONDS, People
@@ -22,8 +29,9 @@ TTL = 60
 class World:
     """Two sites, of which one answers, and a zone that leads to either."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock()
+    def __init__(self, clock: ManualClock | ScaledClock | None = None) -> None:
+        self.clock = clock or ManualClock()
+        self.takes = 0.0
         self.resolver = Resolver(self.zone("old"), lambda _: True)
         self.lost = ""
         self.phases: list[float] = []
@@ -57,7 +65,22 @@ class World:
         return BlackBoxClient("example.com", browser, self.clock, interval=interval, habit=habit, history=history)
 
     def _answer(self, request: Request) -> Reply:
+        time.sleep(self.takes)
         return Reply(200, {"crisis_detected": True, "event_id": request.body.get("id", "")})
+
+
+@contextmanager
+def people_near(world: World) -> Generator[People]:
+    started: list[People] = []
+
+    def people(_: object) -> People:
+        started.append(world.people())
+        started[0].start()
+        return started[0]
+
+    environment = SimpleNamespace(clock=world.clock, people=people)
+    yield actions.people_near(cast("Environment", environment), cast("SiteWorld", None))
+    started[0].stop()
 
 
 def ask(people: People, tier: str = "crisis") -> list[bool]:
@@ -92,11 +115,11 @@ def test_those_who_follow_dns_are_back_when_their_records_end_and_others_are_lef
         assert all(ask(people))
         world.lost = "old.elb"
         world.resolver.replace(world.zone("new"))
-        world.clock.advance(10)
+        world.clock.sleep(10)
         assert not any(ask(people))
-        world.clock.advance(TTL)
+        world.clock.sleep(TTL)
         ask(people)
-        world.clock.advance(KEPT_SECONDS)
+        world.clock.sleep(KEPT_SECONDS)
         ask(people)
     followers = [habit for habit in HABITS if habit.follows]
     waited = sum((1, 2, 4))
@@ -118,3 +141,16 @@ def test_everybody_writes_into_one_history() -> None:
         ask(people)
     events = [write.key for write in people.history.writes if write.kind is Kind.EVENT]
     assert len(set(events)) == len(HABITS) + 1
+
+
+def test_time_that_is_skipped_is_part_of_no_answer() -> None:
+    world = World(ScaledClock(200))
+    world.takes = 0.2  # as long as the clients ask, one of their requests is on its way
+    with world.serving(), people_near(world) as people:
+        asked = len(people.first.samples("crisis"))
+        while len(people.first.samples("crisis")) == asked:
+            time.sleep(0.01)
+    samples = people.first.samples("crisis")
+    assert asked
+    assert max(sample.latency for sample in samples) < world.clock.real(objectives.RPO_USER_DATA_SECONDS)
+    assert samples[-1].at - samples[0].at > objectives.RPO_USER_DATA_SECONDS, "the first writes are old"
