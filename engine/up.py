@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 from engine.client import GrpcProvider
 from engine.deployment import Deployment, Step
 from engine.monitor import DeploymentError, EngineLog, Monitor
-from engine.program import PROGRAM_ROOT
 from engine.state import State
+from engine.warm import Warm
 from recovery.naming import PROJECT
 
 _WORKERS = 64
@@ -41,6 +40,7 @@ def up(
     *,
     state_file: Path,
     ports: Mapping[str, int],
+    programs: Warm,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> UpResult:
     """Apply the program to a stack.
@@ -50,6 +50,7 @@ def up(
         config: values by full key.
         state_file: the stack's state; created if absent.
         ports: the stand-in providers' ports by package.
+        programs: runs the program.
         on_step: called after each step.
 
     Raises:
@@ -64,7 +65,8 @@ def up(
     try:
         with served(Monitor(deployment, stack=stack, project=PROJECT), log) as endpoint:
             address.append(endpoint)
-            _run_program(stack, encoded, endpoint, log)
+            words = ("--monitor", endpoint, "--engine", endpoint, "--project", PROJECT, "--stack", stack)
+            _run_program(programs, words, encoded, log)
         deployment.finish()
     finally:
         deployment.close()
@@ -93,16 +95,14 @@ def served(monitor: Monitor, log: EngineLog) -> Generator[str]:
         server.stop(grace=None).wait()
 
 
-def _run_program(stack: str, config: dict[str, str], endpoint: str, log: EngineLog) -> None:
-    command = [sys.executable, "-m", "engine.language", "--monitor", endpoint, "--engine", endpoint]
-    done = subprocess.run(
-        [*command, "--project", PROJECT, "--stack", stack],
-        cwd=PROGRAM_ROOT,
-        env={**os.environ, "PULUMI_CONFIG": json.dumps(config)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0 or log.errors:
-        raise DeploymentError("\n".join([*log.errors, done.stderr.strip()]).strip())
+def _run_program(programs: Warm, words: Sequence[str], config: dict[str, str], log: EngineLog) -> None:
+    env = {**os.environ, "PULUMI_CONFIG": json.dumps(config)}
+    with tempfile.TemporaryFile("w+") as errors, Path(os.devnull).open("w") as nothing:
+        process = programs.start(
+            "-m", "engine.language", *words, env=env, stdout=nothing.fileno(), stderr=errors.fileno()
+        )
+        code = process.wait()
+        errors.seek(0)
+        said = errors.read().strip()
+    if code != 0 or log.errors:
+        raise DeploymentError("\n".join([*log.errors, said]).strip())

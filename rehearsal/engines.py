@@ -13,6 +13,7 @@ from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
 from engine.state import Resource, State
 from engine.up import UpResult
+from engine.warm import Warm
 
 
 class Engine(Protocol):
@@ -36,8 +37,8 @@ class Engine(Protocol):
 class InProcessEngine:
     """The in-process engine."""
 
-    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
-        self._folder, self._ports = folder, ports
+    def __init__(self, folder: Path, ports: Mapping[str, int], programs: Warm) -> None:
+        self._folder, self._ports, self._programs = folder, ports, programs
         folder.mkdir(parents=True, exist_ok=True)
 
     def up(
@@ -45,7 +46,12 @@ class InProcessEngine:
     ) -> UpResult:
         """Apply the program."""
         return in_process.up(
-            stack, config, state_file=self._folder / f"{stack}.json", ports=self._ports, on_step=on_step
+            stack,
+            config,
+            state_file=self._folder / f"{stack}.json",
+            ports=self._ports,
+            programs=self._programs,
+            on_step=on_step,
         )
 
     def resources(self, stack: str) -> dict[str, Resource]:
@@ -67,7 +73,7 @@ def _encrypted(resource: Resource) -> dict[str, Any]:
     return {key: cipher if key in resource.secrets else value for key, value in resource.inputs.items()}
 
 
-ENGINES: dict[str, Callable[[Path, Mapping[str, int]], Engine]] = {
+ENGINES: dict[str, Callable[[Path, Mapping[str, int], Warm], Engine]] = {
     "in-process": InProcessEngine,
-    "pulumi": PulumiEngine,
+    "pulumi": lambda folder, ports, _: PulumiEngine(folder, ports),
 }

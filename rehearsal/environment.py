@@ -146,7 +146,16 @@ class Environment:
         if name not in self._pods:
             cluster = site.cluster
             api, folder = self._exit.enter_context(ApiServer(cluster)), self._folder / name
-            pods = Pods(cluster, api, site.region, self._gateway.url, self._server, clock=self.clock, folder=folder)
+            pods = Pods(
+                cluster,
+                api,
+                site.region,
+                self._gateway.url,
+                self._server,
+                clock=self.clock,
+                folder=folder,
+                programs=self.account.programs,
+            )
             self._pods[name] = self._exit.enter_context(pods)
         return self._pods[name]
 

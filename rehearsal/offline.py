@@ -19,6 +19,7 @@ from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
 from engine.up import UpResult
+from engine.warm import Warm
 from recovery.naming import cluster_name
 from rehearsal.engines import ENGINES, Engine
 from rehearsal.providers.aws.backend import AwsBackend
@@ -118,6 +119,8 @@ class OfflineAccount:
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
         os.environ.update(_MOTO)
+        self.programs = self._stack.enter_context(Warm("engine.language", "stacks.site", "operations.__main__"))
+        """Runs the program and the pods."""
         self.endpoint_url = self._stack.enter_context(empty_account())
 
     def __enter__(self) -> Self:
@@ -206,7 +209,7 @@ class OfflineAccount:
             name: self._serve(StandInProvider(backend, version=VERSIONS[name])) for name, backend in backends.items()
         }
         ports = {name: server.port for name, server in servers.items()} | {"eks": self._eks_provider()}
-        engine = self._engine(self._folder / "engine" / config.site, ports)
+        engine = self._engine(self._folder / "engine" / config.site, ports, self.programs)
         return SiteWorld(file, config, engine, clusters, aws, list(servers.values()))
 
     def _run_job(self, site: str, job: dict[str, Any]) -> None:

@@ -13,8 +13,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -23,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine.program import PROGRAM_ROOT
+from engine.warm import Warm, WarmProcess
 from rehearsal.assumptions import POD_START
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries, processes, secrets
@@ -50,7 +48,7 @@ BEGINS_SECONDS = float(POD_START.seconds)
 
 @dataclass
 class _Running:
-    process: subprocess.Popen[str]
+    process: WarmProcess
     deployment: str = ""
     """Empty for a Job."""
     template: str = ""
@@ -70,6 +68,7 @@ class Pods:
         server: returns the PostgreSQL server behind a host name of the ConfigMap; None if there is none.
         clock: simulated time.
         folder: for logs, as `<job>.log`.
+        programs: starts the processes.
     """
 
     cluster: KubernetesApi
@@ -79,6 +78,7 @@ class Pods:
     server: Callable[[str], Server | None]
     clock: Clock
     folder: Path
+    programs: Warm
     deployments: tuple[str, ...] = ("fence", "switch")
     namespace: str = "mental-health-platform"
     _runs: int = 0
@@ -146,10 +146,10 @@ class Pods:
     def _run_pod(self, name: str, pod: Manifest) -> int:
         with self._lock:
             running = self._running[name] = self._start(name, name, pod)
-        running.process.wait()
+        code = running.process.wait()
         with self._lock:
             self._running.pop(name, None)
-        return running.process.returncode
+        return code
 
     def run_cron_job(self, name: str) -> list[dict[str, Any]]:
         """Run a CronJob at once, as `kubectl create job --from=cronjob/NAME` does. Returns the lines that it logged.
@@ -236,16 +236,15 @@ class Pods:
     def _start(self, name: str, pod: str, spec: Manifest) -> _Running:
         container = spec["containers"][0]
         variables = self._environment(pod, spec)
-        command = [sys.executable if word == "python" else str(word) for word in container["command"]]
+        interpreter, *words = map(str, container["command"])
+        if interpreter != "python":
+            raise ApiError(f"pod {pod}: the offline world has no {interpreter}")
         with (self.folder / f"{name}.log").open("a") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=PROGRAM_ROOT,
+            process = self.programs.start(
+                *words,
                 env={**processes.environment(), **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
+                stdout=log.fileno(),
+                stderr=log.fileno(),
             )
         return _Running(process, port=int(variables["PORT"]) if "PORT" in variables else None)
 

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 
+from engine.warm import WarmProcess
+
 GRACE_SECONDS = 10.0
 """Real seconds for a process to end by itself."""
 
@@ -17,7 +19,7 @@ def environment() -> dict[str, str]:
     return {**kept, "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
 
 
-def end(process: subprocess.Popen[str], how: signal.Signals) -> None:
+def end(process: WarmProcess, how: signal.Signals) -> None:
     """End a process by a signal, and by force when the time for that is over."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(how)

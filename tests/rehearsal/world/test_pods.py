@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from components.kube import jobs, once
+from engine.warm import Warm
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from recovery.timeline import DatabaseId
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
@@ -146,11 +147,8 @@ def job(script: str, *words: str) -> Manifest:
 
 @contextmanager
 def running(cluster: KubernetesApi, folder: Path) -> Generator[Pods]:
-    servers = {HOST: SERVER}
-    with (
-        ApiServer(cluster) as api,
-        Pods(cluster, api, "us-west-2", GATEWAY, servers.get, clock=ScaledClock(SPEED), folder=folder) as pods,
-    ):
+    servers, clock, api = {HOST: SERVER}, ScaledClock(SPEED), ApiServer(cluster)
+    with api, Warm() as jobs, Pods(cluster, api, "us-west-2", GATEWAY, servers.get, clock, folder, jobs) as pods:
         yield pods
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.warm import Warm
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.clock import ManualClock
@@ -26,7 +27,7 @@ def pods(clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     cluster, server = KubernetesApi(), LoopbackServer("switch", lambda _: Reply(200, {}))
     server.start()
     with contextlib.closing(server), ApiServer(cluster) as api:
-        found = Pods(cluster, api, "us-west-2", "", lambda _: None, clock=clock, folder=tmp_path)
+        found = Pods(cluster, api, "us-west-2", "", lambda _: None, clock=clock, folder=tmp_path, programs=Warm())
         monkeypatch.setattr(found, "addresses", lambda name: [server.address] if name == "switch" else [])
         with found:
             yield found
