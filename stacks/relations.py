@@ -180,7 +180,7 @@ def _cluster_problems(site: SiteConfig) -> Iterator[Problem]:
     yield from _version_problems(site)
     if cluster.since is not None and cluster.since > len(site.timeline):
         yield Problem(f"{path}.since", f"is {cluster.since}, when the timeline has {len(site.timeline)} epochs")
-    if cluster.since is None and cluster.serving_generation > 1 and _has_jobs(site):
+    if cluster.since is None and cluster.serving_generation > 1:
         hint = f"set it to {len(site.timeline)}: the Jobs of these epochs ran in an earlier cluster"
         yield Problem(f"{path}.since", f"is missing, and generation {cluster.serving_generation} serves", hint)
 
@@ -198,11 +198,6 @@ def _version_problems(site: SiteConfig) -> Iterator[Problem]:
         yield Problem(
             f"{path}.nodes.releaseVersion", f"is {release}, and lifeline:cluster.version is {cluster.version}", hint
         )
-
-
-def _has_jobs(site: SiteConfig) -> bool:
-    """Whether a Job runs before a cluster's namespace is declared, because it began an epoch."""
-    return site.switchover.take is not None or any(restore.dump for restore in site.database.restores)
 
 
 def _size_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -97,7 +97,7 @@ class ClusterConfig(Section):
     """The generation that has the workloads and the traffic. It may be omitted if there is one generation."""
     since: int | None = Field(default=None, ge=1, le=rules.MAX_EPOCHS)
     """The number of epochs that had begun when the serving generation took over from another one. Jobs of these epochs
-    have run, and are not declared again."""
+    have run, and are not declared again: their database may be fenced by now, so that no pod reaches it."""
     unreachable: tuple[Generation, ...] = Field(default=(), strict=False)
     """Generations whose API server is dead: their objects are forgotten instead of deleted."""
     public_access_cidrs: tuple[Network, ...] = Field(default=(), strict=False)

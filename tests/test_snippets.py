@@ -55,7 +55,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "docs/runbooks/cluster-loss.md": [
         Case("primary"),
-        Case("primary", {"cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]}}),
+        Case("primary", {"cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1], "since": 1}}),
     ],
     "docs/runbooks/emergency.md": [Case("primary")],
     "docs/runbooks/failback.md": [

@@ -38,16 +38,19 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
         actions.wait_until_back(environment, client, disaster)
         losses, back = losses_of(environment, client, away), environment.clock.now()
     with phases("build a cluster beside the dead one, and move in one apply"):
-        timeline = [*map(str, away.config.history)]
-        cluster = _cluster(home, generations=[1, 2], serving=2, unreachable=[1])
-        rebuilt = actions.apply(environment, reporter, home, timeline=timeline, cluster=cluster)
+        cluster = _cluster(home, generations=[1, 2], serving=2, unreachable=[1], since=len(home.config.history))
+        rebuilt = actions.apply(environment, reporter, home, cluster=cluster)
         actions.until(environment, lambda: not environment.postgres.is_writable(old))
+    with phases("update the site, which follows from now on"):
+        timeline = [*map(str, away.config.history)]
+        rebuilt += actions.apply(environment, reporter, home, timeline=timeline)
         environment.clock.sleep(actions.WARM_UP_SECONDS)
     with phases("take the dead cluster out of the list"):
         cluster = _cluster(home, generations=[2], serving=2, unreachable=[])
         removed = actions.apply(environment, reporter, home, cluster=cluster)
     with phases("move to a third cluster while people use the second, as for an upgrade"):
-        third = actions.apply(environment, reporter, home, cluster=_cluster(home, generations=[2, 3], serving=3))
+        cluster = _cluster(home, generations=[2, 3], serving=3, since=len(home.config.history))
+        third = actions.apply(environment, reporter, home, cluster=cluster)
         environment.clock.sleep(actions.LOAD_SECONDS)
     with phases("verify"):
         checks = (*checks, *verify(client, away.config.domain))

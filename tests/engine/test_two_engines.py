@@ -41,7 +41,7 @@ PHASES = (
 )
 
 CLUSTERS: dict[str, dict[str, Any]] = {
-    "new cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1]},
+    "new cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1], "since": 1},
     "old cluster": {"generations": [2], "unreachable": []},
 }
 """The edits that replace a dead cluster."""

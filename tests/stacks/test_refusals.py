@@ -90,9 +90,9 @@ CLUSTERS: list[tuple[Values, str]] = [
     ({"generations": []}, "lifeline:cluster.generations: is []: list should have at least 1 item"),
     ({"generations": [1, 1], "serving": 1}, "lifeline:cluster.generations: is [1, 1]"),
     ({"generations": [1, 2]}, "lifeline:cluster.serving: is missing, and lifeline:cluster.generations is [1, 2]"),
-    ({"generations": [1], "serving": 2}, "lifeline:cluster.serving: is 2, expected one of generations: 1"),
-    ({"generations": [1, 2], "serving": 2, "unreachable": [2]}, "lifeline:cluster.unreachable[0]: is 2"),
-    ({"generations": [2], "serving": 2, "unreachable": [1]}, "lifeline:cluster.unreachable[0]: is 1"),
+    ({"generations": [1], "serving": 2, "since": 1}, "lifeline:cluster.serving: is 2, expected one of generations: 1"),
+    ({"generations": [1, 2], "serving": 2, "unreachable": [2], "since": 1}, "lifeline:cluster.unreachable[0]: is 2"),
+    ({"generations": [2], "serving": 2, "unreachable": [1], "since": 1}, "lifeline:cluster.unreachable[0]: is 1"),
     ({"addonVersions": {"core-dns": "v1.11.4-eksbuild.2"}}, "lifeline:cluster.addonVersions: names core-dns"),
     ({"addonVersions": {"coredns": "1.11.4"}}, 'lifeline:cluster.addonVersions.coredns: is "1.11.4"'),
     (
@@ -139,9 +139,8 @@ def test_a_promoted_database_is_restored_to_a_later_time_or_from_a_snapshot(rest
     accepted("secondary", timeline=PROMOTED, database__seeded=3, database__restores=restores)
 
 
-def test_a_moved_site_whose_jobs_have_run_says_since_when() -> None:
-    cluster = {"generations": [2], "serving": 2}
-    timeline, plan = ["primary-1", "secondary-1"], {"take": 2}
+def test_a_moved_site_says_since_when_because_its_jobs_have_run() -> None:
+    cluster, timeline = {"generations": [2], "serving": 2}, ["primary-1", "secondary-1"]
     message = "lifeline:cluster.since: is missing, and generation 2 serves"
-    assert mistakes("secondary", timeline=timeline, switchover=plan, cluster=cluster) == [message]
-    accepted("secondary", timeline=timeline, switchover=plan, cluster={**cluster, "since": 2})
+    assert mistakes("secondary", timeline=timeline, cluster=cluster) == [message]
+    accepted("secondary", timeline=timeline, cluster={**cluster, "since": 2})
