@@ -13,10 +13,11 @@ from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world.declared import Declared
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
-from rehearsal.world.front import HTTPS_PORT, Destination, Fronts, destination
+from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import Permissions, identity, item_call
 from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SWITCH, SitePlatform
+from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.policies import End, refusal
 from rehearsal.world.secrets import Mounted
@@ -24,16 +25,12 @@ from rehearsal.world.server import Server
 from rehearsal.world.users import DatabaseUnavailableError
 from rehearsal.world.ways import (
     address_of_balancer,
-    address_of_database,
     port_of,
-    to_database,
     to_pods,
 )
 
 ROUTE_SECONDS = 0.2
 """Real seconds for which a load balancer keeps its targets. ELB needs longer to register one."""
-AWS_ADDRESS = "52.94.0.1"
-"""An address of AWS outside every VPC, as a gateway endpoint of DynamoDB leads to."""
 
 
 class Door:
@@ -137,24 +134,25 @@ class Door:
         port = port_of(self._declared, target)
         balancer = End(address_of_balancer(self._declared, self._balancer))
         return to_pods(self._declared, target, self._name_of(pods.cluster)) or refusal(
-            pods.cluster, balancer, _end(pods.cluster, pods.deployment), port
+            pods.cluster, balancer, End(namespace=NAMESPACE, labels=_labels(pods.cluster, pods.deployment)), port
         )
 
     def _to_database(self, host: str, port: int) -> str | None:
         """The reason for which the backend does not reach a database; None if it does."""
-        cluster = self._cluster()
-        database = End(address_of_database(self._declared, host))
-        return to_database(self._declared, host, port, self._name_of(cluster)) or refusal(
-            cluster, _end(cluster, BACKEND), database, port
-        )
+        network = self._network()
+        return network.to_database(_labels(network.cluster, BACKEND), host, port)
 
     def _to_ledger(self, permissions: Permissions, operation: str, region: str, key: str) -> str | None:
         """The reason for which the crisis detector may not make a call of DynamoDB, or does not reach it; else None."""
-        cluster = self._cluster()
-        closed = refusal(cluster, _end(cluster, CRISIS_DETECTOR), End(AWS_ADDRESS), HTTPS_PORT)
-        return closed or permissions.refusal(
-            identity(self._site.region, _service_account(cluster, CRISIS_DETECTOR)), item_call(operation, region, key)
+        network = self._network()
+        return network.to_service(_labels(network.cluster, CRISIS_DETECTOR), "dynamodb") or permissions.refusal(
+            identity(self._site.region, _service_account(network.cluster, CRISIS_DETECTOR)),
+            item_call(operation, region, key),
         )
+
+    def _network(self) -> PodNetwork:
+        cluster = self._cluster()
+        return PodNetwork(self._declared, self._name_of(cluster), cluster, NAMESPACE)
 
     def _name_of(self, cluster: KubernetesApi) -> str:
         return next(name for name, known in self._site.clusters.existing.items() if known is cluster)
@@ -181,11 +179,10 @@ def _service_account(cluster: KubernetesApi, deployment: str) -> str:
     return str(declared["spec"]["template"]["spec"]["serviceAccountName"]) if declared else ""
 
 
-def _end(cluster: KubernetesApi, deployment: str) -> End:
-    """The pods of a Deployment, as network policies see them."""
+def _labels(cluster: KubernetesApi, deployment: str) -> Mapping[str, str]:
+    """The labels of the pods of a Deployment."""
     declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
-    labels = declared["spec"]["template"]["metadata"]["labels"] if declared else {}
-    return End(namespace=NAMESPACE, labels=labels)
+    return declared["spec"]["template"]["metadata"]["labels"] if declared else {}
 
 
 def _ready(cluster: KubernetesApi, deployment: str) -> int:

@@ -6,17 +6,15 @@ import contextlib
 import functools
 import math
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, LiteralString, Self, cast
+from typing import Any, LiteralString, Self
 
-import boto3
 import psycopg
 
-from operations.backup_store import BackupStore
-from recovery.naming import copy_name, state_bucket, state_key
+from recovery.naming import NAMESPACE, copy_name
+from rehearsal.console import Console
 from rehearsal.doors import Door
 from rehearsal.history import History, Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
@@ -35,17 +33,15 @@ from rehearsal.world.health import HealthChecks, ask
 from rehearsal.world.network import Network
 from rehearsal.world.people import OFTEN_SECONDS, People
 from rehearsal.world.platform import SitePlatform
+from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.processor import Processor
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
-from rehearsal.world.ways import connect
+from rehearsal.world.services import to_service
+from rehearsal.world.ways import Ask, connect
 from rehearsal.world.zone import HealthCheck, load_zone
-
-if TYPE_CHECKING:
-    from mypy_boto3_route53 import Route53Client
-    from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
@@ -82,9 +78,7 @@ class Environment:
         self._pods: dict[str, Pods] = {}
         self._folder = folder
         self.account.run_job = lambda site, job: self.pods_of(self.account.sites[site]).run(job)
-        self._s3 = boto3.session.Session("rehearsal", "rehearsal").client(
-            "s3", region_name="us-east-1", endpoint_url=self.account.endpoint_url
-        )
+        self.console = Console(self.account.endpoint_url)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +98,7 @@ class Environment:
         self.zone_id = zone_id
         for site in self.account.sites.values():
             self._open(site, balancers[site.name])
-        zone = load_zone(self.route53, zone_id)
+        zone = load_zone(self.console.route53, zone_id)
         checks = HealthChecks(zone.checks, self._probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
@@ -117,7 +111,7 @@ class Environment:
 
     def read_zone(self) -> None:
         """Let DNS and the health checks follow what changed in the zone."""
-        zone = load_zone(self.route53, self.zone_id)
+        zone = load_zone(self.console.route53, self.zone_id)
         self.checks.replace(zone.checks)
         self.resolver.replace(zone)
 
@@ -127,18 +121,24 @@ class Environment:
         self.pods_of(site)
 
     @functools.cached_property
-    def route53(self) -> Route53Client:
-        """Route 53, as an operator calls it."""
-        return boto3.session.Session("rehearsal", "rehearsal").client(
-            "route53", region_name="us-east-1", endpoint_url=self.account.endpoint_url
-        )
-
-    @functools.cached_property
     def _gateway(self) -> AwsGateway:
         """AWS as the pods see it, from the first pod on: the Job that claims the first epoch."""
         refusal, url = self.account.permissions.refusal, self.account.endpoint_url
-        gateway = AwsGateway(url, faults=self.faults, ledger=self.account.ledger, refusal=refusal)
+        gateway = AwsGateway(url, faults=self.faults, ledger=self.account.ledger, refusal=refusal, way=self._way)
         return self._exit.enter_context(gateway)
+
+    def _way(self, caller: str, service: str) -> str | None:
+        """The reason for which a call of pods does not arrive at AWS; None if it does.
+
+        Secrets are read by the driver that mounts them, to which the network policies of the pods do not apply.
+        """
+        region, _, account = caller.partition(".")
+        for name, pods in reversed(self._pods.items()):
+            if pods.region == region and service == "secretsmanager":
+                return to_service(self.effects.declared, name, service)
+            if pods.region == region and account in pods.labels and pods.network:
+                return pods.network.to_service(pods.labels[account], service)
+        return None
 
     def pods_of(self, site: SiteWorld) -> Pods:
         """The pods of the cluster that has a site's workloads. Those of a new cluster run from the first call on."""
@@ -155,6 +155,7 @@ class Environment:
                 clock=self.clock,
                 folder=folder,
                 programs=self.account.programs,
+                network=PodNetwork(self.effects.declared, name, cluster, NAMESPACE),
             )
             self._pods[name] = self._exit.enter_context(pods)
         return self._pods[name]
@@ -213,49 +214,7 @@ class Environment:
 
     def replicate_buckets(self) -> list[str]:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
-        return replicate(self._s3, self.faults)
-
-    def save_state(self, site: SiteWorld) -> None:
-        """Put the state of a site's stack into the bucket that an operator would keep it in."""
-        bucket = state_bucket(site.name, account=site.config.account)
-        with contextlib.suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
-            place = cast("BucketLocationConstraintType", site.region)
-            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": place})
-        state = site.engine.checkpoint(site.name)
-        self._s3.put_object(Bucket=bucket, Key=state_key(site.name), Body=state.encode())
-
-    def store(self, bucket: str) -> BackupStore:
-        """A bucket, as the jobs read it."""
-        return BackupStore(self._s3, bucket)
-
-    def write_log(self, site: SiteWorld, group: str, line: str) -> None:
-        """Add a line to a log group of a site."""
-        logs = boto3.session.Session("rehearsal", "rehearsal").client(
-            "logs", region_name=site.region, endpoint_url=self.account.endpoint_url
-        )
-        logs.create_log_stream(logGroupName=group, logStreamName="rehearsal")
-        now = int(time.time() * 1000)
-        logs.put_log_events(
-            logGroupName=group, logStreamName="rehearsal", logEvents=[{"timestamp": now, "message": line}]
-        )
-
-    def secret(self, site: SiteWorld, name: str) -> str:
-        """The present value of a secret in a site's region."""
-        client = boto3.session.Session("rehearsal", "rehearsal").client(
-            "secretsmanager", region_name=site.region, endpoint_url=self.account.endpoint_url
-        )
-        return client.get_secret_value(SecretId=name)["SecretString"]
-
-    def snapshots(self, site: SiteWorld) -> list[str]:
-        """The names of the snapshots in a site's region."""
-        rds = boto3.session.Session("rehearsal", "rehearsal").client(
-            "rds", region_name=site.region, endpoint_url=self.account.endpoint_url
-        )
-        return [entry.get("DBSnapshotIdentifier", "") for entry in rds.describe_db_snapshots()["DBSnapshots"]]
-
-    def text(self, bucket: str, key: str) -> str:
-        """An object in a bucket, as text."""
-        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return replicate(self.console.s3, self.faults)
 
     def databases(self, site: SiteWorld) -> list[str]:
         """The names of a site's servers."""
@@ -265,11 +224,11 @@ class Environment:
         """The network for people near a region, or for health checkers."""
         return Network(self._find, self.faults, near)
 
-    def _find(self, balancer: str) -> tuple[str, tuple[str, int]]:
+    def _find(self, balancer: str, how: Ask) -> tuple[str, tuple[str, int]]:
         site = self.account.sites.get(self._balancers[balancer])
         if site is None:
             raise TimeoutError(f"{balancer} does not exist any more")
-        connect(self.effects.declared, balancer)
+        connect(self.effects.declared, balancer, how)
         return site.region, self.platforms[site.name].address
 
     def rows(self, database: str) -> list[Stored]:
@@ -297,8 +256,13 @@ class Environment:
 
     def _probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
+        protocol = check.type.partition("_")[0]
         try:
-            status, body = ask(self.network().dial(self.resolver.resolve(check.fqdn)), check.path, self.clock)
+            target = self.resolver.resolve(check.fqdn)
+            address = self.network().dial(target, Ask(port=check.port, protocol=protocol))
+            if protocol != "HTTPS":
+                return not check.search  # the listener of HTTP answers by a redirection, which has no words
+            status, body = ask(address, check.path, self.clock)
         except (OSError, NoAnswerError):
             return False
         return status < 400 and check.search in body

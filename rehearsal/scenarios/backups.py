@@ -55,7 +55,7 @@ def back_up_and_prove(environment: Environment, reporter: Reporter, site: SiteWo
     proof = pods.run_cron_job(RESTORE_CHECK_CRON_JOB)[-1]
     reporter.say(f"{RESTORE_CHECK_CRON_JOB}: {proof['backup']} of {proof['bucket']} restored in {proof['seconds']} s")
     bucket = copy_name(backup_bucket(site.name, account=site.config.account), site.config.copies.generation)
-    manifest = Manifest.parse(environment.text(bucket, manifest_key(written["name"])))
+    manifest = Manifest.parse(environment.console.text(bucket, manifest_key(written["name"])))
     return Night(manifest, frozenset(users), proof)
 
 

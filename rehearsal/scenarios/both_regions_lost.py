@@ -114,7 +114,7 @@ def _lose(environment: Environment, reporter: Reporter, sites: tuple[SiteWorld, 
     environment.clock.sleep(actions.SETTLE_SECONDS)
     for site in sites:
         zone_id, domain = environment.zone_id, site.config.domain
-        deleted = operator.delete_records_of(environment.route53, zone_id, site.name, domain)
+        deleted = operator.delete_records_of(environment.console.route53, zone_id, site.name, domain)
         reporter.say(f"{len(deleted)} records and health checks of {site.name} were deleted")
     environment.read_zone()
     for site in sites:

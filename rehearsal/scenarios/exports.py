@@ -47,14 +47,14 @@ def _configuration_checks(environment: Environment, reporter: Reporter, site: Si
     Raises:
         ApiError: if the job fails.
     """
-    environment.save_state(site)
+    environment.console.save_state(site)
     said = environment.pods_of(site).run_cron_job(CONFIGURATION_CRON_JOB)
     exported = next(line for line in said if line["step"] == "configuration exported")
     reporter.say(f"{CONFIGURATION_CRON_JOB}: {exported['name']}, {exported['objects']} objects")
     environment.replicate_buckets()
     bucket = copy_name(backup_bucket(site.name, account=site.config.account))
-    text = environment.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/objects.json")
-    state = environment.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/resources.json")
+    text = environment.console.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/objects.json")
+    state = environment.console.text(bucket, f"{BACKUP_CONFIGURATION}{exported['name']}/resources.json")
     refused = _apply_to_empty_cluster(site, json.loads(text)["items"])
     password = environment.postgres[database_identifier(site.config.own_database)].password
     return (
@@ -82,7 +82,7 @@ def ledger_check(environment: Environment, reporter: Reporter, site: SiteWorld) 
     exported = next(line for line in said if line["step"] == "ledger exported")
     reporter.say(f"{LEDGER_CRON_JOB}: {exported['name']}, {exported['items']} items")
     environment.replicate_buckets()
-    copy = environment.store(copy_name(ledger_bucket(site.name, account=site.config.account)))
+    copy = environment.console.store(copy_name(ledger_bucket(site.name, account=site.config.account)))
     record = json.loads(copy.text(f"{LEDGER_RECORDS}{exported['name']}.json"))
     copied = {item[LEDGER_KEY]["S"] for item in items_of(copy, record["files"])}
     events = [key for key in before if key.startswith("event#")]
@@ -97,9 +97,9 @@ def _log_check(environment: Environment, site: SiteWorld) -> Check:
     """Moto delivers at once, so this proves the path and not its time."""
     line = "a line of the database's log"
     group = log_group_name(database_identifier(site.config.own_database), "postgresql")
-    environment.write_log(site, group, line)
+    environment.console.write_log(site, group, line)
     environment.replicate_buckets()
-    copy = environment.store(copy_name(log_bucket(site.name, account=site.config.account)))
+    copy = environment.console.store(copy_name(log_bucket(site.name, account=site.config.account)))
     keys = [key for key in copy.keys(LOG_EVENTS) if line in _unpacked(b"".join(copy.open(key)))]
     return Check("a line of the database's log is in the other region", passed=len(keys) == 1, detail=", ".join(keys))
 

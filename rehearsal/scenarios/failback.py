@@ -86,11 +86,11 @@ def _retire(environment: Environment, reporter: Reporter, site: SiteWorld) -> tu
     deleting = actions.apply(environment, reporter, site, database=database)
     gone = before - set(_instances(site))
     snapshot = f"{database_identifier(retired)}-final"
-    kept = snapshot in environment.snapshots(site)
+    kept = snapshot in environment.console.snapshots(site)
     return steps + deleting, Check(
         f"{retired} alone is deleted, and {snapshot} is kept",
         passed=gone == {f"database-{retired.epoch}-instance"} and {step.op for step in deleting} == {"delete"} and kept,
-        detail=f"deleted: {', '.join(sorted(gone))}; snapshots: {', '.join(environment.snapshots(site))}",
+        detail=f"deleted: {', '.join(sorted(gone))}; snapshots: {', '.join(environment.console.snapshots(site))}",
     )
 
 

@@ -43,7 +43,7 @@ def rebuild_elsewhere(environment: Environment, reporter: Reporter) -> Outcome:
     settled = environment.clock.now()
     with phases("the survivor adopts the zone and the passwords"):
         zone_id, file = str(survivor.config.zone_id), _new_file(lost, survivor)
-        operator.delete_records_of(environment.route53, zone_id, lost.name, survivor.config.domain)
+        operator.delete_records_of(environment.console.route53, zone_id, lost.name, survivor.config.domain)
         environment.read_zone()
         adopting, untouched = adopt(environment, reporter, survivor, ledger="later")
         steps += adopting

@@ -41,7 +41,7 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
         zone_id = str(survivor.config.zone_id)
         file = new_site_file(lost, survivor)
         environment.forget(lost)
-        deleted = operator.delete_records_of(environment.route53, zone_id, lost.name, survivor.config.domain)
+        deleted = operator.delete_records_of(environment.console.route53, zone_id, lost.name, survivor.config.domain)
         environment.read_zone()
         reporter.say(f"{len(deleted)} records and health checks of {lost.name} were deleted")
     with phases("the survivor adopts the zone, the ledger and the passwords"):

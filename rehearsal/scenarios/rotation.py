@@ -97,7 +97,7 @@ def _numbered(site: SiteWorld, **numbers: int) -> dict[str, object]:
 
 def _passwords(environment: Environment, site: SiteWorld) -> dict[str, str]:
     """The password of each user, as Secrets Manager has it in a site's region."""
-    return {user: environment.secret(site, secret) for user, secret in _SECRETS.items()}
+    return {user: environment.console.secret(site, secret) for user, secret in _SECRETS.items()}
 
 
 def _logs_in(environment: Environment, site: SiteWorld, passwords: Mapping[str, str]) -> dict[str, bool]:

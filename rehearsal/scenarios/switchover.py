@@ -26,7 +26,7 @@ def switchover(environment: Environment, reporter: Reporter) -> Outcome:
         actions.wait_until_back(environment, client, began)
     with phases("snapshot the promoted database"):
         said = environment.pods_of(taker).run_cron_job(SNAPSHOT_CRON_JOB)[-1]["step"]
-        snapshots = environment.snapshots(taker)
+        snapshots = environment.console.snapshots(taker)
     with phases("the first site follows"):
         steps += actions.apply(environment, reporter, leader, database=actions.seeded_at(leader, 2))
         follower = database_identifier(leader.config.own_database)

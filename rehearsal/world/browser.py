@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
 from rehearsal.world.patience import exchange
+from rehearsal.world.ways import Ask
 
 BACKOFF_SECONDS = (1, 2, 4)
 """Simulated seconds before a write is sent again."""
@@ -23,7 +24,7 @@ LONGEST_WAY = 3
 class Network(Protocol):
     """The network between a DNS answer and a socket."""
 
-    def dial(self, target: str) -> tuple[str, int]:
+    def dial(self, target: str, ask: Ask) -> tuple[str, int]:
         """The address of a load balancer on this machine.
 
         Raises:
@@ -98,7 +99,7 @@ class Browser:
     def _dial(self, host: str) -> tuple[str, int]:
         target = self._resolver.resolve(host)
         try:
-            return self._network.dial(target)
+            return self._network.dial(target, Ask(host))
         except TimeoutError:
             self._clock.wait(self.stopping, self._timeout)
             raise

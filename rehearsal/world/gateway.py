@@ -50,12 +50,19 @@ class AwsGateway:
         faults: the lost regions and control planes. Calls to them end in a broken connection.
         ledger: the global table. A write to one region's table is replicated before it is acknowledged.
         refusal: takes the access key of the caller and the call; returns the words of a refusal, or None.
+        way: takes the access key of the caller and a service; returns the reason for which no call arrives, or None.
     """
 
     def __init__(
-        self, upstream: str, *, faults: Faults, ledger: GlobalTable, refusal: Callable[[str, Received], str | None]
+        self,
+        upstream: str,
+        *,
+        faults: Faults,
+        ledger: GlobalTable,
+        refusal: Callable[[str, Received], str | None],
+        way: Callable[[str, str], str | None] = lambda *_: None,
     ) -> None:
-        self._server = _Server(upstream, faults, ledger, refusal)
+        self._server = _Server(upstream, faults, ledger, refusal, way)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="aws-gateway", daemon=True
         )
@@ -82,8 +89,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, upstream: str, faults: Faults, ledger: GlobalTable, refusal: Callable[[str, Received], str | None]
+        self,
+        upstream: str,
+        faults: Faults,
+        ledger: GlobalTable,
+        refusal: Callable[[str, Received], str | None],
+        way: Callable[[str, str], str | None],
     ) -> None:
+        self.way = way
         self.upstream = urlsplit(upstream)
         self.faults = faults
         self.ledger = ledger
@@ -132,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _result(self, server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes]:
         region, operation = received.region, received.operation
+        if closed := server.way(caller, received.service):
+            raise RegionUnavailableError(received.service, region, closed)
         if received.service == "dynamodb":
             server.ledger.enter(region, operation)
         else:

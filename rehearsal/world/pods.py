@@ -31,6 +31,8 @@ from rehearsal.world.clock import Clock
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.patience import exchange
 from rehearsal.world.permissions import identity
+from rehearsal.world.pod_files import PodFiles
+from rehearsal.world.pod_network import Lines, PodNetwork
 from rehearsal.world.server import Server, free_port
 
 Manifest = dict[str, Any]
@@ -69,6 +71,7 @@ class Pods:
         clock: simulated time.
         folder: for logs, as `<job>.log`.
         programs: starts the processes.
+        network: the ways of the pods; without it, every pod reaches every database.
     """
 
     cluster: KubernetesApi
@@ -79,6 +82,7 @@ class Pods:
     clock: Clock
     folder: Path
     programs: Warm
+    network: PodNetwork | None = None
     deployments: tuple[str, ...] = ("fence", "switch")
     namespace: str = "mental-health-platform"
     _runs: int = 0
@@ -90,11 +94,14 @@ class Pods:
 
     def __post_init__(self) -> None:
         self._since, self._answering = self.clock.now(), set[str]()
+        self.labels: dict[str, Mapping[str, str]] = {}
+        """The labels of the pods that have run, by their service account."""
+        self._lines = Lines(self.network)
         self._thread = threading.Thread(target=self._keep, name="pods", daemon=True)
-        self._secrets = tempfile.TemporaryDirectory(prefix="lifeline-pods-")
+        self._files = PodFiles()
         self._scratch = tempfile.TemporaryDirectory(prefix="lifeline-scratch-")
         Account.current().own(Path(self._scratch.name))
-        self._programs = binaries.for_jobs(Path(self._secrets.name) / "programs")
+        self._programs = binaries.for_jobs(self._files.root / "programs")
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -108,7 +115,8 @@ class Pods:
         if self._thread.is_alive():
             self._thread.join()
         self._end_all(signal.SIGTERM)
-        self._secrets.cleanup()
+        self._lines.close()
+        self._files.delete()
         self._scratch.cleanup()
 
     def lose(self) -> None:
@@ -135,17 +143,17 @@ class Pods:
         spec, name = manifest["spec"], str(manifest["metadata"]["name"])
         rules: list[Manifest] = spec.get("podFailurePolicy", {}).get("rules", [])
         final = {code for rule in rules if rule["action"] == "FailJob" for code in rule["onExitCodes"]["values"]}
-        code, retries = self._run_pod(name, spec["template"]["spec"]), int(spec.get("backoffLimit", 6))
+        code, retries = self._run_pod(name, spec["template"]), int(spec.get("backoffLimit", 6))
         while code not in (0, *final) and retries and not self._lost.is_set():
-            code, retries = self._run_pod(name, spec["template"]["spec"]), retries - 1
+            code, retries = self._run_pod(name, spec["template"]), retries - 1
         if code == 0:
             return
         said = (self.folder / f"{name}.log").read_text().strip().splitlines()
         raise ApiError(f'Job "{name}" failed with exit code {code}: {said[-1] if said else "silent"}')
 
-    def _run_pod(self, name: str, pod: Manifest) -> int:
+    def _run_pod(self, name: str, template: Manifest) -> int:
         with self._lock:
-            running = self._running[name] = self._start(name, name, pod)
+            running = self._running[name] = self._start(name, name, template)
         code = running.process.wait()
         with self._lock:
             self._running.pop(name, None)
@@ -222,7 +230,7 @@ class Pods:
             pods = [f"{name}-{number}" for number in range(deployment["spec"]["replicas"])]
             missing = [pod for pod in pods if pod not in self._running]
             for pod in missing:
-                started = self._start(name, pod, deployment["spec"]["template"]["spec"])
+                started = self._start(name, pod, deployment["spec"]["template"])
                 started.deployment, started.template = name, template
                 self._running[pod] = started
             return bool(missing)
@@ -233,9 +241,9 @@ class Pods:
                 processes.end(running.process, how)
             self._running.clear()
 
-    def _start(self, name: str, pod: str, spec: Manifest) -> _Running:
-        container = spec["containers"][0]
-        variables = self._environment(pod, spec)
+    def _start(self, name: str, pod: str, template: Manifest) -> _Running:
+        container = template["spec"]["containers"][0]
+        variables = self._environment(pod, template)
         interpreter, *words = map(str, container["command"])
         if interpreter != "python":
             raise ApiError(f"pod {pod}: the offline world has no {interpreter}")
@@ -248,15 +256,18 @@ class Pods:
             )
         return _Running(process, port=int(variables["PORT"]) if "PORT" in variables else None)
 
-    def _environment(self, name: str, pod: Manifest) -> dict[str, str]:
+    def _environment(self, name: str, template: Manifest) -> dict[str, str]:
+        pod, labels = template["spec"], template.get("metadata", {}).get("labels", {})
+        self.labels[str(pod.get("serviceAccountName"))] = labels
         variables = dict(self._variable(entry) for entry in pod["containers"][0]["env"])
         variables |= {key: str(self.clock.real(float(variables[key]))) for key in SECONDS_KEYS if key in variables}
         server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
-            variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port)}
+            port = self._lines.port(labels, variables["DB_HOST"], int(variables["DB_PORT"]), server.port)
+            variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(port)}
         mounted = secrets.mounted(self.cluster, self.namespace, pod, self.region, self.endpoint)
         files = {key: mounted[value] for key, value in variables.items() if value in mounted}
-        variables |= {key: self._file(f"{name}-{key.lower()}", content) for key, content in files.items()}
+        variables |= {key: self._files.write(f"{name}-{key.lower()}", content) for key, content in files.items()}
         variables |= {"PGSSLMODE": "disable", "AWS_ENDPOINT_URL": self.endpoint}
         variables["AWS_ACCESS_KEY_ID"] = identity(self.region, str(pod.get("serviceAccountName")))
         variables["PATH"] = f"{self._programs}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -268,8 +279,10 @@ class Pods:
             variables["SCRATCH_FOLDER"] = self._scratch.name
         if pod.get("automountServiceAccountToken"):
             token = self.api.token(self.namespace, pod["serviceAccountName"])
-            variables |= {"API_SERVER": self.api.url, "CREDENTIALS_FOLDER": self._folder(name, token=token)}
-        return variables | {key: self._file(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in variables}
+            variables |= {"API_SERVER": self.api.url, "CREDENTIALS_FOLDER": self._files.folder(name, token=token)}
+        return variables | {
+            key: self._files.write(f"{name}-{key.lower()}", "") for key in ("ALIVE_FILE",) if key in variables
+        }
 
     def _variable(self, entry: Mapping[str, Any]) -> tuple[str, str]:
         if "value" in entry:
@@ -279,14 +292,3 @@ class Pods:
         if settings is None or reference["key"] not in settings["data"]:
             raise ApiError(f"couldn't find key {reference['key']} in ConfigMap {self.namespace}/{reference['name']}")
         return str(entry["name"]), str(settings["data"][reference["key"]])
-
-    def _folder(self, name: str, **files: str) -> str:
-        (Path(self._secrets.name) / name).mkdir(exist_ok=True)
-        for file, content in files.items():
-            self._file(f"{name}/{file}", content)
-        return str(Path(self._secrets.name) / name)
-
-    def _file(self, name: str, content: str) -> str:
-        path = Path(self._secrets.name) / name
-        path.write_text(content)
-        return str(path)

@@ -16,6 +16,7 @@ from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.samples import Sample, outage
+from rehearsal.world.ways import Ask
 from rehearsal.world.zone import Alias, Record, Zone
 
 FOLLOWS = Habit()
@@ -36,7 +37,7 @@ class World:
         self.overrides: dict[str, Reply] = {}
         self.server = LoopbackServer("platform", self._answer)
 
-    def dial(self, target: str) -> tuple[str, int]:
+    def dial(self, target: str, ask: Ask) -> tuple[str, int]:
         self.dials.append(target)
         if not self.reachable:
             raise TimeoutError(f"{target} does not answer")

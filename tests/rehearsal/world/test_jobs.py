@@ -25,7 +25,7 @@ class Attempts(Pods):
         self.folder, self.codes, self.made = folder, iter(codes), 0
         self._lost = threading.Event()
 
-    def _run_pod(self, name: str, pod: dict[str, Any]) -> int:
+    def _run_pod(self, name: str, template: dict[str, Any]) -> int:
         (self.folder / f"{name}.log").write_text(f"attempt {self.made}\n")
         self.made += 1
         return next(self.codes)

@@ -20,6 +20,7 @@ from rehearsal.world.clock import ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.people import HABITS, KEPT_SECONDS, OFTEN_SECONDS, SELDOM_SECONDS, People
+from rehearsal.world.ways import Ask
 from rehearsal.world.zone import Record, Zone
 
 NAMES = ("example.com", "api.example.com")
@@ -50,7 +51,7 @@ class World:
     def zone(site: str) -> Zone:
         return Zone(tuple(Record(name=name, type="A", ttl=TTL, values=(f"{site}.elb",)) for name in NAMES))
 
-    def dial(self, target: str) -> tuple[str, int]:
+    def dial(self, target: str, ask: Ask) -> tuple[str, int]:
         if target == self.lost:
             raise ConnectionError(f"{target} is lost")
         return self.address

@@ -12,6 +12,7 @@ from rehearsal.world.declared import Declared
 from rehearsal.world.front import BALANCER, LISTENER
 from rehearsal.world.ways import (
     ASSOCIATION,
+    CERTIFICATE,
     CLUSTER,
     EGRESS,
     GATEWAY,
@@ -23,6 +24,7 @@ from rehearsal.world.ways import (
     SUBNETS,
     TARGET_GROUP,
     VALIDATION,
+    Ask,
     address_of_balancer,
     address_of_database,
     connect,
@@ -33,6 +35,7 @@ from rehearsal.world.ways import (
     to_pods,
 )
 
+BROWSER = Ask("api.example.com")
 Network = dict[tuple[str, str], dict[str, Any]]
 FRONT, PODS, DATABASE = "sg-front", "sg-pods", "sg-database"
 DNS, ADDRESS, EKS, TARGETS = "front.elb", "db.rds", "lifeline-primary-1", "targets/backend"
@@ -63,6 +66,15 @@ NETWORK: Network = {
         "certificateArn": "arn:certificate",
     },
     (VALIDATION, "one"): {"certificateArn": "arn:certificate"},
+    (CERTIFICATE, "arn:certificate"): {"domainName": "example.com", "subjectAlternativeNames": ["*.example.com"]},
+    (INGRESS, "http"): {
+        "securityGroupId": FRONT,
+        "cidrIpv4": "0.0.0.0/0",
+        "ipProtocol": "tcp",
+        "fromPort": 80,
+        "toPort": 80,
+    },
+    (LISTENER, "http"): {"loadBalancerArn": "arn:front", "port": 80, "protocol": "HTTP"},
     (CLUSTER, EKS): {},
     (TARGET_GROUP, TARGETS): {"port": 3001, "vpcId": "vpc-1"},
     (EGRESS, "to-3001"): {"securityGroupId": FRONT, "referencedSecurityGroupId": PODS, **WEB},
@@ -103,7 +115,7 @@ def drop(type_: str, id_: str) -> Callable[[Network], None]:
 def answers(found: Declared) -> list[str | None]:
     return [
         to_balancer(found, DNS),
-        no_listener(found, DNS),
+        no_listener(found, DNS, BROWSER),
         to_pods(found, TARGETS, EKS),
         to_database(found, ADDRESS, 5432, EKS),
     ]
@@ -134,6 +146,12 @@ CLOSED = [
     (put(LISTENER, "https", protocol="HTTP"), 1, "the load balancer front.elb has no HTTPS listener at port 443"),
     (put(LISTENER, "https", port=8443), 1, "the load balancer front.elb has no HTTPS listener at port 443"),
     (drop(VALIDATION, "one"), 1, "the certificate of the load balancer front.elb was never validated"),
+    (
+        put(CERTIFICATE, "arn:certificate", subjectAlternativeNames=[]),
+        1,
+        "the certificate of the load balancer front.elb is for example.com, and not for api.example.com",
+    ),
+    (put(LISTENER, "https", certificateArn="arn:other"), 1, "the certificate of the load balancer front.elb was never"),
     (drop(EGRESS, "to-3001"), 2, "security group front-group of the load balancer lets nothing out to pods at port"),
     (drop(INGRESS, "from-3001"), 2, "the pods of lifeline-primary-1 refuse the load balancer at port 3001"),
     (put(TARGET_GROUP, TARGETS, port=8080), 2, "security group front-group of the load balancer lets nothing out to"),
@@ -177,13 +195,13 @@ def test_what_is_deleted_carries_nothing_any_more() -> None:
 
 def test_a_packet_that_does_not_arrive_times_out_and_a_port_without_a_listener_refuses() -> None:
     found = declared()
-    connect(found, DNS)
+    connect(found, DNS, BROWSER)
     found.deleted(LISTENER, "https")
     with pytest.raises(ConnectionRefusedError, match="no HTTPS listener"):
-        connect(found, DNS)
+        connect(found, DNS, BROWSER)
     found.deleted(ROUTE, "default")
     with pytest.raises(TimeoutError, match="no route to the internet"):
-        connect(found, DNS)
+        connect(found, DNS, BROWSER)
 
 
 def test_each_end_has_an_address_in_its_own_subnets() -> None:
@@ -194,3 +212,33 @@ def test_each_end_has_an_address_in_its_own_subnets() -> None:
     assert (address_of_balancer(found, "x"), address_of_database(found, "x"), port_of(found, "x")) == ("", "", 0)
     found.deleted(SUBNETS, "subnets-1")
     assert address_of_database(found, ADDRESS) == ""
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (Ask(), None),
+        (Ask("example.com"), None),
+        (
+            Ask("a.b.example.com"),
+            "the certificate of the load balancer front.elb is for example.com, *.example.com, and",
+        ),
+        (Ask("example.org"), "the certificate of the load balancer front.elb is for"),
+        (Ask(port=80, protocol="HTTP"), None),
+        (Ask(port=80, protocol="TCP"), None),
+        (Ask(port=80), "the load balancer front.elb has no HTTPS listener at port 80"),
+        (Ask(protocol="HTTP"), "the load balancer front.elb has no HTTP listener at port 443"),
+        (Ask(port=8080), "security group front-group of the load balancer refuses the internet at port 8080"),
+    ],
+)
+def test_each_asks_at_a_port_by_a_protocol_and_people_for_a_name(ask: Ask, reason: str | None) -> None:
+    found = declared()
+    answer = to_balancer(found, DNS, ask.port) or no_listener(found, DNS, ask)
+    assert (answer or "").startswith(reason or "") if reason else answer is None
+
+
+def test_a_health_checker_looks_at_no_certificate() -> None:
+    found = declared()
+    found.deleted(VALIDATION, "one")
+    assert no_listener(found, DNS, Ask()) is None
+    assert no_listener(found, DNS, BROWSER) is not None

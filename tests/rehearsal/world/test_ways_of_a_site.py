@@ -13,12 +13,14 @@ from rehearsal.providers.backend import NoEffects
 from rehearsal.world.declared import Declared, Resource
 from rehearsal.world.faults import Faults
 from rehearsal.world.front import BALANCER, LISTENER
+from rehearsal.world.services import ENDPOINT, NAT_GATEWAY, to_service
 from rehearsal.world.ways import (
     CLUSTER,
     INGRESS,
     INSTANCE,
     ROUTE,
     TARGET_GROUP,
+    Ask,
     address_of_balancer,
     address_of_database,
     no_listener,
@@ -30,6 +32,8 @@ from tests.engine.jobs import run_claims
 from tests.harness import ROOT
 
 PORTS = [443, 3001, 8080, 5432]
+SERVICES = ("dynamodb", "eks-auth", "kms", "rds", "s3", "secretsmanager", "sts")
+DOMAIN = "mentalhealthplatform.com"
 
 
 class Recorded(NoEffects):
@@ -71,7 +75,8 @@ def closed(site: Declared) -> list[str]:
     assert len(targets) == 5
     ways = [
         to_balancer(site, name),
-        no_listener(site, name),
+        no_listener(site, name, Ask(f"api.{DOMAIN}")),
+        *(to_service(site, cluster.id, service) for service in SERVICES),
         *(to_pods(site, target.id, cluster.id) for target in targets),
         to_database(site, instance.outputs["address"], 5432, cluster.id),
     ]
@@ -88,7 +93,6 @@ def test_every_way_is_open(site: Declared) -> None:
 @pytest.mark.parametrize("port", PORTS)
 def test_a_port_that_is_closed_is_noticed(site: Declared, port: int) -> None:
     rules = site.of(INGRESS, fromPort=port)
-    rules = [rule for rule in rules if rule.name != "network-endpoints-tls"]
     assert rules
     with without(site, *rules):
         assert any(f"port {port}" in reason for reason in closed(site))
@@ -99,4 +103,19 @@ def test_a_port_that_is_closed_is_noticed(site: Declared, port: int) -> None:
 def test_a_balancer_without_a_listener_or_a_route_is_noticed(site: Declared, type_: str) -> None:
     with without(site, *site.of(type_)):
         assert closed(site) != []
+    assert closed(site) == []
+
+
+def test_a_service_is_reached_by_an_endpoint_or_by_a_nat_gateway(site: Declared) -> None:
+    """A recovery's calls do not depend on a NAT gateway: `components/endpoints.py`."""
+    endpoints, gateways = site.of(ENDPOINT), site.of(NAT_GATEWAY)
+    with without(site, *gateways):
+        assert closed(site) == []
+    with without(site, *endpoints):
+        assert closed(site) == []
+        with without(site, *gateways):
+            assert len(closed(site)) == len(SERVICES)
+    rules = [rule for rule in site.of(INGRESS) if rule.name == "network-endpoints"]
+    with without(site, *rules):
+        assert len(closed(site)) == len(SERVICES) - 2, "DynamoDB and S3 have gateway endpoints"
     assert closed(site) == []
