@@ -16,7 +16,7 @@ class Network:
     """The network as somebody sees it who is near a region. Implements `rehearsal.world.client.Network`.
 
     Args:
-        find: returns the region of a load balancer, and its address on this machine. Raises if that way to connect is closed.
+        find: returns the region of a load balancer, and its address on this machine; raises if the way is closed.
         faults: the lost regions and the broken links.
         near: the region; empty for health checkers, which are everywhere.
     """
