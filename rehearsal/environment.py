@@ -99,7 +99,7 @@ class Environment:
         for site in self.account.sites.values():
             self._open(site, balancers[site.name])
         zone = load_zone(self.console.route53, zone_id)
-        checks = HealthChecks(zone.checks, self._probe, self.clock)
+        checks = HealthChecks(zone.checks, self.probe, self.clock)
         self.resolver = Resolver(zone, checks.status)
         self.checks = self._exit.enter_context(checks)
         self._exit.enter_context(quick_collections())
@@ -254,7 +254,7 @@ class Environment:
         name = self.effects.by_address.get(host)
         return self.postgres[name] if name else None
 
-    def _probe(self, check: HealthCheck) -> bool:
+    def probe(self, check: HealthCheck) -> bool:
         """The result of a health check, at the site that the name leads to."""
         protocol = check.type.partition("_")[0]
         try:

@@ -10,26 +10,31 @@ from typing import Any
 from recovery.objectives import CRISIS_RESPONSE_SECONDS
 from rehearsal.environment import Environment
 from rehearsal.report import Check
-from rehearsal.world.browser import FAILURES
+from rehearsal.world.browser import FAILURES, Browser
 from rehearsal.world.people import People
 
 Answer = Mapping[str, Any]
 
 
 def verify(client: People, domain: str) -> tuple[Check, ...]:
+    """Every call that the plan lists, with the expected answers, in time."""
+    return (*calls(client.browser, domain), _responds_in_time(client))
+
+
+def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
     """Every call that the plan lists, and a write at the name of the nearest site, with the expected answers."""
     api, user = f"api.{domain}", f"user-{uuid.uuid4()}"
     hurting = {"message": "I am thinking about hurting myself", "test": True}
     self_harm = {"message": "I am having thoughts of self-harm", "test": True}
     return (
-        _check(client, domain, "GET", "/health", lambda answer: answer.get("status") == "healthy"),
-        _check(client, domain, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy"),
-        _check(client, api, "GET", "/api/crisis/health", lambda answer: answer.get("status") == "operational"),
-        _check(client, api, "GET", "/api/crisis/test", lambda answer: answer.get("status") == "operational"),
-        _check(client, api, "POST", "/api/crisis/detect", _crisis_detected, hurting),
-        _check(client, api, "POST", "/api/crisis/detect", _crisis_detected, self_harm),
+        _check(browser, domain, "GET", "/health", lambda answer: answer.get("status") == "healthy"),
+        _check(browser, domain, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy"),
+        _check(browser, api, "GET", "/api/crisis/health", lambda answer: answer.get("status") == "operational"),
+        _check(browser, api, "GET", "/api/crisis/test", lambda answer: answer.get("status") == "operational"),
+        _check(browser, api, "POST", "/api/crisis/detect", _crisis_detected, hurting),
+        _check(browser, api, "POST", "/api/crisis/detect", _crisis_detected, self_harm),
         _check(
-            client,
+            browser,
             api,
             "POST",
             "/api/crisis/escalate",
@@ -37,15 +42,14 @@ def verify(client: People, domain: str) -> tuple[Check, ...]:
             {"severity": "high", "test": True},
         ),
         _check(
-            client,
+            browser,
             api,
             "POST",
             "/api/crisis/hotline",
             lambda answer: answer.get("connection_status") == "connected",
             {"emergency": True, "test": True},
         ),
-        _check(client, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
-        _responds_in_time(client),
+        _check(browser, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
     )
 
 
@@ -54,7 +58,7 @@ def _crisis_detected(answer: Answer) -> bool:
 
 
 def _check(
-    client: People,
+    browser: Browser,
     host: str,
     method: str,
     path: str,
@@ -63,7 +67,7 @@ def _check(
     *,
     insist: bool = False,
 ) -> Check:
-    name, browser = f"{method} {host}{path}", client.browser
+    name = f"{method} {host}{path}"
     try:
         answer = browser.insist(host, method, path, body or {}) if insist else browser.send(host, method, path, body)
     except FAILURES as error:

@@ -59,6 +59,24 @@ class Transition:
     healthy: bool
 
 
+def status(checks: Mapping[str, HealthCheck], id_: str, answers: Probe) -> bool:
+    """Whether Route 53 considers a health check healthy.
+
+    Args:
+        checks: all health checks, by id.
+        id_: the one.
+        answers: returns whether the endpoint of a check answers as it should.
+    """
+    check = checks[id_]
+    if check.disabled:
+        healthy = True
+    elif check.type == CALCULATED:
+        healthy = sum(status(checks, child, answers) for child in check.children) >= check.child_threshold
+    else:
+        healthy = answers(check)
+    return healthy != check.inverted
+
+
 class HealthChecks:
     """All health checks of an account, evaluated in one thread between `start` and `stop`, or by `run_due`.
 
@@ -177,15 +195,11 @@ class HealthChecks:
             return check, index
 
     def _status(self, id_: str) -> bool:
-        check = self._checks[id_]
-        if check.disabled:
-            healthy = True
-        elif check.type == CALCULATED:
-            healthy = sum(self._status(child) for child in check.children) >= check.child_threshold
-        else:
-            opinions = self._opinions[id_]
-            healthy = sum(checker.healthy for checker in opinions) > HEALTHY_SHARE * len(opinions)
-        return healthy != check.inverted
+        return status(self._checks, id_, self._answers)
+
+    def _answers(self, check: HealthCheck) -> bool:
+        opinions = self._opinions[check.id]
+        return sum(checker.healthy for checker in opinions) > HEALTHY_SHARE * len(opinions)
 
     def _note_transitions(self) -> None:
         for id_ in self._checks:

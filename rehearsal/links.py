@@ -1,0 +1,117 @@
+"""Every link of every way, used once: what people, health checkers and jobs find when nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from components.kube.jobs import FENCE
+from recovery.naming import NAMESPACE, site_host
+from rehearsal.environment import Environment
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check
+from rehearsal.scenarios.verification import calls
+from rehearsal.world.browser import FAILURES, Browser
+from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
+from rehearsal.world.health import status
+from rehearsal.world.zone import HealthCheck, Zone, load_zone
+
+
+def examine(environment: Environment) -> tuple[Check, ...]:
+    """Use every link once, at both sites. A check that fails says which link is closed."""
+    sites = [*environment.account.sites.values()]
+    zone = load_zone(environment.console.route53, environment.zone_id)
+    return (
+        *(check for site in sites for check in _near(environment, site)),
+        *(check for site in sites for check in _at(environment, site)),
+        *_health(environment, zone),
+        *(check for site in sites for check in _without(zone, site, sites)),
+        *(_fence(environment, site) for site in sites),
+    )
+
+
+def _near(environment: Environment, site: SiteWorld) -> Iterator[Check]:
+    """The plan's calls and the page, of somebody near a site who has asked DNS just now."""
+    browser, domain = _browser(environment, site), site.config.domain
+    for check in (*calls(browser, domain), *(_get(browser, host, "/") for host in (domain, f"www.{domain}"))):
+        yield Check(f"near {site.name}: {check.name}", passed=check.passed, detail=check.detail)
+
+
+def _at(environment: Environment, site: SiteWorld) -> Iterator[Check]:
+    """The same at a site itself, whatever its role."""
+    browser, host = _browser(environment, site), site_host(site.name, site.config.domain)
+    yield _get(browser, host, "/health/complete", healthy=True)
+    yield _get(browser, host, "/api/crisis/test")
+    yield _get(browser, host, "/")
+
+
+def _browser(environment: Environment, site: SiteWorld) -> Browser:
+    resolver = ClientResolver(environment.resolver, environment.clock, site.region)
+    return Browser(environment.network(site.region), resolver, environment.clock)
+
+
+def _get(browser: Browser, host: str, path: str, *, healthy: bool = False) -> Check:
+    name = f"GET {host}{path}"
+    try:
+        answer = browser.send(host, "GET", path)
+    except FAILURES as error:
+        return Check(name, passed=False, detail=str(error) or type(error).__name__)
+    return Check(name, passed=not healthy or answer.get("status") == "healthy", detail=json.dumps(answer))
+
+
+def _health(environment: Environment, zone: Zone) -> Iterator[Check]:
+    """Every health check that a record has is healthy."""
+    for record in zone.records:
+        if record.health_check:
+            failing = [
+                f"{check.type} {check.fqdn}:{check.port}{check.path}"
+                for check in _endpoints(zone, record.health_check)
+                if environment.probe(check) == check.inverted
+            ]
+            name = f"the health check of {record.name} at {record.set_identifier}"
+            yield Check(name, passed=status(zone.checks, record.health_check, environment.probe), detail=str(failing))
+
+
+def _endpoints(zone: Zone, id_: str) -> Iterator[HealthCheck]:
+    check = zone.checks[id_]
+    if not check.children:
+        yield check
+    for child in check.children:
+        yield from _endpoints(zone, child)
+
+
+def _without(zone: Zone, lost: SiteWorld, sites: list[SiteWorld]) -> Iterator[Check]:
+    """DNS leads everybody to the other site while one does not answer, and everybody to their own otherwise."""
+    (other,) = (site for site in sites if site is not lost)
+    domain = lost.config.domain
+
+    def answers(check: HealthCheck) -> bool:
+        return not check.search and check.fqdn != site_host(lost.name, domain)
+
+    def leads_to(resolver: Resolver, name: str, near: SiteWorld, site: SiteWorld) -> Check:
+        text = f"{name} near {near.name} leads to {site.name}{' while the other one is lost' if site is other else ''}"
+        try:
+            found = [resolver.resolve(host, near.region) for host in (name, site_host(site.name, domain))]
+        except NoAnswerError as error:
+            return Check(text, passed=False, detail=str(error))
+        return Check(text, passed=len(set(found)) == 1, detail=" and ".join(found))
+
+    left = Resolver(zone, lambda id_: status(zone.checks, id_, answers))
+    whole = Resolver(zone, lambda id_: status(zone.checks, id_, lambda check: not check.search))
+    yield leads_to(whole, f"api.{domain}", lost, lost)
+    for name in (domain, f"www.{domain}", f"api.{domain}"):
+        yield leads_to(left, name, lost, other)
+    if lost.config.is_active:
+        for name in (domain, f"www.{domain}"):
+            yield leads_to(whole, name, other, lost)
+
+
+def _fence(environment: Environment, site: SiteWorld) -> Check:
+    """Every pod of a fence sees its database and the ledger."""
+    declared = site.cluster.get("apps/v1", "Deployment", FENCE, NAMESPACE)
+    pods = int(declared["spec"]["replicas"]) if declared else 0
+    log = environment.pods_of(site).log(FENCE)
+    standings = [str(line["standing"]) for line in log if line["step"] == "standing"][-pods:]
+    expected = "leads" if site.config.is_active else "follows"
+    name = f"the fence of {site.name} sees its database"
+    return Check(name, passed=pods > 0 and set(standings) == {expected}, detail=str(standings or log[-1:]))

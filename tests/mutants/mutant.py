@@ -1,0 +1,39 @@
+"""One change of the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LINKS = "links"
+"""Noticed when both sites are built and every link is used once: `rehearsal.links`."""
+REGION_LOSS = "region-loss"
+"""Noticed when the leading region is lost: `lifeline rehearse region-loss`."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One text of one file in the place of another."""
+
+    name: str
+    link: str
+    """The part of a way that it changes."""
+    file: str
+    old: str
+    """Occurs once in the file."""
+    new: str
+    outage: str
+    """The outage that it would cause. Empty for a harmless change."""
+    noticed_by: str = LINKS
+    """LINKS, REGION_LOSS, or the id of a test."""
+
+    def text(self, root: Path) -> str:
+        """The changed text of its file.
+
+        Raises:
+            ValueError: if the old text does not occur once.
+        """
+        text = (root / self.file).read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: the text occurs {text.count(self.old)} times in {self.file}")
+        return text.replace(self.old, self.new)
