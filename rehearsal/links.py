@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from components.kube.jobs import FENCE
-from recovery.naming import NAMESPACE, site_host
+from recovery.naming import site_host
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check
-from rehearsal.scenarios.verification import calls
-from rehearsal.world.browser import FAILURES, Browser
+from rehearsal.scenarios.standings import newest
+from rehearsal.scenarios.verification import call, calls
+from rehearsal.world.browser import Browser
 from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
 from rehearsal.world.health import status
 from rehearsal.world.zone import HealthCheck, Zone, load_zone
@@ -33,30 +34,28 @@ def examine(environment: Environment) -> tuple[Check, ...]:
 def _near(environment: Environment, site: SiteWorld) -> Iterator[Check]:
     """The plan's calls and the page, of somebody near a site who has asked DNS just now."""
     browser, domain = _browser(environment, site), site.config.domain
-    for check in (*calls(browser, domain), *(_get(browser, host, "/") for host in (domain, f"www.{domain}"))):
+    for check in (
+        *calls(browser, domain),
+        *(call(browser, host, "GET", "/", _any) for host in (domain, f"www.{domain}")),
+    ):
         yield Check(f"near {site.name}: {check.name}", passed=check.passed, detail=check.detail)
 
 
 def _at(environment: Environment, site: SiteWorld) -> Iterator[Check]:
     """The same at a site itself, whatever its role."""
     browser, host = _browser(environment, site), site_host(site.name, site.config.domain)
-    yield _get(browser, host, "/health/complete", healthy=True)
-    yield _get(browser, host, "/api/crisis/test")
-    yield _get(browser, host, "/")
+    yield call(browser, host, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy")
+    yield call(browser, host, "GET", "/api/crisis/test", _any)
+    yield call(browser, host, "GET", "/", _any)
+
+
+def _any(_: Mapping[str, Any]) -> bool:
+    return True
 
 
 def _browser(environment: Environment, site: SiteWorld) -> Browser:
     resolver = ClientResolver(environment.resolver, environment.clock, site.region)
     return Browser(environment.network(site.region), resolver, environment.clock)
-
-
-def _get(browser: Browser, host: str, path: str, *, healthy: bool = False) -> Check:
-    name = f"GET {host}{path}"
-    try:
-        answer = browser.send(host, "GET", path)
-    except FAILURES as error:
-        return Check(name, passed=False, detail=str(error) or type(error).__name__)
-    return Check(name, passed=not healthy or answer.get("status") == "healthy", detail=json.dumps(answer))
 
 
 def _health(environment: Environment, zone: Zone) -> Iterator[Check]:
@@ -108,10 +107,7 @@ def _without(zone: Zone, lost: SiteWorld, sites: list[SiteWorld]) -> Iterator[Ch
 
 def _fence(environment: Environment, site: SiteWorld) -> Check:
     """Every pod of a fence sees its database and the ledger."""
-    declared = site.cluster.get("apps/v1", "Deployment", FENCE, NAMESPACE)
-    pods = int(declared["spec"]["replicas"]) if declared else 0
-    log = environment.pods_of(site).log(FENCE)
-    standings = [str(line["standing"]) for line in log if line["step"] == "standing"][-pods:]
     expected = "leads" if site.config.is_active else "follows"
     name = f"the fence of {site.name} sees its database"
-    return Check(name, passed=pods > 0 and set(standings) == {expected}, detail=str(standings or log[-1:]))
+    log = environment.pods_of(site).log(FENCE)
+    return Check(name, passed=newest(environment, site) == {expected}, detail=str(log[-1:]))

@@ -23,6 +23,7 @@ from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.standings import newest, standings
 from rehearsal.scenarios.verification import verify
 from rehearsal.world.platform import BACKEND
 
@@ -45,20 +46,20 @@ def rotation(environment: Environment, reporter: Reporter) -> Outcome:
             site.cluster.restart(NAMESPACE, BACKEND)
     with phases("another password of the owner"):
         steps += actions.apply(environment, reporter, leader, database=_numbered(leader, ownerPassword=2))
-        looks = {site.name: len(_standings(environment, site)) for site in (leader, standby)}
+        looks = {site.name: len(standings(environment, site)) for site in (leader, standby)}
         for site in (leader, standby):
             site.cluster.restart(NAMESPACE, FENCE)
     with phases("until every tier answers, and every fence sees its database"):
         actions.wait_until_back(environment, client, began)
         for site in (leader, standby):
             actions.until(
-                environment, lambda site=site: _sees(environment, site, looks[site.name]) == {expected[site.name]}
+                environment, lambda site=site: newest(environment, site, looks[site.name]) == {expected[site.name]}
             )
     with phases("verify"):
         checks = verify(client, leader.config.domain)
         client.stop()
     present = {site.name: _passwords(environment, site) for site in (leader, standby)}
-    seen = {site.name: _sees(environment, site, looks[site.name]) for site in (leader, standby)}
+    seen = {site.name: newest(environment, site, looks[site.name]) for site in (leader, standby)}
     return actions.outcome(
         "rotation",
         environment,
@@ -80,9 +81,7 @@ def rotation(environment: Environment, reporter: Reporter) -> Outcome:
             Check(
                 "both fences see their databases again",
                 passed=seen == {name: {standing} for name, standing in expected.items()},
-                detail=str(
-                    {site.name: _standings(environment, site)[looks[site.name] :] for site in (leader, standby)}
-                ),
+                detail=str({site.name: standings(environment, site)[looks[site.name] :] for site in (leader, standby)}),
             ),
             *checks,
         ),
@@ -111,19 +110,3 @@ def _logs_in(environment: Environment, site: SiteWorld, passwords: Mapping[str, 
         except psycopg.OperationalError:
             found[user] = False
     return found
-
-
-def _standings(environment: Environment, site: SiteWorld) -> list[str]:
-    """The standings that the pods of a fence have logged, each at its first look and at every change."""
-    return [str(line["standing"]) for line in environment.pods_of(site).log(FENCE) if line["step"] == "standing"]
-
-
-def _sees(environment: Environment, site: SiteWorld, looks: int) -> set[str]:
-    """The newest standing of each pod of a fence since so many were logged; empty until each has logged one.
-
-    A pod that has the former password may lose sight of its database before it ends, so the last lines count.
-    """
-    fence = site.cluster.get("apps/v1", "Deployment", FENCE, NAMESPACE)
-    pods = int(fence["spec"]["replicas"]) if fence else 0
-    standings = _standings(environment, site)[looks:]
-    return set(standings[-pods:]) if len(standings) >= pods else set()

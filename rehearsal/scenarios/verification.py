@@ -27,13 +27,13 @@ def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
     hurting = {"message": "I am thinking about hurting myself", "test": True}
     self_harm = {"message": "I am having thoughts of self-harm", "test": True}
     return (
-        _check(browser, domain, "GET", "/health", lambda answer: answer.get("status") == "healthy"),
-        _check(browser, domain, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy"),
-        _check(browser, api, "GET", "/api/crisis/health", lambda answer: answer.get("status") == "operational"),
-        _check(browser, api, "GET", "/api/crisis/test", lambda answer: answer.get("status") == "operational"),
-        _check(browser, api, "POST", "/api/crisis/detect", _crisis_detected, hurting),
-        _check(browser, api, "POST", "/api/crisis/detect", _crisis_detected, self_harm),
-        _check(
+        call(browser, domain, "GET", "/health", lambda answer: answer.get("status") == "healthy"),
+        call(browser, domain, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy"),
+        call(browser, api, "GET", "/api/crisis/health", lambda answer: answer.get("status") == "operational"),
+        call(browser, api, "GET", "/api/crisis/test", lambda answer: answer.get("status") == "operational"),
+        call(browser, api, "POST", "/api/crisis/detect", _crisis_detected, hurting),
+        call(browser, api, "POST", "/api/crisis/detect", _crisis_detected, self_harm),
+        call(
             browser,
             api,
             "POST",
@@ -41,7 +41,7 @@ def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
             lambda answer: bool(answer.get("escalation_id")),
             {"severity": "high", "test": True},
         ),
-        _check(
+        call(
             browser,
             api,
             "POST",
@@ -49,7 +49,7 @@ def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
             lambda answer: answer.get("connection_status") == "connected",
             {"emergency": True, "test": True},
         ),
-        _check(browser, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
+        call(browser, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
     )
 
 
@@ -57,7 +57,7 @@ def _crisis_detected(answer: Answer) -> bool:
     return answer.get("crisis_detected") is True
 
 
-def _check(
+def call(
     browser: Browser,
     host: str,
     method: str,
@@ -67,6 +67,7 @@ def _check(
     *,
     insist: bool = False,
 ) -> Check:
+    """One call, and whether its answer is the expected one."""
     name = f"{method} {host}{path}"
     try:
         answer = browser.insist(host, method, path, body or {}) if insist else browser.send(host, method, path, body)

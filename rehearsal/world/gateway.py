@@ -6,17 +6,16 @@ import contextlib
 import http.client
 import json
 import re
-import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from recovery.naming import LEDGER_KEY
 from rehearsal.world.faults import Faults, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received, UnknownCallError
+from rehearsal.world.serving import Serving
 
 _SCOPE = re.compile(r"Credential=(?P<caller>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _REFUSALS = {
@@ -42,7 +41,7 @@ _WRITES = {"PutItem": "Item", "UpdateItem": "Key"}
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
-class AwsGateway:
+class AwsGateway(Serving):
     """An endpoint for AWS clients, from `start` to `close`. A call's signature names its service and region.
 
     Args:
@@ -62,26 +61,12 @@ class AwsGateway:
         refusal: Callable[[str, Received], str | None],
         way: Callable[[str, str], str | None] = lambda *_: None,
     ) -> None:
-        self._server = _Server(upstream, faults, ledger, refusal, way)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="aws-gateway", daemon=True
-        )
+        super().__init__(_Server(upstream, faults, ledger, refusal, way), "aws-gateway")
 
     @property
     def url(self) -> str:
         """The address of the endpoint."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        return f"http://127.0.0.1:{self.port}"
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,17 +7,16 @@ import json
 import selectors
 import socket
 import socketserver
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
 from rehearsal.world.front import HTTPS_PORT
 from rehearsal.world.policies import End, refusal
 from rehearsal.world.services import address_of_service, to_service
+from rehearsal.world.serving import Serving
 from rehearsal.world.ways import address_of_database, to_database
 
 _CHUNK = 1 << 16
@@ -54,7 +53,7 @@ class PodNetwork:
         return refusal(self.cluster, End(namespace=self.namespace, labels=labels), receiver, port)
 
 
-class Line:
+class Line(Serving):
     """A port of this machine that leads to a server as long as a way is open. A closed way is silent.
 
     A connection stays when the way closes later, as security groups do not cut tracked connections (Amazon EC2 User
@@ -66,24 +65,7 @@ class Line:
     """
 
     def __init__(self, way: Callable[[], str | None], target: tuple[str, int]) -> None:
-        self._server = _Server(way, target)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="line", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Server(way, target), "line")
 
 
 class Lines:
