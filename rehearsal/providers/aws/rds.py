@@ -152,7 +152,7 @@ def _update(call: Call) -> Plain:
     if "replicateSourceDb" in call.changed:
         _promote(call)
     changed = call.changed & words(_MODIFIABLE)
-    exports = _exports(call)
+    exports = _exports(call) | _port(call)
     if changed or exports:
         call.send(
             "ModifyDBInstance",
@@ -178,6 +178,11 @@ def _promote(call: Call) -> None:
     call.send("PromoteReadReplica", keys, renames=_NAMES, DBInstanceIdentifier=call.id)
     with TABLES_LOCK:
         record["source"] = None
+
+
+def _port(call: Call) -> Plain:
+    """A new port, which has another name in a change than at the creation."""
+    return {"DBPortNumber": int(call.inputs["port"])} if "port" in call.changed else {}
 
 
 def _exports(call: Call) -> Plain:
@@ -251,7 +256,7 @@ ADAPTERS = (
         - {"tags"},
         create=_create,
         update=_update,
-        updates=words(f"{_MODIFIABLE} {_STATE_ONLY} replicateSourceDb enabledCloudwatchLogsExports"),
+        updates=words(f"{_MODIFIABLE} {_STATE_ONLY} replicateSourceDb enabledCloudwatchLogsExports port"),
         delete=_delete,
         name="identifier",
         read=_read,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
 from rehearsal.providers.aws.translate import parameters
 from rehearsal.providers.backend import Plain, UnsupportedError, digest
+
+_CHANGES = threading.Lock()
+"""Held while records change: both sites change the same zone, and a deletion rewrites what moto drops."""
 
 
 def _create_zone(call: Call) -> Created:
@@ -114,17 +118,31 @@ def _routing(inputs: Plain) -> Plain:
     return routing
 
 
-def _change(call: Call, action: str, record_set: Plain) -> None:
-    batch = {"Changes": [{"Action": action, "ResourceRecordSet": record_set}]}
+def _change(call: Call, *changes: tuple[str, Plain]) -> None:
+    batch = {"Changes": [{"Action": action, "ResourceRecordSet": record_set} for action, record_set in changes]}
     call.do("ChangeResourceRecordSets", HostedZoneId=call.inputs["zoneId"], ChangeBatch=batch)
+
+
+def _records(call: Call) -> list[Plain]:
+    return call.do("ListResourceRecordSets", HostedZoneId=call.inputs["zoneId"])["ResourceRecordSets"]
 
 
 def _create_record(call: Call) -> Created:
     fqdn = _fqdn(call)
-    _refuse_a_double(call, fqdn)
-    _change(call, "UPSERT" if call.inputs.get("allowOverwrite") else "CREATE", _record_set(call.inputs, fqdn))
+    with _CHANGES:
+        _refuse_a_double(call, fqdn)
+        if not call.inputs.get("allowOverwrite"):
+            _refuse_an_overwrite(call, fqdn)
+        _change(call, ("UPSERT", _record_set(call.inputs, fqdn)))
     parts = [call.inputs["zoneId"], fqdn, call.inputs["type"], call.inputs.get("setIdentifier")]
     return "_".join(str(part) for part in parts if part), {"fqdn": fqdn}
+
+
+def _refuse_an_overwrite(call: Call, fqdn: str) -> None:
+    """Refuse a record that exists. moto also refuses one that existed, as long as any record comes after it."""
+    own = (fqdn, call.inputs["type"], call.inputs.get("setIdentifier", ""))
+    if own in ((other["Name"].rstrip("."), other["Type"], other.get("SetIdentifier", "")) for other in _records(call)):
+        raise UnsupportedError(f"InvalidChangeBatch: the record exists: {fqdn}, {call.inputs['type']}")
 
 
 def _refuse_a_double(call: Call, fqdn: str) -> None:
@@ -133,11 +151,11 @@ def _refuse_a_double(call: Call, fqdn: str) -> None:
     Source: Amazon Route 53 API Reference, "ResourceRecordSet", `Failover` and `Region`.
     """
     routing = {key: value for key, value in _routing(call.inputs).items() if key in ("Failover", "Region")}
-    if not routing:
-        return
-    for other in call.do("ListResourceRecordSets", HostedZoneId=call.inputs["zoneId"])["ResourceRecordSets"]:
+    own = call.inputs.get("setIdentifier")
+    for other in _records(call) if routing else ():
         same = (other["Name"].rstrip("."), other["Type"]) == (fqdn, call.inputs["type"])
-        if same and any(other.get(key) == value for key, value in routing.items()):
+        double = any(other.get(key) == value for key, value in routing.items())
+        if same and double and other["SetIdentifier"] != own:
             raise UnsupportedError(f"InvalidChangeBatch: {fqdn} has a record with {routing}: {other['SetIdentifier']}")
 
 
@@ -159,12 +177,24 @@ def _find_record(call: Call) -> tuple[Plain, Plain] | None:
 
 
 def _update_record(call: Call) -> Plain:
-    _change(call, "UPSERT", _record_set(call.inputs, call.outputs["fqdn"]))
+    fqdn = str(call.outputs["fqdn"])
+    with _CHANGES:
+        _refuse_a_double(call, fqdn)
+        _change(call, ("UPSERT", _record_set(call.inputs, fqdn)))
     return {}
 
 
 def _delete_record(call: Call) -> None:
-    _change(call, "DELETE", _record_set(call.outputs, call.outputs["fqdn"]))
+    """Delete a record. moto drops every record with the same set identifier, whatever its name: write those again."""
+    fqdn, identifier = str(call.outputs["fqdn"]), call.outputs.get("setIdentifier")
+    with _CHANGES:
+        others = [
+            other
+            for other in _records(call)
+            if identifier == other.get("SetIdentifier", "")
+            and (other["Name"].rstrip("."), other["Type"]) != (fqdn, call.outputs["type"])
+        ]
+        _change(call, ("DELETE", _record_set(call.outputs, fqdn)), *(("UPSERT", other) for other in others))
 
 
 def _check_record(inputs: Plain) -> list[tuple[str, str]]:

@@ -102,6 +102,27 @@ def _create_rule(call: Call) -> Created:
     return id_, {"arn": call.arn(f"security-group-rule/{id_}"), "securityGroupRuleId": id_}
 
 
+def _update_rule(call: Call) -> Plain:
+    """Change a rule in place.
+
+    Source: hashicorp/terraform-provider-aws, internal/service/ec2/vpc_security_group_ingress_rule.go, `Update`.
+    """
+    names = {
+        "ipProtocol": "IpProtocol",
+        "fromPort": "FromPort",
+        "toPort": "ToPort",
+        "cidrIpv4": "CidrIpv4",
+        "cidrIpv6": "CidrIpv6",
+        "prefixListId": "PrefixListId",
+        "referencedSecurityGroupId": "ReferencedGroupId",
+        "description": "Description",
+    }
+    rule = {name: call.inputs[key] for key, name in names.items() if call.inputs.get(key) is not None}
+    change = {"SecurityGroupRuleId": call.id, "SecurityGroupRule": rule}
+    call.do("ModifySecurityGroupRules", GroupId=call.outputs["securityGroupId"], SecurityGroupRules=[change])
+    return {}
+
+
 def _delete_rule(call: Call) -> None:
     direction = "Ingress" if call.type.endswith("IngressRule") else "Egress"
     group = call.outputs["securityGroupId"]
@@ -160,7 +181,14 @@ _RULE_KEYS = words(
 def _rule(direction: str) -> Adapter:
     token = f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule"
     return Adapter(
-        type=token, service="ec2", inputs=_RULE_KEYS, create=_create_rule, delete=_delete_rule, check=_check_rule
+        type=token,
+        service="ec2",
+        inputs=_RULE_KEYS,
+        create=_create_rule,
+        update=_update_rule,
+        updates=_RULE_KEYS - {"securityGroupId"},
+        delete=_delete_rule,
+        check=_check_rule,
     )
 
 

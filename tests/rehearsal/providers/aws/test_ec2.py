@@ -29,6 +29,17 @@ def test_a_network_is_there_for_boto3_to_see(world):
     assert hostnames["EnableDnsHostnames"]["Value"] is True
 
 
+def test_a_rule_is_changed_in_place(world):
+    vpc, _ = make(world.east, VPC, {"cidrBlock": "10.0.0.0/16"})
+    group, _ = make(world.east, GROUP, {"name": unique("group"), "vpcId": vpc})
+    inputs = {"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "cidrIpv4": "10.0.0.0/16"}
+    made = make(world.east, INGRESS, inputs)
+    change(world.east, INGRESS, made, inputs, {**inputs, "fromPort": 443, "toPort": 443, "cidrIpv4": "10.1.0.0/16"})
+    (rule,) = world.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
+    assert [entry["CidrIp"] for entry in rule["IpRanges"]] == ["10.1.0.0/16"]
+
+
 def test_a_network_goes_in_the_reverse_order(world):
     vpc = make(world.east, VPC, {"cidrBlock": "10.0.0.0/16"})
     gateway = make(world.east, "aws:ec2/internetGateway:InternetGateway", {"vpcId": vpc[0]})

@@ -88,6 +88,43 @@ def test_a_record_that_exists_is_overwritten_only_if_that_is_asked_for(world):
     assert "CNAME" not in types
 
 
+def _failover(world, name, identifier, role):
+    zone, outputs = world
+    return {
+        "zoneId": zone,
+        "name": name,
+        "type": "CNAME",
+        "ttl": 60,
+        "records": [f"{identifier}.{outputs['name']}"],
+        "setIdentifier": identifier,
+        "healthCheckId": "checked",
+        "failoverRoutingPolicies": [{"type": role}],
+    }
+
+
+def test_a_deletion_leaves_other_records_with_the_same_set_identifier_and_can_be_undone(world):
+    zone = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    make(world.east, RECORD, _failover(zone, "www", "primary", "PRIMARY"))
+    made = make(world.east, RECORD, _failover(zone, "web", "primary", "PRIMARY"))
+    before = world.client("route53").list_resource_record_sets(HostedZoneId=zone[0])["ResourceRecordSets"]
+    remove(world.east, RECORD, made)
+    after = world.client("route53").list_resource_record_sets(HostedZoneId=zone[0])["ResourceRecordSets"]
+    assert after == [record for record in before if not record["Name"].startswith("web.")]
+    make(world.east, RECORD, _failover(zone, "web", "primary", "PRIMARY"))
+    assert world.client("route53").list_resource_record_sets(HostedZoneId=zone[0])["ResourceRecordSets"] == before
+
+
+def test_a_second_primary_record_is_refused_when_it_is_made_and_when_it_changes(world):
+    zone = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    make(world.east, RECORD, _failover(zone, "www", "primary", "PRIMARY"))
+    with pytest.raises(UnsupportedError, match="primary"):
+        make(world.west, RECORD, _failover(zone, "www", "secondary", "PRIMARY"))
+    inputs = _failover(zone, "www", "secondary", "SECONDARY")
+    made = make(world.west, RECORD, inputs)
+    with pytest.raises(UnsupportedError, match="primary"):
+        change(world.west, RECORD, made, inputs, _failover(zone, "www", "secondary", "PRIMARY"))
+
+
 @pytest.mark.parametrize(
     ("change_", "key"),
     [
