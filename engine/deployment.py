@@ -140,6 +140,8 @@ class Deployment:
             old = self._import(registration, provider, old)
         if old is not None:
             news = keep_ignored(old.inputs, news, registration.ignore_changes)
+        if old is not None and news == old.inputs:  # the provider took them before, and would find no difference
+            return self._same(registration, old, news)
         news = provider.check(registration.urn, old.inputs if old else {}, news)
         if old is None:
             return self._create(registration, provider, news, "create", ())
@@ -152,8 +154,11 @@ class Deployment:
             return self._replace(registration, provider, news, old, difference)
         if difference.changed:
             return self._update(registration, provider, news, old, difference)
+        return self._same(registration, old, news)
+
+    def _same(self, registration: Registration, old: Resource, news: dict[str, Any]) -> Registered:
+        kept = _kept(registration, old.id, old.outputs, news)
         with self._lock:
-            kept = _kept(registration, old.id, old.outputs, news)
             self._state.touch(registration.urn, kept)
         return Registered(old.id, old.outputs, frozenset(kept.secrets))
 

@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi.runtime.stack import run_in_stack
@@ -45,6 +46,9 @@ def main(words: Sequence[str] | None = None) -> int:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     gc.disable()  # every object of the graph stays in use until the program ends: a collection frees nothing
 
+    if arguments.quiet:
+        pulumi.log.debug = _drop
+
     def program() -> None:
         runpy.run_path(str(Path("__main__.py").resolve()), run_name="__main__")
 
@@ -59,12 +63,17 @@ def main(words: Sequence[str] | None = None) -> int:
     return EXIT_LOGGED
 
 
+def _drop(*_: Any, **__: Any) -> None:
+    """Log nothing."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     for option in ("--monitor", "--engine", "--project", "--stack"):
         parser.add_argument(option, required=True)
     parser.add_argument("--parallel", type=int, default=16)
     parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--quiet", action="store_true", help="keep the SDK's debug messages, each of which is a call")
     parser.add_argument("--organization", default="organization")
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,4 +87,4 @@ class State:
 
     def _keep(self, urn: str, resource: Resource) -> None:
         self.resources[urn] = resource
-        self._texts[urn] = f"{json.dumps(urn)}: {json.dumps(asdict(resource))}"
+        self._texts[urn] = f"{json.dumps(urn)}: {json.dumps(vars(resource))}"

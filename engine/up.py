@@ -65,7 +65,7 @@ def up(
     try:
         with served(Monitor(deployment, stack=stack, project=PROJECT), log) as endpoint:
             address.append(endpoint)
-            words = ("--monitor", endpoint, "--engine", endpoint, "--project", PROJECT, "--stack", stack)
+            words = ("--monitor", endpoint, "--engine", endpoint, "--project", PROJECT, "--stack", stack, "--quiet")
             _run_program(programs, words, encoded, log)
         deployment.finish()
     finally:

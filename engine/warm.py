@@ -149,7 +149,7 @@ def main(words: Sequence[str]) -> int:
     orders = socket.socket(fileno=int(words[0]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the giver of the orders decides about Ctrl-C
     for module in words[1:]:
-        importlib.import_module(module)
+        getattr(importlib.import_module(module), "__all__", None)  # Pulumi's SDKs load a module when it is used
     _forget(Path.cwd())
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page that it looks at

@@ -20,7 +20,7 @@ from engine.monitor import DeploymentError
 from engine.program import PROGRAM_ROOT
 from engine.up import UpResult
 from engine.warm import Warm
-from recovery.naming import cluster_name
+from recovery.naming import LEDGER_TABLE, cluster_name
 from rehearsal.engines import ENGINES, Engine
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
@@ -38,6 +38,14 @@ from stacks.stackfile import StackFile
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 """The versions that the stand-ins report: those that the program's packages ask for."""
 
+SERVICES = tuple(
+    f"pulumi_aws.{service}"
+    for service in (
+        "acm", "amp", "backup", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "iam", "kinesis", "kms", "lb", "rds",
+        "route53", "s3", "secretsmanager", "sns", "vpc", "wafv2",
+    )
+)  # fmt: skip
+"""The parts of the provider's SDK that the program uses. They load when they are used, which takes most of a second."""
 _MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
 """moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
 
@@ -119,7 +127,9 @@ class OfflineAccount:
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
         os.environ.update(_MOTO)
-        self.programs = self._stack.enter_context(Warm("engine.language", "stacks.site", "operations.__main__"))
+        self.programs = self._stack.enter_context(
+            Warm("engine.language", "stacks.site", "operations.__main__", *SERVICES)
+        )
         """Runs the program and the pods."""
         self.endpoint_url = self._stack.enter_context(empty_account())
 
@@ -149,6 +159,7 @@ class OfflineAccount:
                 replicas=config.ledger_regions,
                 witness=config.ledger.witness,
                 faults=self.faults,
+                declared=lambda: self._tables.get("dynamodb-global", {}).get(LEDGER_TABLE),
             )
         site = self._site(file, config)
         self.sites[site.name] = site

@@ -1,14 +1,16 @@
 """The crisis ledger: one DynamoDB table with multi-Region strong consistency, built on separate tables in moto.
 
 moto keeps the tables of the regions apart. Here every write reaches all replicas before it is acknowledged and needs
-two of the three regions; a region that returns gets the missed writes before it answers.
-Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", multi-Region strong consistency.
+two of the three regions; a region that returns gets the missed writes before it answers. A table that is declared with
+eventual consistency acknowledges a write at once, and the other regions get it later.
+Source: Amazon DynamoDB Developer Guide, "How DynamoDB global tables work", on both modes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -28,6 +30,8 @@ Item = Mapping[str, str | int | bool]
 """An item of the ledger: flat values, including its key."""
 
 _SERVICE: Final = "dynamodb"
+_LAG_SECONDS = 1.0
+"""Real seconds after which a write of an eventually consistent table reaches the other regions."""
 _CONFIG = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
 
 
@@ -39,6 +43,8 @@ class GlobalTable:
         replicas: the two regions that hold a copy and answer.
         witness: the region that only counts for the majority. It answers no call.
         faults: the lost regions.
+        declared: returns the record that the stand-in keeps of the table: `strong`, `regions` and `witness`. Without
+            one, the table is strongly consistent in the regions above.
         credentials: access key and secret. moto separates accounts by them.
     """
 
@@ -49,10 +55,14 @@ class GlobalTable:
         replicas: tuple[str, str],
         witness: str,
         faults: Faults,
+        declared: Callable[[], Mapping[str, Any] | None] = lambda: None,
         credentials: tuple[str, str] = ("rehearsal", "rehearsal"),
     ) -> None:
         self._faults = faults
         self._regions = (*replicas, witness)
+        self._declared = declared
+        self._under_way: list[tuple[float, str, Item]] = []
+        """Writes of an eventually consistent table: when they arrive, from where, and the item."""
         # boto3's default session is not safe to share between threads.
         session = boto3.session.Session(*credentials)
         self._clients: dict[str, DynamoDBClient] = {
@@ -163,14 +173,28 @@ class GlobalTable:
         if region not in self._clients:
             raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._clients)}")
         self._faults.check(_SERVICE, region, operation)
-        if sum(map(self._serves, self._regions)) < 2:
+        record = self._declared()
+        if record and region not in record["regions"]:
+            raise RegionUnavailableError(_SERVICE, region, "the ledger has no copy there")
+        regions = (*record["regions"], *filter(None, [record["witness"]])) if record else self._regions
+        if self._is_strong and sum(map(self._serves, regions)) < 2:
             raise RegionUnavailableError(_SERVICE, region, "fewer than two of the ledger's three regions answer")
         self._catch_up()
+
+    @property
+    def _is_strong(self) -> bool:
+        record = self._declared()
+        return record is None or bool(record["strong"])
 
     def _serves(self, region: str) -> bool:
         return self._faults.serves(_SERVICE, region)
 
     def _catch_up(self) -> None:
+        now, coming = time.monotonic(), self._under_way
+        arrived = [entry for entry in coming if entry[0] <= now and self._serves(entry[1])]
+        self._under_way = [entry for entry in coming if entry not in arrived]
+        for _, origin, item in arrived:
+            self._copy(origin, item)
         for region, missed in self._missed.items():
             if missed and self._serves(region):
                 for item in missed.values():
@@ -178,6 +202,12 @@ class GlobalTable:
                 missed.clear()
 
     def _spread(self, origin: str, item: Item) -> None:
+        if self._is_strong:
+            self._copy(origin, item)
+        else:
+            self._under_way.append((time.monotonic() + _LAG_SECONDS, origin, item))
+
+    def _copy(self, origin: str, item: Item) -> None:
         for region in self._clients:
             if region == origin:
                 continue

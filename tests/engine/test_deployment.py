@@ -21,6 +21,7 @@ class Dictionary:
     def __init__(self) -> None:
         self.made: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.checked: list[dict[str, Any]] = []
         self.broken: str = ""
         self.settings: dict[str, Any] | None = None
         self.others: list[Dictionary] = []
@@ -37,6 +38,7 @@ class Dictionary:
         self.settings = None
 
     def check(self, urn: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        self.checked.append(new)
         return new
 
     def diff(self, urn: str, resource: Resource, new: dict[str, Any], ignore: tuple[str, ...]) -> Difference:
@@ -95,6 +97,7 @@ def test_the_same_program_again_does_nothing(tmp_path: Path) -> None:
     assert apply(tmp_path, provider, thing("a", size=1)) == [Step("create", "aws:x/thing:Thing", "a")]
     assert apply(tmp_path, provider, thing("a", size=1)) == []
     assert provider.calls == ["create a"]
+    assert provider.checked == [{"size": 1}]
 
 
 def test_a_changed_input_is_an_update_that_names_it(tmp_path: Path) -> None:
