@@ -9,17 +9,18 @@ from psycopg.conninfo import make_conninfo
 
 from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.offline import OfflineAccount, SiteWorld
-from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
+from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import Permissions, identity, item_call
-from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SWITCH, SitePlatform
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, PROBED, SWITCH, SitePlatform
 from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.policies import End, refusal
+from rehearsal.world.readiness import Readiness
 from rehearsal.world.secrets import Mounted
 from rehearsal.world.server import Server
 from rehearsal.world.users import DatabaseUnavailableError
@@ -57,6 +58,7 @@ class Door:
         self._site, self._balancer = site, balancer
         self._fronts, self._pods, self._faults, self._declared = fronts, pods, faults, declared
         self._known: dict[str, tuple[float, Destination | None]] = {}
+        self._seen: dict[str, tuple[object, str | None]] = {}
 
     def open(
         self,
@@ -93,9 +95,10 @@ class Door:
             ledger_refusal=lambda *call: self._to_ledger(account.permissions, *call),
             route=self._route,
             read_config=lambda: _config_map(self._cluster()),
-            replicas=lambda deployment: _ready(self._cluster(), deployment),
+            not_ready=self._not_ready,
             ledger=account.ledger,
             conninfo=conninfo,
+            pods=lambda: _generation(self._cluster(), BACKEND),
             switch=self._switch,
             other_is_ready=lambda: self._may_know() and any(other.is_ready() for other in others()),
         )
@@ -115,6 +118,17 @@ class Door:
             pods = destination(target, [*self._site.clusters.existing.values()])
             self._known[target] = (time.monotonic(), pods)
         return pods
+
+    def _not_ready(self, deployment: str) -> str | None:
+        """The reason for which a deployment has no pod that is ready, looked at after every change."""
+        cluster = self._cluster()
+        now = id(cluster), cluster.changes, self._declared.changes, self._faults.lost
+        known, reason = self._seen.get(deployment, (None, None))
+        if known != now:
+            name, answers = self._name_of(cluster), self._faults.reachable
+            reason = Readiness(self._declared, cluster, name, NAMESPACE, PROBED, answers).refusal(deployment)
+            self._seen[deployment] = (now, reason)
+        return reason
 
     def _cluster(self) -> KubernetesApi:
         pods = self._destination("/health")
@@ -174,24 +188,23 @@ class Door:
         return next((pods for pods in self._pods() if pods.cluster is cluster), None)
 
 
+def _generation(cluster: KubernetesApi, deployment: str) -> str:
+    """A name of a Deployment's pods, which a change of it replaces."""
+    declared = cluster.look("apps/v1", "Deployment", deployment, NAMESPACE)
+    return f"{declared['metadata']['uid']} {declared['metadata']['generation']}" if declared else ""
+
+
 def _service_account(cluster: KubernetesApi, deployment: str) -> str:
-    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    declared = cluster.look("apps/v1", "Deployment", deployment, NAMESPACE)
     return str(declared["spec"]["template"]["spec"]["serviceAccountName"]) if declared else ""
 
 
 def _labels(cluster: KubernetesApi, deployment: str) -> Mapping[str, str]:
     """The labels of the pods of a Deployment."""
-    declared = cluster.get("apps/v1", "Deployment", deployment, NAMESPACE)
+    declared = cluster.look("apps/v1", "Deployment", deployment, NAMESPACE)
     return declared["spec"]["template"]["metadata"]["labels"] if declared else {}
 
 
-def _ready(cluster: KubernetesApi, deployment: str) -> int:
-    try:
-        return cluster.pods(NAMESPACE, deployment)
-    except ApiError:  # it is not declared
-        return 0
-
-
 def _config_map(cluster: KubernetesApi) -> Mapping[str, str]:
-    config_map = cluster.get("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
+    config_map = cluster.look("v1", "ConfigMap", CONFIG_MAP, NAMESPACE)
     return config_map["data"] if config_map else {}

@@ -55,13 +55,13 @@ class CrisisServices:
         """
         return self._ledger.get(self._copy, key)
 
-    def ledger_answers(self) -> bool:
-        """Whether the copy of the ledger that the pods use answers."""
+    def ledger_refusal(self) -> str | None:
+        """The reason for which the copy of the ledger that the pods use does not answer; None if it does."""
         try:
             self.read("event#health")  # the application's role may read events only
-        except ConnectionError:
-            return False
-        return True
+        except ConnectionError as error:
+            return str(error)
+        return None
 
     @property
     def _mode(self) -> str:

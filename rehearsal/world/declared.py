@@ -18,6 +18,7 @@ class Resource:
     id: str
     inputs: Plain
     outputs: Plain
+    region: str = ""
 
     @property
     def name(self) -> str:
@@ -30,17 +31,21 @@ class Declared:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._resources: dict[str, dict[str, Resource]] = {}
+        self._resources: dict[str, dict[tuple[str, str], Resource]] = {}
+        self.changes = 0
+        """The number of changes so far, for a caller that keeps what it has found until the next one."""
 
-    def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain) -> None:
-        """Note a resource that was created or updated."""
+    def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain, region: str = "") -> None:
+        """Note a resource that was created or updated. Two regions may have resources with the same id."""
         with self._lock:
-            self._resources.setdefault(type_, {})[id_] = Resource(type_, id_, inputs, outputs)
+            self.changes += 1
+            self._resources.setdefault(type_, {})[region, id_] = Resource(type_, id_, inputs, outputs, region)
 
-    def deleted(self, type_: str, id_: str) -> None:
+    def deleted(self, type_: str, id_: str, region: str = "") -> None:
         """Forget a resource."""
         with self._lock:
-            self._resources.get(type_, {}).pop(id_, None)
+            self.changes += 1
+            self._resources.get(type_, {}).pop((region, id_), None)
 
     def of(self, type_: str, **inputs: Any) -> list[Resource]:
         """The resources of a type that have some inputs."""
@@ -49,6 +54,6 @@ class Declared:
         return [entry for entry in found if all(entry.inputs.get(key) == value for key, value in inputs.items())]
 
     def get(self, type_: str, id_: str) -> Resource | None:
-        """The resource of a type with an id."""
+        """The resource of a type with an id that only one region has."""
         with self._lock:
-            return self._resources.get(type_, {}).get(id_)
+            return next((entry for (_, own), entry in self._resources.get(type_, {}).items() if own == id_), None)

@@ -31,7 +31,7 @@ class EnvironmentEffects:
     def created(self, type_: str, region: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Start an empty server, a replica of the source, or a restored server."""
         self._fronts.changed(type_, id_, inputs, outputs)
-        self.declared.changed(type_, id_, inputs, outputs)
+        self.declared.changed(type_, id_, inputs, outputs, region)
         if type_ != INSTANCE:
             return
         name = str(inputs["identifier"])
@@ -61,7 +61,7 @@ class EnvironmentEffects:
         A new password of the master user takes effect at once.
         """
         self._fronts.changed(type_, id_, inputs, outputs)
-        self.declared.changed(type_, id_, inputs, outputs)
+        self.declared.changed(type_, id_, inputs, outputs, region)
         if type_ == INSTANCE and inputs.get("password") not in (None, old_inputs.get("password")):
             self._servers.change_password(str(inputs["identifier"]), str(inputs["password"]))
         if type_ == INSTANCE and old_inputs.get("replicateSourceDb") and not inputs.get("replicateSourceDb"):
@@ -74,6 +74,6 @@ class EnvironmentEffects:
     def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
         """Stop a server."""
         self._fronts.deleted(id_)
-        self.declared.deleted(type_, id_)
+        self.declared.deleted(type_, id_, region)
         if type_ == INSTANCE and str(outputs["identifier"]) in self._servers:
             self._servers.kill(str(outputs["identifier"]))

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from recovery.naming import LEADER_PATH, ready_key, site_host
+from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH, ready_key, site_host
 from rehearsal.world.crisis import CrisisServices
 from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
@@ -26,6 +26,14 @@ CRISIS_DETECTOR = "crisis-detector"
 HOTLINE_GATEWAY = "hotline-gateway"
 SWITCH = "switch"
 DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
+PROBED = {
+    BACKEND: ("/health", "/health/complete"),
+    FRONTEND: ("/health", "/"),
+    CRISIS_DETECTOR: ("/api/crisis/health", "/api/crisis/test"),
+    HOTLINE_GATEWAY: ("/health",),
+    SWITCH: (SWITCH_HEALTH_PATH, LEADS_PATH, YIELDS_PATH, LEADER_PATH),
+}
+"""The paths with which each deployment answers a probe."""
 
 _OWN_HEALTH = ("/health", "/health/complete")
 """Paths that tell about the site itself, whoever leads."""
@@ -39,9 +47,10 @@ class SitePlatform:
         region: the site's region.
         route: returns the deployment that the load balancer sends a path to; None if it sends it nowhere.
         read_config: returns the ConfigMap's current data.
-        replicas: returns the number of ready pods of a deployment; 0 if there is none.
+        not_ready: returns the reason for which a deployment has no ready pod; None if it has one.
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
+        pods: as `pods` of `Users`.
         switch: asks the pods of the site's switch.
         other_is_ready: returns whether another site takes writes, its pods have rolled out and its epoch is ready.
         way: returns the reason for which the load balancer does not reach the pods behind a path; None if it does.
@@ -57,9 +66,10 @@ class SitePlatform:
         *,
         route: Callable[[str], str | None],
         read_config: Callable[[], Mapping[str, str]],
-        replicas: Callable[[str], int],
+        not_ready: Callable[[str], str | None],
         ledger: GlobalTable,
         conninfo: Callable[[str], str | None],
+        pods: Callable[[], str] = lambda: "",
         switch: Callable[[Request], Reply] = lambda _: Reply(503, {"error": "the switch has no pods"}),
         other_is_ready: Callable[[], bool] = lambda: False,
         way: Callable[[str], str | None] = lambda _: None,
@@ -76,9 +86,9 @@ class SitePlatform:
         self.strays = Strays()
         self._route = route
         self._read_config = read_config
-        self._replicas = replicas
+        self._not_ready = not_ready
         self.crisis = CrisisServices(site, region, read_config, ledger, ledger_refusal)
-        self.users = Users(conninfo)
+        self.users = Users(conninfo, pods)
         self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/"): lambda _: Reply(200, {"site": site}),
@@ -131,8 +141,7 @@ class SitePlatform:
         deployment = self._route(request.path)
         if deployment is None:
             return Reply(503, {"error": "the load balancer has no pods for this path"})
-        ready = self._replicas(deployment) >= 1
-        if reason := self._way(request.path) if ready else f"{deployment} has no pod that is ready":
+        if reason := self._not_ready(deployment) or self._way(request.path):
             return Reply(503, {"error": reason})
         known = self._handlers.get((request.method, request.path))
         handler = self._switch if deployment == SWITCH else known
@@ -207,13 +216,14 @@ class SitePlatform:
         return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}{query}"})
 
     def _complete_health(self, _: Request) -> Reply:
-        parts = {name: self._replicas(name) >= 1 for name in DEPLOYMENTS}
-        parts |= {"database": self._database_serves(), "ledger": self.crisis.ledger_answers()}
-        healthy = all(parts.values())
-        states = {name: "healthy" if fine else "unhealthy" for name, fine in parts.items()}
-        body: dict[str, Any] = {"status": "healthy" if healthy else "unhealthy", "components": states}
-        body |= {"site": self._site, "role": self._read_config().get("SITE_ROLE", "")}
-        return Reply(200 if healthy else 503, body)
+        parts = {name: self._not_ready(name) for name in DEPLOYMENTS}
+        parts |= {"database": self._database_refusal(), "ledger": self.crisis.ledger_refusal()}
+        reasons = {name: reason for name, reason in parts.items() if reason}
+        states = {name: "unhealthy" if name in reasons else "healthy" for name in parts}
+        body: dict[str, Any] = {"status": "unhealthy" if reasons else "healthy"}
+        body |= {"reasons": reasons} if reasons else {}
+        body |= {"components": states, "site": self._site, "role": self._read_config().get("SITE_ROLE", "")}
+        return Reply(503 if reasons else 200, body)
 
     def takes_writes(self) -> bool:
         """Whether the site takes writes of users.
@@ -237,13 +247,17 @@ class SitePlatform:
         try:
             mark = self.crisis.read(ready_key(int(config.get("EPOCH", "0"))))
             named = mark is not None and mark["database"] == config.get("DATABASE")
-            return named and self._replicas(BACKEND) >= 1 and self.takes_writes()
+            return named and self._not_ready(BACKEND) is None and self.takes_writes()
         except ConnectionError:
             return False
 
-    def _database_serves(self) -> bool:
-        """Whether the site serves its role: an active site's database takes writes, a standby's database answers."""
+    def _database_refusal(self) -> str | None:
+        """The reason for which the database does not serve the site's role; None if it does.
+
+        An active site's database takes writes, and a standby's database answers.
+        """
         try:
-            return self.takes_writes() or self._read_config().get("SITE_ROLE") != "active"
-        except DatabaseUnavailableError:
-            return False
+            serves = self.takes_writes() or self._read_config().get("SITE_ROLE") != "active"
+        except DatabaseUnavailableError as error:
+            return str(error)
+        return None if serves else "the site is active, and takes no writes"

@@ -17,6 +17,7 @@ from rehearsal.world.front import HTTPS_PORT
 from rehearsal.world.policies import End, refusal
 from rehearsal.world.services import address_of_service, to_service
 from rehearsal.world.serving import Serving
+from rehearsal.world.tls import no_tls
 from rehearsal.world.ways import address_of_database, to_database
 
 _CHUNK = 1 << 16
@@ -43,6 +44,10 @@ class PodNetwork:
         """The reason for which a packet does not arrive at a database; None if it does."""
         receiver = End(address_of_database(self.declared, host))
         return to_database(self.declared, host, port, self.name) or self._refusal(labels, receiver, port)
+
+    def to_session(self, labels: Labels, host: str, port: int, environment: Mapping[str, str]) -> str | None:
+        """The reason for which a job with an environment gets no session of a database; None if it does."""
+        return self.to_database(labels, host, port) or no_tls(self.declared, host, environment)
 
     def to_service(self, labels: Labels, service: str) -> str | None:
         """The reason for which a call does not arrive at a service of AWS in the cluster's region; None if it does."""
@@ -79,20 +84,21 @@ class Lines:
         self._network = network
         self._open, self._known = contextlib.ExitStack(), dict[str, Line]()
 
-    def port(self, labels: Labels, host: str, port: int, server: int) -> int:
-        """The port of this machine at which pods with some labels find a database, if they reach it.
+    def port(self, labels: Labels, environment: Mapping[str, str], server: int) -> int:
+        """The port of this machine at which a pod finds its database, if it reaches it.
 
         Args:
-            labels: of the pods.
-            host: the host name of the database.
-            port: its declared port.
-            server: its port on this machine.
+            labels: of the pod.
+            environment: of the pod, with the declared host and port of the database.
+            server: the database's port on this machine.
         """
         if (network := self._network) is None:
             return server
-        key = json.dumps([labels, host, port], sort_keys=True)
+        host, port = environment["DB_HOST"], int(environment["DB_PORT"])
+        tls = {name: value for name, value in environment.items() if name.startswith("PGSSL")}
+        key = json.dumps([labels, host, port, tls], sort_keys=True)
         if key not in self._known:
-            line = Line(lambda: network.to_database(labels, host, port), ("127.0.0.1", server))
+            line = Line(lambda: network.to_session(labels, host, port, tls), ("127.0.0.1", server))
             self._known[key] = self._open.enter_context(line)
         return self._known[key].port
 

@@ -263,7 +263,7 @@ class Pods:
         variables |= {key: str(self.clock.real(float(variables[key]))) for key in SECONDS_KEYS if key in variables}
         server = self.server(variables.get("DB_HOST", ""))
         if server is not None:
-            port = self._lines.port(labels, variables["DB_HOST"], int(variables["DB_PORT"]), server.port)
+            port = self._lines.port(labels, variables, server.port)
             variables |= {"DB_HOST": "127.0.0.1", "DB_PORT": str(port)}
         mounted = secrets.mounted(self.cluster, self.namespace, pod, self.region, self.endpoint)
         files = {key: mounted[value] for key, value in variables.items() if value in mounted}

@@ -47,7 +47,7 @@ def mounted(cluster: KubernetesApi, namespace: str, pod: Manifest, region: str, 
 def _files(
     cluster: KubernetesApi, namespace: str, class_: str, caller: str, endpoint: str
 ) -> Iterator[tuple[str, str]]:
-    found = cluster.get("secrets-store.csi.x-k8s.io/v1", "SecretProviderClass", class_, namespace)
+    found = cluster.look("secrets-store.csi.x-k8s.io/v1", "SecretProviderClass", class_, namespace)
     if found is None:
         raise ApiError(f'secretproviderclasses.secrets-store.csi.x-k8s.io "{class_}" not found')
     parameters = found["spec"]["parameters"]
@@ -93,7 +93,7 @@ class Mounted:
             ApiError: if there is no such Deployment, or its pods may not read the secret.
         """
         cluster = self._cluster()
-        found = cluster.get("apps/v1", "Deployment", self._deployment, self._namespace)
+        found = cluster.look("apps/v1", "Deployment", self._deployment, self._namespace)
         if found is None:
             raise ApiError(f'deployments.apps "{self._deployment}" not found')
         pod = found["spec"]["template"]

@@ -29,11 +29,12 @@ class Users:
     Args:
         conninfo: returns the connection string for a host of the ConfigMap; None for an unknown host. It may raise an
             ApiError, when the pods do not get the password.
+        pods: returns a name of the present pods. Those that replace them have no open connection.
     """
 
-    def __init__(self, conninfo: Callable[[str], str | None]) -> None:
-        self._conninfo = conninfo
-        self._idle: queue.LifoQueue[tuple[str, Connection]] = queue.LifoQueue()
+    def __init__(self, conninfo: Callable[[str], str | None], pods: Callable[[], str] = lambda: "") -> None:
+        self._conninfo, self._pods = conninfo, pods
+        self._idle: queue.LifoQueue[tuple[tuple[str, str], Connection]] = queue.LifoQueue()
 
     def add(self, host: str, user: str) -> None:
         """Add a user. Adding the same user again has no effect.
@@ -90,7 +91,8 @@ class Users:
 
     @contextlib.contextmanager
     def _connection(self, host: str) -> Generator[Connection]:
-        connection = self._take(host)
+        key = host, self._pods()
+        connection = self._take(key)
         try:
             yield connection
         except (*_NO_WRITER, psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -100,16 +102,16 @@ class Users:
         except BaseException:
             connection.close()
             raise
-        self._idle.put((host, connection))
+        self._idle.put((key, connection))
 
-    def _take(self, host: str) -> Connection:
+    def _take(self, key: tuple[str, str]) -> Connection:
         with contextlib.suppress(queue.Empty):
             while True:
                 kept, connection = self._idle.get_nowait()
-                if kept == host and not connection.closed:
+                if kept == key and not connection.closed:
                     return connection
                 connection.close()
-        return self.open(host)
+        return self.open(key[0])
 
     def open(self, host: str) -> Connection:
         """A new connection, with the rights of the application. It commits each statement.

@@ -126,7 +126,7 @@ def to_database(declared: Declared, address: str, port: int, cluster: str) -> st
         port: the port at which the pods ask.
         cluster: the cluster's name. Pods have its security group.
     """
-    instance = _instance(declared, address)
+    instance = instance_at(declared, address)
     group = pods_group(declared, cluster)
     if instance is None or group is None:
         return f"{address} or the cluster {cluster} does not exist"
@@ -147,7 +147,7 @@ def address_of_balancer(declared: Declared, dns_name: str) -> str:
 
 def address_of_database(declared: Declared, address: str) -> str:
     """An address in the VPC at which an RDS instance answers."""
-    instance = _instance(declared, address)
+    instance = instance_at(declared, address)
     group = declared.get(SUBNETS, str(instance.inputs["dbSubnetGroupName"])) if instance else None
     return address_in(declared, group.inputs["subnetIds"]) if group else ""
 
@@ -223,7 +223,8 @@ def _balancer(declared: Declared, dns_name: str) -> Resource | None:
     return next((entry for entry in declared.of(BALANCER) if entry.outputs["dnsName"] == dns_name), None)
 
 
-def _instance(declared: Declared, address: str) -> Resource | None:
+def instance_at(declared: Declared, address: str) -> Resource | None:
+    """The RDS instance with a host name."""
     return next((entry for entry in declared.of(INSTANCE) if entry.outputs["address"] == address), None)
 
 

@@ -60,7 +60,7 @@ class Services:
                     "CRISIS_FALLBACK_MODE": "hybrid",
                     "SITE_ROLE": "active" if site == self.leader else "standby",
                 },
-                replicas=lambda service, site=site: self.replicas[site].get(service, 0),
+                not_ready=lambda service, site=site: None if self.replicas[site].get(service) else "it has no pod",
                 ledger=ledger,
                 conninfo=lambda _: None,
             )

@@ -43,7 +43,7 @@ class Site:
             "us-east-2",
             route=route,
             read_config=lambda: {"CRISIS_FALLBACK_MODE": self.mode},
-            replicas=lambda service: int(service in ("mental-health-backend", "crisis-detector", "hotline-gateway")),
+            not_ready=lambda service: "it has no pod" if service in ("mental-health-frontend", "switch") else None,
             ledger=None,  # type: ignore[arg-type]  # a call with `test: true` must not reach it
             conninfo=lambda _: None,
         )

@@ -73,6 +73,8 @@ class KubernetesApi:
         self.answers = True
         """Whether the API server is alive."""
         self.runs_pods = True
+        self.changes = 0
+        """The number of changes so far, for a caller that keeps what it has found until the next one."""
         self._lock = threading.RLock()
         self._objects: dict[Key, _Stored] = {}
         for name in SYSTEM_NAMESPACES:
@@ -85,6 +87,12 @@ class KubernetesApi:
         with self._lock:
             stored = self._objects.get(Key(api_version, kind, namespace, name))
             return copy.deepcopy(stored.manifest) if stored else None
+
+    def look(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
+        """The same object without a copy, for a caller that asks often and changes nothing."""
+        with self._lock:
+            stored = self._objects.get(Key(api_version, kind, namespace, name))
+            return stored.manifest if stored else None
 
     def list(self, kind: str, *, namespace: str | None = None) -> list[Manifest]:
         """Every object of a kind by name, in one namespace or in all namespaces."""
@@ -107,6 +115,7 @@ class KubernetesApi:
     def lose(self) -> None:
         """Lose the API server and all nodes for good."""
         self.answers = self.runs_pods = False
+        self.changes += 1
 
     def apply(self, manifest: Manifest, *, owner: str = "") -> Manifest:
         """Create an object, or update an object of the same owner.
@@ -137,6 +146,7 @@ class KubernetesApi:
         with self._lock:
             if self._objects.pop(Key(api_version, kind, namespace, name), None) is None:
                 raise ApiError(f'{kind} "{name}" not found')
+            self.changes += 1
             if kind == "Namespace":
                 for inside in [key for key in self._objects if key.namespace == name]:
                     del self._objects[inside]
@@ -208,6 +218,7 @@ class KubernetesApi:
             changed = _without_metadata(existing.manifest) != _without_metadata(manifest)
             meta = {"uid": before["uid"], "generation": before["generation"] + changed}
         kept["metadata"] |= meta
+        self.changes += 1
         self._objects[Key.of(kept)] = _Stored(kept, owner)
         return copy.deepcopy(kept)
 

@@ -71,4 +71,4 @@ def test_a_server_that_does_not_run_refuses() -> None:
 
 
 def test_without_a_network_pods_ask_the_server_itself() -> None:
-    assert Lines(None).port({}, "host", 5432, 1234) == 1234
+    assert Lines(None).port({}, {}, 1234) == 1234

@@ -42,7 +42,7 @@ class Site:
             region,
             route=route,
             read_config=lambda: self.config,
-            replicas=lambda deployment: self.pods.get(deployment, 0),
+            not_ready=lambda name: None if self.pods.get(name, 0) else f"{name} has no pod that is ready",
             ledger=ledger,
             conninfo=lambda host: databases[host].conninfo() if host in databases else None,
             switch=self._switch,

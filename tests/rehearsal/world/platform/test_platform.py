@@ -323,6 +323,21 @@ def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_th
         users.close()
 
 
+def test_pods_that_replace_others_open_connections_of_their_own(tmp_path: Path) -> None:
+    with PostgresServers(tmp_path) as servers:
+        pods = ["first"]
+        users = Users(lambda _: servers.create(pods[0], "secret").conninfo(), lambda: pods[0])
+        with users._connection("leader") as connection:
+            pass
+        with users._connection("leader") as same:
+            assert same is connection
+        pods[0] = "second"
+        with users._connection("leader") as another:
+            assert another is not connection
+            assert connection.closed
+        users.close()
+
+
 @pytest.mark.parametrize(
     ("message", "keyword_only", "hybrid"),
     [
