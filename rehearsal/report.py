@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from recovery.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
-from rehearsal.assumptions import Assumption
+from rehearsal.assumptions import NOT_MODELLED, Assumption
 
 LAST_FAILURES = 3
 """The number of failed requests that are shown of a tier."""
@@ -55,6 +55,11 @@ class TierOutcome:
     def outage_seconds(self) -> float:
         """The measured and the assumed part together. No overlap is deducted."""
         return self.measured_seconds + self.assumed_seconds
+
+    @property
+    def not_modelled(self) -> tuple[str, ...]:
+        """The links on which the outage depends, and which work in every rehearsal."""
+        return NOT_MODELLED[self.tier.name]
 
     @property
     def kept(self) -> bool:
@@ -157,6 +162,7 @@ def as_json(outcome: Outcome) -> str:
                 "last_failures": tier_outcome.last_failures,
                 "assumed_seconds": tier_outcome.assumed_seconds,
                 "assumptions": [asdict(term) for term in tier_outcome.assumptions],
+                "not_modelled": tier_outcome.not_modelled,
                 "kept": tier_outcome.kept,
             }
             for tier_outcome in outcome.tiers

@@ -116,6 +116,8 @@ def _print(console: Console, outcome: Outcome) -> None:
     terms = {term.name: term for tier in outcome.tiers for term in tier.assumptions}
     for term in terms.values():
         console.print(f"  assumed: {term.name}, {term.seconds} s ({term.source})", style="dim", highlight=False)
+    missing = dict.fromkeys(link for tier in outcome.tiers for link in tier.not_modelled)
+    console.print(f"  not modelled: {', '.join(missing)} (docs/rehearsal.md)", style="dim", highlight=False)
     console.print(loss_table(outcome))
     counts = Counter(step.op for step in outcome.steps)
     console.print(f"Steps: {', '.join(f'{number} {op}' for op, number in counts.items())}")

@@ -10,8 +10,9 @@ import pytest
 from rich.table import Table
 
 from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS, Tier
-from rehearsal.assumptions import BY_TIER
+from rehearsal.assumptions import BY_TIER, NOT_MODELLED
 from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
+from tests.harness import ROOT
 
 
 def outcome_of(tier: Tier, *people: float) -> TierOutcome:
@@ -110,7 +111,7 @@ def test_the_json_has_the_agreed_keys() -> None:
     data = json.loads(as_json(KEPT))
     assert (data["scenario"], data["engine"], data["verdict"]) == ("region-loss", "in-process", "kept")
     assert [entry["name"] for entry in data["tiers"]] == [tier.name for tier in TIERS]
-    core = {key: value for key, value in data["tiers"][2].items() if key != "assumptions"}
+    core = {key: value for key, value in data["tiers"][2].items() if key not in ("assumptions", "not_modelled")}
     assert core == {
         "name": "core",
         "target_seconds": 1800,
@@ -123,6 +124,7 @@ def test_the_json_has_the_agreed_keys() -> None:
         "kept": True,
     }
     assert sum(term["seconds"] for term in data["tiers"][2]["assumptions"]) == 1020
+    assert "roll-outs" in data["tiers"][2]["not_modelled"]
     assert [step["name"] for step in data["steps"]] == ["fence-pods"]
     assert data["checks"][0] == {"name": "health", "passed": True, "detail": ""}
     assert data["loss"] == {
@@ -131,6 +133,12 @@ def test_the_json_has_the_agreed_keys() -> None:
         "event_rows": {"acknowledged": 30, "found": 30},
     }
     assert data["user_data_loss_seconds"] == 2.0
+
+
+def test_the_page_of_the_rehearsal_names_every_link_that_is_not_modelled() -> None:
+    page = " ".join((ROOT / "docs/rehearsal.md").read_text().split())
+    assert [link for links in NOT_MODELLED.values() for link in links if link not in page] == []
+    assert NOT_MODELLED.keys() == {tier.name for tier in TIERS}
 
 
 def test_the_json_of_a_broken_run_says_so() -> None:
