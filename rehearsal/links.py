@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components.kube.jobs import FENCE
@@ -18,22 +19,23 @@ from rehearsal.world.health import status
 from rehearsal.world.zone import HealthCheck, Zone, load_zone
 
 
-def examine(environment: Environment) -> tuple[Check, ...]:
-    """Use every link once, at both sites. A check that fails says which link is closed."""
+def examine(environment: Environment) -> Iterator[Check]:
+    """Use every link once, at both sites, one after another. A check that fails says which link is closed."""
     sites = [*environment.account.sites.values()]
     zone = load_zone(environment.console.route53, environment.zone_id)
-    return (
-        *(check for site in sites for check in _near(environment, site)),
-        *(check for site in sites for check in _at(environment, site)),
-        *_health(environment, zone),
-        *(check for site in sites for check in _without(zone, site, sites)),
-        *(_fence(environment, site) for site in sites),
-    )
+    probe = functools.cache(environment.probe)
+    resolver = Resolver(zone, lambda id_: status(zone.checks, id_, probe))  # as if every check had looked just now
+    yield from _health(zone, probe)
+    for site in sites:
+        yield from _without(zone, site, sites)
+        yield _fence(environment, site)
+        yield from _at(environment, site)
+        yield from _near(environment, resolver, site)
 
 
-def _near(environment: Environment, site: SiteWorld) -> Iterator[Check]:
+def _near(environment: Environment, resolver: Resolver, site: SiteWorld) -> Iterator[Check]:
     """The plan's calls and the page, of somebody near a site who has asked DNS just now."""
-    browser, domain = _browser(environment, site), site.config.domain
+    browser, domain = _browser(environment, resolver, site), site.config.domain
     for check in (
         *calls(browser, domain),
         *(call(browser, host, "GET", "/", _any) for host in (domain, f"www.{domain}")),
@@ -43,7 +45,7 @@ def _near(environment: Environment, site: SiteWorld) -> Iterator[Check]:
 
 def _at(environment: Environment, site: SiteWorld) -> Iterator[Check]:
     """The same at a site itself, whatever its role."""
-    browser, host = _browser(environment, site), site_host(site.name, site.config.domain)
+    browser, host = _browser(environment, environment.resolver, site), site_host(site.name, site.config.domain)
     yield call(browser, host, "GET", "/health/complete", lambda answer: answer.get("status") == "healthy")
     yield call(browser, host, "GET", "/api/crisis/test", _any)
     yield call(browser, host, "GET", "/", _any)
@@ -53,22 +55,22 @@ def _any(_: Mapping[str, Any]) -> bool:
     return True
 
 
-def _browser(environment: Environment, site: SiteWorld) -> Browser:
-    resolver = ClientResolver(environment.resolver, environment.clock, site.region)
-    return Browser(environment.network(site.region), resolver, environment.clock)
+def _browser(environment: Environment, resolver: Resolver, site: SiteWorld) -> Browser:
+    asked = ClientResolver(resolver, environment.clock, site.region)
+    return Browser(environment.network(site.region), asked, environment.clock)
 
 
-def _health(environment: Environment, zone: Zone) -> Iterator[Check]:
+def _health(zone: Zone, probe: Callable[[HealthCheck], bool]) -> Iterator[Check]:
     """Every health check that a record has is healthy."""
     for record in zone.records:
         if record.health_check:
             failing = [
                 f"{check.type} {check.fqdn}:{check.port}{check.path}"
                 for check in _endpoints(zone, record.health_check)
-                if environment.probe(check) == check.inverted
+                if probe(check) == check.inverted
             ]
             name = f"the health check of {record.name} at {record.set_identifier}"
-            yield Check(name, passed=status(zone.checks, record.health_check, environment.probe), detail=str(failing))
+            yield Check(name, passed=status(zone.checks, record.health_check, probe), detail=str(failing))
 
 
 def _endpoints(zone: Zone, id_: str) -> Iterator[HealthCheck]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import subprocess
@@ -56,8 +57,8 @@ def _played(mutants: Sequence[Mutant], console: Console) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="lifeline-mutants-") as folder:
         copy = Path(folder) / "project"
         _copy(copy)
-        for result in (*_links(copy, mutants), *_others(copy, mutants)):
-            console.print(f"{result['verdict']:8} {result['mutant']}: {result['reason'][:150]}", markup=False)
+        for result in itertools.chain(_links(copy, mutants), _others(copy, mutants)):
+            console.print(f"{result['verdict']:8} {result['mutant']}: {result['reason'][:200]}", markup=False)
             results.append(result)
     return results
 

@@ -26,6 +26,8 @@ class Mutant:
     """The outage that it would cause. Empty for a harmless change."""
     noticed_by: str = LINKS
     """LINKS, REGION_LOSS, or the id of a test."""
+    site: str = "primary"
+    """The site at which the changed program is deployed, if LINKS is to notice it."""
 
     def text(self, root: Path) -> str:
         """The changed text of its file.
@@ -33,7 +35,14 @@ class Mutant:
         Raises:
             ValueError: if the old text does not occur once.
         """
-        text = (root / self.file).read_text()
+        return self.changed((root / self.file).read_text())
+
+    def changed(self, text: str) -> str:
+        """A text in which the new text stands in the place of the old one.
+
+        Raises:
+            ValueError: if the old text does not occur once.
+        """
         if text.count(self.old) != 1:
             raise ValueError(f"{self.name}: the text occurs {text.count(self.old)} times in {self.file}")
         return text.replace(self.old, self.new)
