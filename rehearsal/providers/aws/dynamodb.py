@@ -164,6 +164,7 @@ def _found_replica(call: Call, region: str, record: Plain) -> Plain:
 
 
 def _update_table(call: Call) -> Plain:
+    _refuse_another_replication(call)
     if "deletionProtectionEnabled" in call.changed:
         on = bool(call.inputs.get("deletionProtectionEnabled"))
         call.do("UpdateTable", TableName=call.id, DeletionProtectionEnabled=on)
@@ -172,6 +173,24 @@ def _update_table(call: Call) -> Plain:
     if "ttl" in call.changed and call.inputs.get("ttl"):
         _set_ttl(call)
     return {}
+
+
+def _refuse_another_replication(call: Call) -> None:
+    """Refuse what AWS refuses of a table with items.
+
+    Sources: Amazon DynamoDB API Reference, "UpdateTable", `MultiRegionConsistency` (an existing table must be empty),
+    and "GlobalTableWitnessGroupUpdate" (a witness is deleted together with a replica).
+    """
+    name = call.inputs["name"]
+    if "globalTableWitness" in call.changed:
+        raise UnsupportedError(f"ValidationException: the witness of {name} leaves only together with a replica")
+    with TABLES_LOCK:
+        was_strong = bool(call.table("dynamodb-global").get(name, {}).get("strong"))
+    replicas: list[Plain] = call.inputs.get("replicas") or []
+    if was_strong is not any(replica.get("consistencyMode") == "STRONG" for replica in replicas):
+        raise UnsupportedError(f"ValidationException: {name} has items, so its consistency cannot change")
+    if "replicas" in call.changed:
+        raise UnsupportedError("the stand-in cannot change replicas in place")
 
 
 def _delete_table(call: Call) -> None:
@@ -193,7 +212,7 @@ ADAPTERS = (
         ),
         create=_create_table,
         update=_update_table,
-        updates=words("deletionProtectionEnabled pointInTimeRecovery ttl"),
+        updates=words("deletionProtectionEnabled pointInTimeRecovery ttl replicas globalTableWitness"),
         delete=_delete_table,
         find=_find_table,
         name="name",

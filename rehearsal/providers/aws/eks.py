@@ -105,6 +105,9 @@ def _update_group(call: Call) -> Plain:
     others = call.changed & (_GROUP_CONFIG - {"scalingConfig"})
     if others:
         call.pretend("UpdateNodegroupConfig", **target, **call.translate("UpdateNodegroupConfig", others))
+    if "taints" in call.changed:
+        taints: list[Plain] = call.inputs.get("taints") or []
+        call.pretend("UpdateNodegroupConfig", **target, taints={"addOrUpdateTaints": taints})
     if call.changed & _GROUP_VERSION:
         keys = call.changed & _GROUP_VERSION
         call.pretend("UpdateNodegroupVersion", **target, **call.translate("UpdateNodegroupVersion", keys))
@@ -137,7 +140,7 @@ ADAPTERS = (
         inputs=_GROUP_KEYS - {"tags"} | {"nodeGroupNamePrefix"},
         create=_create_group,
         update=_update_group,
-        updates=_GROUP_CONFIG | _GROUP_VERSION,
+        updates=_GROUP_CONFIG | _GROUP_VERSION | {"taints"},
         delete=remover("DeleteNodegroup", clusterName="clusterName", nodegroupName="nodeGroupName"),
         name="nodeGroupName",
         check=_check_group,

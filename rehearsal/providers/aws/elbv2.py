@@ -59,6 +59,7 @@ def _text(value: Any) -> str:
 
 
 def _create_balancer(call: Call) -> Created:
+    _refuse_a_second(call)
     made = call.send(
         "CreateLoadBalancer",
         ("name", "subnets", "securityGroups", "ipAddressType", "loadBalancerType", "tags"),
@@ -72,6 +73,16 @@ def _create_balancer(call: Call) -> Created:
     suffix = arn.split(":loadbalancer/", 1)[1]
     zone, vpc = made["CanonicalHostedZoneId"], made["VpcId"]
     return arn, {"arn": arn, "arnSuffix": suffix, "dnsName": made["DNSName"], "zoneId": zone, "vpcId": vpc}
+
+
+def _refuse_a_second(call: Call) -> None:
+    """Refuse a load balancer with the name of another one. moto gives it the same DNS name.
+
+    Source: Elastic Load Balancing API Reference, "CreateLoadBalancer", `DuplicateLoadBalancerName`.
+    """
+    name = call.inputs["name"]
+    if name in (known["LoadBalancerName"] for known in call.do("DescribeLoadBalancers")["LoadBalancers"]):
+        raise UnsupportedError(f"DuplicateLoadBalancerName: a load balancer with the name '{name}' exists")
 
 
 def _update_balancer(call: Call) -> Plain:

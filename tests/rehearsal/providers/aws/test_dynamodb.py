@@ -6,7 +6,7 @@ import pytest
 
 from rehearsal.providers.backend import UnsupportedError
 from rehearsal.world.faults import RegionUnavailableError
-from tests.rehearsal.providers.aws.world import EAST, WEST, WITNESS, make, remove, unique, urn
+from tests.rehearsal.providers.aws.world import EAST, WEST, WITNESS, change, make, remove, unique, urn
 
 TABLE = "aws:dynamodb/table:Table"
 
@@ -66,3 +66,18 @@ def test_a_table_is_not_found_while_the_region_of_its_other_copy_does_not_answer
 
 def test_a_table_that_does_not_exist_is_not_found(world):
     assert world.west.find(TABLE, urn("adopted", TABLE), "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"globalTableWitness": None}, "the witness of .* leaves only together with a replica"),
+        ({"replicas": [{"regionName": WEST}]}, "has items, so its consistency cannot change"),
+        ({"replicas": [{"regionName": WEST, "consistencyMode": "STRONG", "propagateTags": True}]}, "the stand-in"),
+    ],
+)
+def test_the_replication_of_a_table_with_items_stays(world, changes, reason):
+    inputs = strong_table(unique("ledger"))
+    made = make(world.east, TABLE, inputs)
+    with pytest.raises(UnsupportedError, match=reason):
+        change(world.east, TABLE, made, inputs, {**inputs, **changes})

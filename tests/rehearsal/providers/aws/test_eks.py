@@ -81,6 +81,8 @@ def test_node_groups_grow_in_place_and_never_past_their_maximum(world):
     name = made[1]["nodeGroupName"]
     seen = world.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
     assert seen["scalingConfig"] == {"minSize": 3, "desiredSize": 3, "maxSize": 4}
+    taint = {"key": "team", "value": "data", "effect": "NO_SCHEDULE"}
+    change(world.east, group, made, inputs, {**inputs, "taints": [taint]})
     wrong = {**inputs, "scalingConfig": {"minSize": 2, "desiredSize": 5, "maxSize": 4}}
     assert [key for key, _ in world.east.check(group, wrong)] == ["scalingConfig"]
 

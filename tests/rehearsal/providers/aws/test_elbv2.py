@@ -97,3 +97,11 @@ def test_plain_http_is_redirected(world):
     listener, _ = make(world.east, "aws:lb/listener:Listener", inputs)
     seen = world.client("elbv2").describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"][0]
     assert (seen["Type"], seen["RedirectConfig"]["StatusCode"]) == ("redirect", "HTTP_301")
+
+
+def test_a_second_load_balancer_with_the_same_name_is_refused(world):
+    _, ids = subnets(world.east)
+    inputs = {"name": unique("alb"), "loadBalancerType": "application", "subnets": ids}
+    make(world.east, "aws:lb/loadBalancer:LoadBalancer", inputs)
+    with pytest.raises(UnsupportedError, match="DuplicateLoadBalancerName"):
+        make(world.east, "aws:lb/loadBalancer:LoadBalancer", {**inputs, "internal": True})
