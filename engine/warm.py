@@ -107,6 +107,11 @@ class Warm:
                 self._orders.close()  # the server ends with its orders
                 self._server.wait()
 
+    def begin(self) -> None:
+        """Let the server import while something else is done. Otherwise it begins with the first order."""
+        with self._lock:
+            self._began()
+
     def start(self, *words: str, env: Mapping[str, str], stdout: int, stderr: int) -> WarmProcess:
         """Run Python in a process of its own, in the folder of the project.
 

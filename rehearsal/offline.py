@@ -7,7 +7,6 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from typing import Any, Self
 
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from engine.program import PROGRAM_ROOT
 from engine.up import UpResult
-from engine.warm import Warm
+from engine.warm import Warm, WarmProcess
 from recovery.naming import LEDGER_TABLE, cluster_name
 from rehearsal.engines import ENGINES, Engine
 from rehearsal.providers.aws.backend import AwsBackend
@@ -46,6 +44,7 @@ SERVICES = tuple(
     )
 )  # fmt: skip
 """The parts of the provider's SDK that the program uses. They load when they are used, which takes most of a second."""
+_EKS = "rehearsal.providers.eks"
 _MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
 """moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
 
@@ -128,9 +127,10 @@ class OfflineAccount:
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
         os.environ.update(_MOTO)
         self.programs = self._stack.enter_context(
-            Warm("engine.language", "stacks.site", "operations.__main__", *SERVICES)
+            Warm("engine.language", "stacks.site", "operations.__main__", _EKS, *SERVICES)
         )
-        """Runs the program and the pods."""
+        """Runs the program, the pods, and the stand-in for pulumi-eks."""
+        self.programs.begin()
         self.endpoint_url = self._stack.enter_context(empty_account())
 
     def __enter__(self) -> Self:
@@ -235,18 +235,11 @@ class OfflineAccount:
 
     def _eks_provider(self) -> int:
         log = self._folder / "eks.log"
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "rehearsal.providers.eks"],
-                cwd=PROGRAM_ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self._stack.callback(_end, process)
-        assert process.stdout is not None
-        with process.stdout as said:
+        reading, writing = os.pipe()
+        with os.fdopen(reading) as said, os.fdopen(writing, "w") as told, log.open("ab") as errors:
+            process = self.programs.start("-m", _EKS, env=os.environ, stdout=told.fileno(), stderr=errors.fileno())
+            told.close()  # the process has its own, so the line ends if it dies
+            self._stack.callback(_end, process)
             line = said.readline()
         if not line.strip().isdigit():
             raise DeploymentError(f"the eks stand-in did not start: {log.read_text()[-2000:]}")
@@ -257,7 +250,7 @@ def _serving_cluster(config: SiteConfig) -> str:
     return cluster_name(config.site, config.cluster.serving_generation)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: WarmProcess) -> None:
     process.terminate()
     try:
         process.wait(timeout=5)

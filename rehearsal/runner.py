@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from rehearsal.environment import SLOWER, SPEED, Environment
+from rehearsal.environment import OWN_SPEED, SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import SCENARIOS
 
@@ -74,7 +74,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None, seed:
     if chosen == "pulumi" and not pulumi_cli.available():
         console.print("[red]there is no pulumi[/]\n  hint: run 'make engine', or use --engine in-process")
         return 1
-    speed = SLOWER.get(name, SPEED)
+    speed = OWN_SPEED.get(name, SPEED)
     console.print(
         f"Rehearsing [bold]{name}[/] with the {chosen} engine; one simulated second takes {1 / speed:.1f} real seconds."
     )
