@@ -16,7 +16,7 @@ from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.permissions import Permissions, identity, item_call
-from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, PROBED, SWITCH, SitePlatform
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SERVED, SWITCH, SitePlatform
 from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.policies import End, refusal
@@ -126,7 +126,7 @@ class Door:
         known, reason = self._seen.get(deployment, (None, None))
         if known != now:
             name, answers = self._name_of(cluster), self._faults.reachable
-            reason = Readiness(self._declared, cluster, name, NAMESPACE, PROBED, answers).refusal(deployment)
+            reason = Readiness(self._declared, cluster, name, NAMESPACE, SERVED, answers).refusal(deployment)
             self._seen[deployment] = (now, reason)
         return reason
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components.kube.jobs import FENCE
-from recovery.naming import site_host
+from recovery.naming import LEADS_PATH, YIELDS_PATH, leads_answer, site_host, yields_answer
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check
@@ -29,6 +29,7 @@ def examine(environment: Environment) -> Iterator[Check]:
     for site in sites:
         yield from _without(zone, site, sites)
         yield _fence(environment, site)
+        yield _switch(environment, site)
         yield from _at(environment, site)
         yield from _near(environment, resolver, site)
 
@@ -105,6 +106,14 @@ def _without(zone: Zone, lost: SiteWorld, sites: list[SiteWorld]) -> Iterator[Ch
     if lost.config.is_active:
         for name in (domain, f"www.{domain}"):
             yield leads_to(whole, name, other, lost)
+
+
+def _switch(environment: Environment, site: SiteWorld) -> Check:
+    """The switch of the leader says that it leads, and the other one that it yields."""
+    leads = site.config.is_active
+    path, words = (LEADS_PATH, leads_answer) if leads else (YIELDS_PATH, yields_answer)
+    browser, host = _browser(environment, environment.resolver, site), site_host(site.name, site.config.domain)
+    return call(browser, host, "GET", path, lambda answer: words(site.name) in str(answer.get("answer")))
 
 
 def _fence(environment: Environment, site: SiteWorld) -> Check:

@@ -8,6 +8,7 @@ policies of buckets and keys.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +34,10 @@ _OBJECTS = {
 _NAMED_BY_RDS = {"db": "DBInstanceIdentifier", "snapshot": "DBSnapshotIdentifier"}
 _LIST = {"list-type", "prefix", "encoding-type", "continuation-token", "max-keys"}
 """The parameters of ListObjectsV2. Other ones make other calls, such as `?policy`."""
+
+
+_KEPT_SECONDS = 1.0
+"""Real seconds for which the policies of a role are kept. A change of IAM takes seconds to be seen everywhere."""
 
 
 class UnknownCallError(Exception):
@@ -78,7 +83,7 @@ class Permissions:
         self._iam: IAMClient = session.client("iam", "us-east-1", endpoint_url=endpoint)
         self._account = account
         self._role = role
-        self._documents: dict[str, list[Mapping[str, Any]]] = {}
+        self._documents: dict[str, tuple[float, list[Mapping[str, Any]]]] = {}
 
     def refusal(self, caller: str, received: Received) -> str | None:
         """The words with which AWS refuses a call; None if it is allowed.
@@ -103,12 +108,14 @@ class Permissions:
         )
 
     def _policies(self, role: str, *, again: bool) -> list[Mapping[str, Any]]:
-        if again or role not in self._documents:
+        at, documents = self._documents.get(role, (float("-inf"), list[Mapping[str, Any]]()))
+        if again or time.monotonic() - at > _KEPT_SECONDS:
             name = role.rpartition("/")[2]
             names = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
             answers = [self._iam.get_role_policy(RoleName=name, PolicyName=entry) for entry in names]
-            self._documents[role] = [cast("Mapping[str, Any]", answer["PolicyDocument"]) for answer in answers]
-        return self._documents[role]
+            documents = [cast("Mapping[str, Any]", answer["PolicyDocument"]) for answer in answers]
+            self._documents[role] = time.monotonic(), documents
+        return documents
 
 
 def wanted(received: Received, account: str) -> Iterator[iam.Request]:

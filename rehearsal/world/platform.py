@@ -26,14 +26,14 @@ CRISIS_DETECTOR = "crisis-detector"
 HOTLINE_GATEWAY = "hotline-gateway"
 SWITCH = "switch"
 DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
-PROBED = {
-    BACKEND: ("/health", "/health/complete"),
+SERVED = {
+    BACKEND: ("/health", "/health/complete", "/api/users", "/api/events"),
     FRONTEND: ("/health", "/"),
-    CRISIS_DETECTOR: ("/api/crisis/health", "/api/crisis/test"),
-    HOTLINE_GATEWAY: ("/health",),
+    CRISIS_DETECTOR: ("/api/crisis/health", "/api/crisis/test", "/api/crisis/detect", "/api/crisis/escalate"),
+    HOTLINE_GATEWAY: ("/health", "/api/crisis/hotline"),
     SWITCH: (SWITCH_HEALTH_PATH, LEADS_PATH, YIELDS_PATH, LEADER_PATH),
 }
-"""The paths with which each deployment answers a probe."""
+"""The paths that each deployment serves: docs/services.md."""
 
 _OWN_HEALTH = ("/health", "/health/complete")
 """Paths that tell about the site itself, whoever leads."""
@@ -145,8 +145,8 @@ class SitePlatform:
             return Reply(503, {"error": reason})
         known = self._handlers.get((request.method, request.path))
         handler = self._switch if deployment == SWITCH else known
-        if handler is None:
-            return Reply(404, {"error": f"{request.method} {request.path} is not served"})
+        if handler is None or request.path not in SERVED.get(deployment, ()):
+            return Reply(404, {"error": f"{deployment} does not serve {request.method} {request.path}"})
         stray = self._is_stray(deployment, request)
         try:
             reply = handler(request)

@@ -174,8 +174,9 @@ class Pods:
         return self.log(job)
 
     def log(self, job: str) -> list[dict[str, Any]]:
-        """The lines that a job has logged so far."""
-        return [json.loads(line) for line in (self.folder / f"{job}.log").read_text().splitlines()]
+        """The lines that a job has logged so far, without those of an interpreter that has failed."""
+        lines = (self.folder / f"{job}.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def addresses(self, deployment: str) -> list[tuple[str, int]]:
         """Host and port of every pod of a Deployment that serves."""

@@ -158,6 +158,17 @@ def test_a_role_is_read_again_before_its_pods_are_refused(iam: Any, permissions:
     assert permissions.refusal(FENCE, put("ready#1")) is None
 
 
+def test_a_right_that_is_taken_away_is_gone_soon(
+    iam: Any, permissions: Permissions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(iam, "handover#*", "ready#*")
+    assert permissions.refusal(FENCE, put("ready#1")) is None
+    allow(iam, "handover#*")
+    assert permissions.refusal(FENCE, put("ready#1")) is None, "as IAM, it takes a while"
+    monkeypatch.setattr("rehearsal.world.permissions._KEPT_SECONDS", 0.0)
+    assert permissions.refusal(FENCE, put("ready#1")) is not None
+
+
 @pytest.mark.parametrize("caller", ["rehearsal", "us-east-2.fence", "us-west-2.other", ""])
 def test_a_caller_without_a_role_may_do_nothing(iam: Any, permissions: Permissions, caller: str) -> None:
     allow(iam, "*")

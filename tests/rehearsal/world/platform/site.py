@@ -36,11 +36,13 @@ class Site:
         self.other_is_ready = self.cut = False
         self.denied: dict[tuple[str, ...], str] = {}
         """The calls of DynamoDB that the detector may not make, and why."""
+        self.misled: dict[str, str] = {}
+        """The paths that the load balancer sends to another deployment than it should."""
         self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
         self.platform = SitePlatform(
             name,
             region,
-            route=route,
+            route=lambda path: self.misled.get(path, route(path)),
             read_config=lambda: self.config,
             not_ready=lambda name: None if self.pods.get(name, 0) else f"{name} has no pod that is ready",
             ledger=ledger,

@@ -323,6 +323,21 @@ def test_a_lost_database_costs_one_request_and_not_one_for_each_connection_in_th
         users.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "deployment"),
+    [
+        ("/api/crisis/hotline", "crisis-detector"),
+        ("/api/crisis/detect", "mental-health-backend"),
+        ("/api/users", "mental-health-frontend"),
+        ("/", "mental-health-backend"),
+    ],
+)
+def test_a_deployment_serves_its_own_paths_only(site: Site, path: str, deployment: str) -> None:
+    site.misled[path] = deployment
+    method = "GET" if path == "/" else "POST"
+    assert site.ask(method, path, {}) == (404, {"error": f"{deployment} does not serve {method} {path}"})
+
+
 def test_pods_that_replace_others_open_connections_of_their_own(tmp_path: Path) -> None:
     with PostgresServers(tmp_path) as servers:
         pods = ["first"]
