@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate test test-slow alerts monitoring engine workflow test-engine rehearse rehearse-all bench compare
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles alerts monitoring engine workflow test-engine rehearse rehearse-all bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,10 +22,12 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## write the four lock files again (needs uv)
+lock: ## write the lock files again (needs uv and npm)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra rehearsal --extra dev pyproject.toml -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(SCANNERS)/requirements.in -o $(SCANNERS)/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(ORACLES)/requirements.in -o $(ORACLES)/requirements.txt
+	cd $(ORACLES) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt images/operations/requirements.in -o images/operations/requirements.txt
 
 fmt: $(STAMP) ## format, and fix what ruff can fix
@@ -38,6 +40,7 @@ TIMELINE := primary-1,secondary-1
 STACK ?= primary
 BEFORE ?= base
 SCANNERS := tests/policy/scanners
+ORACLES := tests/oracles
 
 policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
@@ -68,10 +71,21 @@ mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that 
 	$(BIN)/python -m tests.policy.table
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring"
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring and not oracles"
 
 test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
 	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli and not alerts"
+
+oracles: $(STAMP) .oracles/ready ## compare the stand-ins of IAM and of network policies with independent ones (needs npm)
+	$(BIN)/pytest -q -m oracles
+
+.oracles/ready: $(addprefix $(ORACLES)/,package.json package-lock.json requirements.txt iam.mjs)
+	@command -v npm >/dev/null || { echo "npm: not found; hint: install Node.js 20 or newer" >&2; exit 1; }
+	rm -rf $(@D) && mkdir $(@D) && cp $^ $(@D)
+	cd $(@D) && npm ci --silent
+	$(PYTHON) -m venv $(@D)/venv
+	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(@D)/requirements.txt
+	@touch $@
 
 alerts: $(STAMP) ## check and test the alerting rules (needs promtool and amtool)
 	@command -v promtool >/dev/null && command -v amtool >/dev/null || { echo "promtool and amtool: not found; $(PROMTOOL_HINT)" >&2; exit 1; }
@@ -114,6 +128,9 @@ rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 
 rehearse-all: $(STAMP) ## play every scenario, two at once
 	$(BIN)/lifeline rehearse all --engine in-process
+
+mutate-program: $(STAMP) ## deploy changes of the program that harm people, and some that do not; SAMPLE=10 plays ten
+	$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
 bench: $(STAMP) .scanners/bin/checkov ## measure performance, as ratios within one run
 	$(BIN)/python -m rehearsal.bench

@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutant import LINKS, REGION_LOSS, Mutant
+from tests.mutants.mutant import LINKS, POLICY, REGION_LOSS, Mutant
 
 ROOT = Path(__file__).parents[2]
 LANES = 2
@@ -32,8 +33,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="part of the name of each mutant that is played", default="")
     parser.add_argument("--json", type=Path, help="the file for the results")
+    parser.add_argument("--sample", type=int, help="the number of mutants that are drawn, of those for all links")
+    parser.add_argument("--seed", type=int, default=0, help="draws them")
     arguments = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS.values() if arguments.only in mutant.name]
+    if arguments.sample:
+        chosen = Random(arguments.seed).sample([m for m in chosen if m.noticed_by == LINKS], arguments.sample)
+    Random(arguments.seed).shuffle(chosen)  # neighbours would often fail for the same reason, and be played twice
     console = Console()
     with ThreadPoolExecutor(LANES) as pool:
         lanes = [pool.submit(_played, chosen[number::LANES], console) for number in range(LANES)]
@@ -91,7 +97,7 @@ def _others(copy: Path, mutants: Sequence[Mutant]) -> Iterator[Result]:
             before = file.read_text()
             file.write_text(mutant.text(copy))
             try:
-                yield _rehearsed(copy, mutant) if mutant.noticed_by == REGION_LOSS else _tested(copy, mutant)
+                yield PLAYED.get(mutant.noticed_by, _tested)(copy, mutant)
             finally:
                 file.write_text(before)
 
@@ -101,7 +107,7 @@ def _rehearsed(copy: Path, mutant: Mutant) -> Result:
     outcome.unlink(missing_ok=True)
     words = ["rehearse", REGION_LOSS, "--engine", "in-process", "--json", str(outcome)]
     done = subprocess.run(
-        [sys.executable, "-m", "lifeline", *words],
+        [sys.executable, "-c", "import lifeline; lifeline.main()", *words],
         cwd=copy,
         capture_output=True,
         text=True,
@@ -121,6 +127,14 @@ def _rehearsed(copy: Path, mutant: Mutant) -> Result:
     return {"mutant": mutant.name, "verdict": told["verdict"], "reason": "; ".join([*late, *failed])}
 
 
+def _judged(copy: Path, mutant: Mutant) -> Result:
+    words = ["policy", "--stack", "primary", "--stack", "secondary", "--timeline", "primary-1"]
+    command = [sys.executable, "-c", "import lifeline; lifeline.main()", *words]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return {"mutant": mutant.name, "verdict": "failed" if done.returncode else "kept", "reason": " ".join(lines[:1])}
+
+
 def _tested(copy: Path, mutant: Mutant) -> Result:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.noticed_by]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
@@ -128,8 +142,12 @@ def _tested(copy: Path, mutant: Mutant) -> Result:
     return {"mutant": mutant.name, "verdict": "failed" if failed else "kept", "reason": " ".join(failed)}
 
 
+PLAYED = {POLICY: _judged, REGION_LOSS: _rehearsed}
+"""The ways to play a mutant that is not noticed by links or a test."""
+
+
 def _noticed(result: Result) -> bool:
-    return result["verdict"] != "kept"
+    return result["verdict"] not in ("kept", "unplayed")
 
 
 def _table(results: dict[str, Result]) -> Table:

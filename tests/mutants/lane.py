@@ -22,6 +22,7 @@ from engine.program import PROGRAM_ROOT
 from recovery.naming import NAMESPACE
 from rehearsal.environment import Environment
 from rehearsal.links import examine
+from rehearsal.offline import SiteWorld
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.standings import newest
 from rehearsal.world.platform import BACKEND, SWITCH
@@ -41,6 +42,23 @@ AGAIN_SECONDS = 5.0
 FENCE_SECONDS = 6.0
 """Real seconds in which the pods of a fence must have looked once: they begin sooner, unless something is missing."""
 _POLL_SECONDS = 0.1
+OF_JOBS = frozenset(
+    {
+        "claim",
+        "ConfigMap",
+        "database",
+        "identity",
+        "job",
+        "ledger",
+        "network policy",
+        "promotion",
+        "secret",
+        "way to AWS",
+    }
+)
+"""The links that jobs use."""
+UNSUPPORTED = "the stand-in cannot"
+"""The words of a refusal that is not AWS's: the mutant was not played."""
 INVALID = (ConfigError, StackFileError)
 """Errors after which nothing was changed."""
 
@@ -67,14 +85,15 @@ class Result:
     """The verdict on one change."""
 
     verdict: str
-    """kept, broken, refused by a provider, or invalid: refused before anything was changed."""
+    """kept, broken, refused by a provider, invalid (refused before anything was changed), or unplayed."""
     reason: str = ""
 
     def may_be_of(self, earlier: Result) -> bool:
         """Whether an earlier change may be the cause, since it was not repaired before."""
         if self.verdict == "invalid" or not (self.reason and earlier.reason):
             return False
-        return "refused" in (self.verdict, earlier.verdict) or self.reason == earlier.reason
+        refused = {"refused", "unplayed"} & {self.verdict, earlier.verdict}
+        return bool(refused) or self.reason.partition(": ")[0] == earlier.reason.partition(": ")[0]
 
 
 def play(names: Iterable[str]) -> Iterator[dict[str, str]]:
@@ -128,14 +147,28 @@ class Lane:
             checks = (f"{check.name}: {check.detail}" for check in examine(self._environment) if not check.passed)
             return next(checks, "")
 
-        actions.until(self._environment, lambda: not failing(), seconds)
-        self._environment.clock.sleep(AGAIN_SECONDS)
-        return failing()
+        clock = self._environment.clock
+        last = clock.now() + seconds
+        while True:
+            actions.until(self._environment, lambda: not failing(), last - clock.now())
+            clock.sleep(AGAIN_SECONDS)
+            if not (reason := failing()) or clock.now() > last:
+                return reason
 
     def _deployed(self, mutant: Mutant) -> Result:
         self._repair(self._changed - {mutant.site})
         with self._written(mutant):
-            return self._result({mutant.site}, PATIENCE_SECONDS if mutant.outage else HARMLESS_SECONDS)
+            patience = PATIENCE_SECONDS if mutant.outage else HARMLESS_SECONDS
+            return self._result({mutant.site}, patience, self._jobs(mutant))
+
+    def _jobs(self, mutant: Mutant) -> tuple[str, ...]:
+        """The jobs whose pods begin again, besides those whose Deployment changes.
+
+        They do to notice the mutant, or to forget the last one.
+        """
+        if mutant.file.startswith("operations/"):
+            return FENCE, SWITCH
+        return (FENCE,) if mutant.link in OF_JOBS or self._last.reason else ()
 
     @contextlib.contextmanager
     def _written(self, mutant: Mutant) -> Generator[None]:
@@ -161,38 +194,46 @@ class Lane:
             UnrepairedError: if that is refused, or the sites do not work with it.
         """
         if sites:
-            self._last = self._result(sites, HARMLESS_SECONDS)
+            self._last = self._result(sites, HARMLESS_SECONDS, (FENCE, SWITCH))
             if self._last.reason:
                 raise UnrepairedError(self._last.reason)
             self._changed -= {*sites}
 
-    def _result(self, sites: Collection[str], patience: float) -> Result:
-        """Deploy the program as it is at some sites."""
+    def _result(self, sites: Collection[str], patience: float, jobs: Collection[str]) -> Result:
+        """Deploy the program as it is at some sites, where some jobs begin again."""
         try:
-            self._apply(sites)
+            self._apply(sites, jobs)
         except INVALID as error:
             return Result("invalid", _last_line(error))
         except DeploymentError as error:
             self._changed |= {*sites}
-            return Result("refused", _last_line(error))
+            reason = _last_line(error)
+            return Result("unplayed" if UNSUPPORTED in reason else "refused", reason)
         self._changed |= {*sites}
         wrong = self.wrong(patience)
         return Result("broken" if wrong else "kept", wrong)
 
-    def _apply(self, names: Collection[str]) -> None:
+    def _apply(self, names: Collection[str], jobs: Collection[str]) -> None:
         """Deploy, publish the zone, and let pods begin again: open connections outlive a way that closes."""
         environment = self._environment
         sites = [environment.account.sites[name] for name in sorted(names)]
         for site in sites:
             environment.account.up(site)
         environment.read_zone()
+        before = {address for site in sites for address in environment.pods_of(site).addresses(SWITCH)}
         for site in sites:
-            (environment.pods_of(site).folder / f"{FENCE}.log").write_text("")
-            for deployment in (FENCE, SWITCH, BACKEND):
+            if FENCE in jobs:
+                (environment.pods_of(site).folder / f"{FENCE}.log").write_text("")
+            for deployment in (*jobs, BACKEND):
                 site.cluster.restart(NAMESPACE, deployment)
         last = time.monotonic() + FENCE_SECONDS
-        while time.monotonic() < last and not all(newest(environment, site) for site in sites):
+        while time.monotonic() < last and not all(self._has_begun(site, jobs, before) for site in sites):
             time.sleep(_POLL_SECONDS)
+
+    def _has_begun(self, site: SiteWorld, jobs: Collection[str], before: set[tuple[str, int]]) -> bool:
+        """Whether the fence has looked, and the switch has other pods than before if it was to begin again."""
+        now = self._environment.pods_of(site).addresses(SWITCH)
+        return bool(newest(self._environment, site)) and (SWITCH not in jobs or bool(now and before.isdisjoint(now)))
 
 
 def _last_line(error: Exception) -> str:

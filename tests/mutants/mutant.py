@@ -7,6 +7,8 @@ from pathlib import Path
 
 LINKS = "links"
 """Noticed when both sites are built and every link is used once: `rehearsal.links`."""
+POLICY = "policy"
+"""Noticed by the policy pack: `lifeline policy`."""
 REGION_LOSS = "region-loss"
 """Noticed when the leading region is lost: `lifeline rehearse region-loss`."""
 
@@ -25,7 +27,7 @@ class Mutant:
     outage: str
     """The outage that it would cause. Empty for a harmless change."""
     noticed_by: str = LINKS
-    """LINKS, REGION_LOSS, or the id of a test."""
+    """LINKS, POLICY, REGION_LOSS, or the id of a test."""
     site: str = "primary"
     """The site at which the changed program is deployed, if LINKS is to notice it."""
 
