@@ -26,8 +26,8 @@ OWN, PEER = "primary", "secondary"
 class Platform(SitePlatform):
     """A site's services, without a database server."""
 
-    def _database_serves(self) -> bool:
-        return True
+    def _database_refusal(self) -> None:
+        """The database always serves the site's role."""
 
 
 class Ledger:
