@@ -16,8 +16,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared, Resource
+from rehearsal.world.services import NODES
 
-NODES = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 ZONE = "topology.kubernetes.io/zone"
 _EVICTION_MIB = 100

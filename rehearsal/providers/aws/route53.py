@@ -127,6 +127,11 @@ def _records(call: Call) -> list[Plain]:
     return call.do("ListResourceRecordSets", HostedZoneId=call.inputs["zoneId"])["ResourceRecordSets"]
 
 
+def _key(record: Plain) -> tuple[str, str]:
+    """The name and the type of a record."""
+    return str(record["Name"]).rstrip("."), str(record["Type"])
+
+
 def _create_record(call: Call) -> Created:
     fqdn = _fqdn(call)
     with _CHANGES:
@@ -140,8 +145,8 @@ def _create_record(call: Call) -> Created:
 
 def _refuse_an_overwrite(call: Call, fqdn: str) -> None:
     """Refuse a record that exists. moto also refuses one that existed, as long as any record comes after it."""
-    own = (fqdn, call.inputs["type"], call.inputs.get("setIdentifier", ""))
-    if own in ((other["Name"].rstrip("."), other["Type"], other.get("SetIdentifier", "")) for other in _records(call)):
+    own = (fqdn, call.inputs["type"]), call.inputs.get("setIdentifier", "")
+    if own in ((_key(other), other.get("SetIdentifier", "")) for other in _records(call)):
         raise UnsupportedError(f"InvalidChangeBatch: the record exists: {fqdn}, {call.inputs['type']}")
 
 
@@ -153,7 +158,7 @@ def _refuse_a_double(call: Call, fqdn: str) -> None:
     routing = {key: value for key, value in _routing(call.inputs).items() if key in ("Failover", "Region")}
     own = call.inputs.get("setIdentifier")
     for other in _records(call) if routing else ():
-        same = (other["Name"].rstrip("."), other["Type"]) == (fqdn, call.inputs["type"])
+        same = _key(other) == (fqdn, call.inputs["type"])
         double = any(other.get(key) == value for key, value in routing.items())
         if same and double and other["SetIdentifier"] != own:
             raise UnsupportedError(f"InvalidChangeBatch: {fqdn} has a record with {routing}: {other['SetIdentifier']}")
@@ -167,7 +172,7 @@ def _find_record(call: Call) -> tuple[Plain, Plain] | None:
     """
     zone, name, type_, *rest = call.id.split("_")
     sets = call.do("ListResourceRecordSets", HostedZoneId=zone, StartRecordName=name, StartRecordType=type_)
-    found = [s for s in sets["ResourceRecordSets"] if (s["Name"].rstrip("."), s["Type"]) == (name, type_)]
+    found = [record for record in sets["ResourceRecordSets"] if _key(record) == (name, type_)]
     if not found:
         return None
     if rest or "ResourceRecords" not in found[0]:
@@ -191,8 +196,7 @@ def _delete_record(call: Call) -> None:
         others = [
             other
             for other in _records(call)
-            if identifier == other.get("SetIdentifier", "")
-            and (other["Name"].rstrip("."), other["Type"]) != (fqdn, call.outputs["type"])
+            if identifier == other.get("SetIdentifier", "") and _key(other) != (fqdn, call.outputs["type"])
         ]
         _change(call, ("DELETE", _record_set(call.outputs, fqdn)), *(("UPSERT", other) for other in others))
 

@@ -11,7 +11,7 @@ import pytest
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
 from rehearsal.world.readiness import GATE, REPOSITORY, Readiness
-from rehearsal.world.scheduling import NODES
+from rehearsal.world.services import NODES
 from rehearsal.world.ways import TARGET_GROUP
 
 SPACE, WEST, EAST = "app", "us-west-2", "us-east-2"

@@ -9,7 +9,8 @@ import pytest
 
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
-from rehearsal.world.scheduling import NODES, TEMPLATE, unplaced
+from rehearsal.world.scheduling import TEMPLATE, unplaced
+from rehearsal.world.services import NODES
 
 SPREAD = {"topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}
 TAINT = {"key": "team", "value": "data", "effect": "NO_SCHEDULE"}
