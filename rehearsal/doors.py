@@ -106,7 +106,11 @@ class Door:
     def _may_know(self) -> bool:
         """Whether the site can know which other site leads: it reaches the ledger, and its switch has begun."""
         pods = self._serving_pods()
-        return self._faults.serves("dynamodb", self._site.region) and pods is not None and pods.has_begun(SWITCH)
+        return (
+            self._faults.serves("dynamodb", self._site.region)
+            and pods is not None
+            and pods.beginnings.has_begun(SWITCH)
+        )
 
     def _destination(self, path: str) -> Destination | None:
         """The pods behind a path, looked up a few times per second: each lookup reads every Deployment."""

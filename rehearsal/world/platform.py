@@ -7,6 +7,7 @@ own services.
 from __future__ import annotations
 
 import contextlib
+import http
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -177,8 +178,7 @@ class SitePlatform:
                 # The fence knows of a newer leader before the ConfigMap does. A write that may be saved has an id.
                 with contextlib.suppress(DatabaseUnavailableError):
                     return save(self._database_host, key, request)
-            none = Reply(503, {"error": "no site takes writes at this moment"}, {"Retry-After": "5"})
-            return self._way_to_leader(request) or none
+            return self._way_to_leader(request)
 
         return handle
 
@@ -197,21 +197,26 @@ class SitePlatform:
 
     def _get_user(self, request: Request) -> Reply:
         # A person must find what the leading site has just saved for them. A replica may not have it yet.
-        way = None if self._can_write() else self._way_to_leader(request)
-        return way or self._read_user(request)
+        if not self._can_write():
+            way = self._way_to_leader(request)
+            if way.status == http.HTTPStatus.TEMPORARY_REDIRECT:
+                return way
+        return self._read_user(request)
 
     def _read_user(self, request: Request) -> Reply:
         user = request.query.get("id", "")
         exists = self.users.has(self._database_host, user)
         return Reply(200, {"id": user}) if exists else Reply(404, {"error": "no such user"})
 
-    def _way_to_leader(self, request: Request) -> Reply | None:
-        """Where to go, from a site that cannot take writes; None if no other site leads (docs/services.md)."""
+    def _way_to_leader(self, request: Request) -> Reply:
+        """Where to go, from a site that cannot take writes; 503 if no other site leads (docs/services.md)."""
         told = self._switch(Request("GET", LEADER_PATH))
         leader, domain = str(told.body.get("answer", "")).strip(), self._read_config().get("DOMAIN", "")
         # A request to the site's own name was sent here by the other site. Two sites must not send it back and forth.
         if told.status != 200 or leader == self._site or request.host == site_host(self._site, domain):
-            return None
+            said = " ".join(map(str, (told.status, *told.body.values()))).strip()
+            body = {"error": "no site takes writes at this moment", "switch": said}
+            return Reply(503, body, {"Retry-After": "5"})
         query = f"?{urlencode(request.query)}" if request.query else ""
         return Reply(307, {}, {"Location": f"https://{site_host(leader, domain)}{request.path}{query}"})
 

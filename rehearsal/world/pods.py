@@ -22,10 +22,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.warm import Warm, WarmProcess
-from rehearsal.assumptions import POD_START
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries, processes, secrets
 from rehearsal.world.api_server import ApiServer
+from rehearsal.world.beginnings import Beginnings
 from rehearsal.world.binaries import Account
 from rehearsal.world.clock import Clock
 from rehearsal.world.loopback import Reply, Request
@@ -44,8 +44,6 @@ _ANSWER_SECONDS = 2.0
 _START_SECONDS = 1.0
 """Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
 pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
-BEGINS_SECONDS = float(POD_START.seconds)
-"""Simulated seconds after which a Deployment should answer, in a cluster that began or returned."""
 
 
 @dataclass
@@ -93,7 +91,7 @@ class Pods:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._since, self._answering = self.clock.now(), set[str]()
+        self.beginnings = Beginnings(self.clock)
         self.labels: dict[str, Mapping[str, str]] = {}
         """The labels of the pods that have run, by their service account."""
         self._lines = Lines(self.network)
@@ -123,16 +121,11 @@ class Pods:
         """Kill every pod, as the loss of the region does."""
         self._lost.set()
         self._end_all(signal.SIGKILL)
-        self._answering.clear()
+        self.beginnings.lost()
 
     def restore(self) -> None:
         """Start the pods again, as the cluster does when its region returns."""
-        self._since = self.clock.now()
         self._lost.clear()
-
-    def has_begun(self, deployment: str) -> bool:
-        """Whether a Deployment has answered since the cluster began or returned, or has had the time for that."""
-        return deployment in self._answering or self.clock.now() >= self._since + BEGINS_SECONDS
 
     def run(self, manifest: Manifest) -> None:
         """Run a Job until it ends, as Pulumi's provider waits for it. A failed pod is tried again as the Job says.
@@ -194,7 +187,7 @@ class Pods:
         sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
         try:
             with sent as response:
-                self._answering.add(deployment)
+                self.beginnings.answered(deployment)
                 return Reply(response.status, {"answer": response.read().decode()})
         except (OSError, http.client.HTTPException) as error:
             return Reply(502, {"error": repr(error)})
@@ -226,10 +219,13 @@ class Pods:
                 stale = running.template != template or running.process.poll() is not None
                 if running.deployment == name and stale:
                     processes.end(self._running.pop(pod).process, signal.SIGTERM)
+                    if running.template != template:
+                        self.beginnings.replaced(name)
             if deployment is None or template is None or self._lost.is_set():
                 return False
             pods = [f"{name}-{number}" for number in range(deployment["spec"]["replicas"])]
             missing = [pod for pod in pods if pod not in self._running]
+            self.beginnings.started(name)
             for pod in missing:
                 started = self._start(name, pod, deployment["spec"]["template"])
                 started.deployment, started.template = name, template

@@ -206,10 +206,11 @@ def test_a_changed_template_replaces_the_process(cluster: KubernetesApi, pods: P
     cluster.apply(fence(told))
     before = told.next()["pid"]
     set_config(cluster, **{**CONFIG, "DRAIN": "true"})
+    pods.beginnings.answered("fence")
     cluster.apply(fence(told, checksum="two"))
-    after = told.next()
-    assert after["env"]["DRAIN"] == "true"
+    assert told.next()["env"]["DRAIN"] == "true"
     assert before not in told.alive
+    assert not pods.beginnings.has_begun("fence")
 
 
 def test_what_is_not_in_the_template_replaces_nothing(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
@@ -225,8 +226,10 @@ def test_what_is_not_in_the_template_replaces_nothing(cluster: KubernetesApi, po
 def test_a_process_that_dies_is_started_again(cluster: KubernetesApi, pods: Pods, told: Told) -> None:
     cluster.apply(fence(told))
     first = told.next()["pid"]
+    pods.beginnings.answered("fence")
     pods._running["fence-0"].process.kill()
     assert told.next()["pid"] != first
+    assert pods.beginnings.has_begun("fence")
 
 
 def test_a_pod_whose_settings_are_missing_is_tried_again(cluster: KubernetesApi, pods: Pods, told: Told) -> None:

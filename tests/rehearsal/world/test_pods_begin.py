@@ -1,4 +1,4 @@
-"""When a Deployment counts as begun: when it has answered, or when it has had the time for that."""
+"""An answer of a cluster's pods counts as their beginning, and a loss takes it back."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.clock import ManualClock
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
-from rehearsal.world.pods import BEGINS_SECONDS, Pods
+from rehearsal.world.pods import Pods
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def pods(clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pods]:
+def pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pods]:
     """The pods of a cluster whose switch answers."""
-    cluster, server = KubernetesApi(), LoopbackServer("switch", lambda _: Reply(200, {}))
+    cluster, server, clock = KubernetesApi(), LoopbackServer("switch", lambda _: Reply(200, {})), ManualClock()
     server.start()
     with contextlib.closing(server), ApiServer(cluster) as api:
         found = Pods(cluster, api, "us-west-2", "", lambda _: None, clock=clock, folder=tmp_path, programs=Warm())
@@ -33,23 +28,13 @@ def pods(clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             yield found
 
 
-def test_a_deployment_has_begun_when_it_answers(pods: Pods) -> None:
-    assert not pods.has_begun("switch")
+def test_an_answer_of_its_pods_is_a_beginning(pods: Pods) -> None:
     assert pods.ask("switch", Request("GET", "/")).status == 200
     assert pods.ask("fence", Request("GET", "/")).status == 503
-    assert (pods.has_begun("switch"), pods.has_begun("fence")) == (True, False)
+    assert (pods.beginnings.has_begun("switch"), pods.beginnings.has_begun("fence")) == (True, False)
 
 
-def test_after_a_loss_it_begins_again(pods: Pods, clock: ManualClock) -> None:
+def test_a_loss_takes_it_back(pods: Pods) -> None:
     pods.ask("switch", Request("GET", "/"))
-    clock.advance(2 * BEGINS_SECONDS)
     pods.lose()
-    pods.restore()
-    assert not pods.has_begun("switch")
-
-
-def test_one_that_never_answers_is_waited_for_only_so_long(pods: Pods, clock: ManualClock) -> None:
-    clock.advance(BEGINS_SECONDS - 1)
-    assert not pods.has_begun("fence")
-    clock.advance(1)
-    assert pods.has_begun("fence")
+    assert not pods.beginnings.has_begun("switch")

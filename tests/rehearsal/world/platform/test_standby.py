@@ -56,7 +56,9 @@ def test_a_write_is_to_be_tried_again_while_no_other_site_leads(
     assert site.platform.strays == Strays()
     site.other_is_ready = True
     assert answered(site, WRITE) == (503, None, "5")
-    refused = 'POST api.example.com/api/users: 503 {"error": "no site takes writes at this moment"}'
+    said = "200 primary" if leader else "503 not known yet"
+    answer = json.dumps({"error": "no site takes writes at this moment", "switch": said})
+    refused = f"POST api.example.com/api/users: 503 {answer}"
     assert site.platform.strays == Strays(answered=[refused]), "it is counted when another site could have taken it"
 
 
