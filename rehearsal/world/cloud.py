@@ -16,6 +16,7 @@ import moto.backends
 import moto.core.loaders
 import moto.core.utils
 import moto.iam.models
+import moto.rds.models
 import moto.s3.models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
@@ -33,6 +34,7 @@ def empty_account() -> Generator[str]:
     """
     _spare_repeated_work()
     moto.s3.models.S3Backend.complete_multipart_upload = _complete_and_lock
+    moto.rds.models.RDSBackend.modify_db_subnet_group = _modify_and_keep
     DomainDispatcherApplication.__call__ = _answer_alone
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -95,6 +97,15 @@ def _complete_and_lock(self: moto.s3.models.S3Backend, bucket_name: str, multipa
     if key is not None and bucket.has_default_lock:
         key.lock_mode, key.lock_until = bucket.default_lock_mode, bucket.default_retention()
     return key
+
+
+_modify: Callable[..., Any] = moto.rds.models.RDSBackend.modify_db_subnet_group
+
+
+def _modify_and_keep(self: moto.rds.models.RDSBackend, subnet_name: str, *changes: Any, **more: Any) -> Any:
+    """Change a subnet group. moto takes it out of its list for that, and does not put it back."""
+    self.subnet_groups[subnet_name] = _modify(self, subnet_name, *changes, **more)
+    return self.subnet_groups[subnet_name]
 
 
 _answer: Callable[..., Any] = DomainDispatcherApplication.__call__

@@ -101,6 +101,16 @@ def test_a_replica_whose_subnet_group_is_not_in_its_region_is_refused(databases)
         databases.replica()
 
 
+def test_a_subnet_group_can_be_changed_again(world):
+    type_, (_, ids) = "aws:rds/subnetGroup:SubnetGroup", subnets(world.east)
+    inputs = {"name": unique("databases"), "subnetIds": ids}
+    made = make(world.east, type_, inputs)
+    for changed in ([*reversed(ids)], ids[:1]):
+        made = change(world.east, type_, made, inputs, inputs | {"subnetIds": changed})
+        (seen,) = world.client("rds", EAST).describe_db_subnet_groups(DBSubnetGroupName=made[0])["DBSubnetGroups"]
+        assert [subnet["SubnetIdentifier"] for subnet in seen["Subnets"]] == changed
+
+
 def test_removing_the_source_promotes_and_changes_no_address(databases, world):
     made = databases.replica()
     promoted = change(world.west, INSTANCE, made, databases.replica_inputs, databases.promoted_inputs)
