@@ -24,9 +24,9 @@ from rehearsal.scenarios.verification import every_stray_was_led
 from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
-WARM_UP_SECONDS = 45
+WARM_UP_SECONDS = 35
 """Simulated. A new health check counts after its first results: threshold times interval, and a margin."""
-LOAD_SECONDS = 30
+LOAD_SECONDS = 20
 """Simulated seconds of normal use before the disaster."""
 SETTLE_SECONDS = 30
 """Simulated seconds without a failure after which a tier counts as recovered."""

@@ -235,6 +235,8 @@ class Pods:
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
             for running in self._running.values():
+                running.process.send_signal(how)
+            for running in self._running.values():
                 processes.end(running.process, how)
             self._running.clear()
 
