@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="the number of mutants that are drawn, of those for all links")
     parser.add_argument("--seed", type=int, default=0, help="draws them")
     arguments = parser.parse_args()
+    began = time.monotonic()
     chosen = [mutant for mutant in MUTANTS.values() if arguments.only in mutant.name]
     if arguments.sample:
         chosen = Random(arguments.seed).sample([m for m in chosen if m.noticed_by == LINKS], arguments.sample)
@@ -53,7 +55,8 @@ def main() -> int:
         for name, result in results.items()
         if _noticed(result) and MUTANTS[name].noticed_by in (LINKS, REGION_LOSS)
     ]
-    console.print(f"{len(results) - len(wrong)} of {len(results)} as expected; {len(rehearsed)} noticed by a rehearsal")
+    said = f"{len(results) - len(wrong)} of {len(results)} as expected, {len(rehearsed)} noticed by a rehearsal"
+    console.print(f"{said}, in {(time.monotonic() - began) / 60:.1f} minutes")
     return 1 if wrong or len(results) < len(chosen) else 0
 
 

@@ -1,19 +1,21 @@
 """A copy of the project in which one mutant after another is applied to both sites: `python -m tests.mutants.lane`.
 
 It runs in the copy, so that the program and the pods are those of the copy. Reads names of mutants, one per line, and
-writes one line of JSON for each.
+writes one line of JSON for each. Harmless ones are deployed some at once: if those together break nothing, none does.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from components.kube.jobs import FENCE
 from engine.deployment import Step
@@ -39,6 +41,10 @@ HARMLESS_SECONDS = 120.0
 """The same after a change that is to harm nothing, and of the unchanged program: a busy machine must break neither."""
 AGAIN_SECONDS = 5.0
 """Simulated seconds after which everything is looked at once more."""
+LOOKS = (1.0, 2.0, 4.0, 8.0)
+"""Simulated seconds between the looks until everything works; the last ones repeat. A look costs processor time."""
+AT_ONCE = 6
+"""The harmless mutants that are deployed at once."""
 FENCE_SECONDS = 6.0
 """Real seconds in which the pods of a fence must have looked once: they begin sooner, unless something is missing."""
 _POLL_SECONDS = 0.1
@@ -96,10 +102,32 @@ class Result:
         return bool(refused) or self.reason.partition(": ")[0] == earlier.reason.partition(": ")[0]
 
 
-def play(names: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The result of each mutant. When the sites cannot be repaired after one, they are built again."""
-    left = [*names]
+def together(mutants: Iterable[Mutant]) -> list[tuple[Mutant, ...]]:
+    """The harmless mutants of each site in groups, and each harmful one alone."""
+    groups: list[tuple[Mutant, ...]] = []
+    harmless: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        if mutant.outage:
+            groups.append((mutant,))
+        else:
+            harmless.setdefault(mutant.site, []).append(mutant)
+    for found in harmless.values():
+        groups = [*(tuple(found[at : at + AT_ONCE]) for at in range(0, len(found), AT_ONCE)), *groups]
+    return groups
+
+
+def play(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The result of each mutant. When the sites cannot be repaired after one, they are built again.
+
+    Raises:
+        UnrepairedError: if the sites do not work with the unchanged program, or cannot be repaired after they were
+            built for the same mutants.
+    """
+    left, built_for = together(MUTANTS[name] for name in names), 0
     while left:
+        if len(left) == built_for:
+            raise UnrepairedError(f"both sites were built for {left[0][0].name}")
+        built_for = len(left)
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
             Environment(Path(folder), engine="in-process", speed=SPEED) as environment,
@@ -109,12 +137,20 @@ def play(names: Iterable[str]) -> Iterator[dict[str, str]]:
             if wrong := lane.wrong(HARMLESS_SECONDS):
                 raise UnrepairedError(f"the unchanged program: {wrong}")
             while left:
+                began = time.monotonic()
                 try:
-                    result = lane.play(MUTANTS[left[0]])
+                    results = lane.play(left[0])
                 except UnrepairedError as error:
-                    sys.stderr.write(f"before {left[0]}, both sites are built again: {error}\n")
+                    sys.stderr.write(f"before {left[0][0].name}, both sites are built again: {error}\n")
                     break
-                yield {"mutant": left.pop(0), "verdict": result.verdict, "reason": result.reason}
+                each = (time.monotonic() - began) / len(left.pop(0))
+                for name, result in results.items():
+                    yield {
+                        "mutant": name,
+                        "verdict": result.verdict,
+                        "reason": result.reason,
+                        "seconds": round(each, 1),
+                    }
 
 
 class Lane:
@@ -126,16 +162,23 @@ class Lane:
         """The sites at which a mutant is deployed."""
         self._last = Result("kept")
 
-    def play(self, mutant: Mutant) -> Result:
-        """Deploy a mutant in the place of the last one. If that may be the cause of a failure, repair it and try again.
+    def play(self, mutants: Sequence[Mutant]) -> dict[str, Result]:
+        """Deploy mutants in the place of the last ones: one, or harmless ones, which are tried singly if they harm.
 
         Raises:
-            UnrepairedError: if it cannot be repaired.
+            UnrepairedError: if a failure may be of an earlier mutant, which cannot be repaired.
         """
-        result = self._deployed(mutant)
-        if result.may_be_of(self._last) or (self._last.reason and result.reason and not mutant.outage):
+        result = self._tried(mutants)
+        if len(mutants) > 1 and result.reason:
+            return {mutant.name: self._tried((mutant,)) for mutant in mutants}
+        return {mutant.name: result for mutant in mutants}
+
+    def _tried(self, mutants: Sequence[Mutant]) -> Result:
+        """The result of a deployment; if the last mutant may be the cause of a failure, after a repair."""
+        result, is_harmless = self._deployed(mutants), not mutants[0].outage
+        if result.may_be_of(self._last) or (self._last.reason and result.reason and is_harmless):
             self._repair(self._changed)
-            result = self._deployed(mutant)
+            result = self._deployed(mutants)
         if result.verdict != "invalid":
             self._last = result
         return result
@@ -147,19 +190,23 @@ class Lane:
             checks = (f"{check.name}: {check.detail}" for check in examine(self._environment) if not check.passed)
             return next(checks, "")
 
-        clock = self._environment.clock
+        clock, looks = self._environment.clock, itertools.chain(LOOKS, itertools.repeat(LOOKS[-1]))
         last = clock.now() + seconds
         while True:
-            actions.until(self._environment, lambda: not failing(), last - clock.now())
+            while (reason := failing()) and clock.now() < last:
+                clock.sleep(min(next(looks), last - clock.now()))
             clock.sleep(AGAIN_SECONDS)
             if not (reason := failing()) or clock.now() > last:
                 return reason
 
-    def _deployed(self, mutant: Mutant) -> Result:
-        self._repair(self._changed - {mutant.site})
-        with self._written(mutant):
-            patience = PATIENCE_SECONDS if mutant.outage else HARMLESS_SECONDS
-            return self._result({mutant.site}, patience, self._jobs(mutant))
+    def _deployed(self, mutants: Sequence[Mutant]) -> Result:
+        site = mutants[0].site
+        self._repair(self._changed - {site})
+        with contextlib.ExitStack() as written:
+            for mutant in mutants:
+                written.enter_context(self._written(mutant))
+            patience = PATIENCE_SECONDS if mutants[0].outage else HARMLESS_SECONDS
+            return self._result({site}, patience, {job for mutant in mutants for job in self._jobs(mutant)})
 
     def _jobs(self, mutant: Mutant) -> tuple[str, ...]:
         """The jobs whose pods begin again, besides those whose Deployment changes.
