@@ -62,6 +62,7 @@ COUNTED: dict[str, list[str]] = {
     "adopt": ["the global resources are left", "the global resources are adopted"],
     "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
+    "after-incident": [],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""
 
