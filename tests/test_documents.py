@@ -21,6 +21,7 @@ from lifeline import copies
 from lifeline.app import app
 from operations.backup_store import LARGEST_PART, PARTS
 from operations.exporter import Metrics
+from policy.hipaa import CLAUSES
 from recovery import objectives
 from recovery.naming import ALERTING_SECRET, REPOSITORIES
 from rehearsal.scenarios import SCENARIOS
@@ -231,3 +232,10 @@ def test_a_page_says_where_each_variable_of_its_commands_comes_from(page: Path) 
     assigned = set(re.findall(r"\b([A-Z][A-Z_]*)=", content)) | set(re.findall(r"`\$?([A-Z][A-Z_]*)`", content))
     read = set(re.findall(r"read -r ([A-Z]+)", commands))
     assert sorted(used - assigned - read - {"PWD"}) == []
+
+
+def test_the_page_of_hipaa_has_every_paragraph_that_a_policy_serves() -> None:
+    page = (ROOT / "docs" / "hipaa.md").read_text()
+    proposed = {clause for clause in CLAUSES if clause.startswith("90 FR")}
+    assert re.findall(r"^\| (164\.\S+) \|", page, re.MULTILINE) == sorted(CLAUSES.keys() - proposed)
+    assert [clause for clause in proposed if clause.partition(": ")[2] not in page] == []
