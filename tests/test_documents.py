@@ -64,6 +64,7 @@ COUNTED: dict[str, list[str]] = {
     "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],
     "after-incident": [],
+    "security-incident": [],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""
 
