@@ -65,6 +65,7 @@ COUNTED: dict[str, list[str]] = {
     "reconcile": ["reconciliation begins", "reconciliation ends"],
     "after-incident": [],
     "security-incident": [],
+    "drills": [],
 }
 """The tested transitions whose steps a runbook counts, in the order of the text."""
 
