@@ -25,12 +25,13 @@ def examine(environment: Environment) -> Iterator[Check]:
     zone = load_zone(environment.console.route53, environment.zone_id)
     probe = functools.cache(environment.probe)
     resolver = Resolver(zone, lambda id_: status(zone.checks, id_, probe))  # as if every check had looked just now
+    for site in sites:  # the answers there say why a link is closed
+        yield from _at(environment, site)
     yield from _health(zone, probe)
     for site in sites:
         yield from _without(zone, site, sites)
         yield _fence(environment, site)
         yield _switch(environment, site)
-        yield from _at(environment, site)
         yield from _near(environment, resolver, site)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import sys
 import tempfile
 import time
@@ -65,6 +66,8 @@ OF_JOBS = frozenset(
 """The links that jobs use."""
 UNSUPPORTED = "the stand-in cannot"
 """The words of a refusal that is not AWS's: the mutant was not played."""
+REFUSED = ("refused", "unplayed")
+"""The verdicts after which a change is made in part."""
 INVALID = (ConfigError, StackFileError)
 """Errors after which nothing was changed."""
 
@@ -94,25 +97,48 @@ class Result:
     """kept, broken, refused by a provider, invalid (refused before anything was changed), or unplayed."""
     reason: str = ""
 
-    def may_be_of(self, earlier: Result) -> bool:
-        """Whether an earlier change may be the cause, since it was not repaired before."""
+    failing: frozenset[str] = frozenset()
+    """Every check that fails, without numbers."""
+
+    def may_be_of(self, earlier: Result, *, is_refused: bool) -> bool:
+        """Whether an earlier change may be the cause, since it was not repaired before.
+
+        A change that is not taken back fails in the same way: everything that begins again has begun by now. A provider
+        may refuse to take an earlier change back, or refuse again a resource that it refused before.
+
+        Args:
+            earlier: the result of the earlier change.
+            is_refused: whether AWS refuses this change.
+        """
         if self.verdict == "invalid" or not (self.reason and earlier.reason):
             return False
-        refused = {"refused", "unplayed"} & {self.verdict, earlier.verdict}
-        return bool(refused) or self.reason.partition(": ")[0] == earlier.reason.partition(": ")[0]
+        was_refused = earlier.verdict in REFUSED
+        if self.verdict in REFUSED:
+            return not is_refused or self.reason.partition("): ")[0] == earlier.reason.partition("): ")[0]
+        return was_refused or self.failing <= earlier.failing
+
+
+def jobs_of(mutants: Iterable[Mutant]) -> set[str]:
+    """The jobs whose pods begin again to notice mutants, and once more to forget them."""
+    jobs: set[str] = set()
+    for mutant in mutants:
+        if mutant.file.startswith("operations/"):
+            jobs |= {FENCE, SWITCH}
+        elif mutant.link in OF_JOBS:
+            jobs.add(FENCE)
+    return jobs
 
 
 def together(mutants: Iterable[Mutant]) -> list[tuple[Mutant, ...]]:
-    """The harmless mutants of each site in groups, and each harmful one alone."""
+    """The harmless mutants of each site in groups, then each harmful one alone.
+
+    Those of a site follow each other, and those that a provider refuses come last: each spares a repair.
+    """
+    ordered = sorted(mutants, key=lambda mutant: (bool(mutant.outage), mutant.refused, mutant.site))
     groups: list[tuple[Mutant, ...]] = []
-    harmless: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        if mutant.outage:
-            groups.append((mutant,))
-        else:
-            harmless.setdefault(mutant.site, []).append(mutant)
-    for found in harmless.values():
-        groups = [*(tuple(found[at : at + AT_ONCE]) for at in range(0, len(found), AT_ONCE)), *groups]
+    for (is_harmful, _, _), same in itertools.groupby(ordered, lambda m: (bool(m.outage), m.refused, m.site)):
+        found, size = [*same], 1 if is_harmful else AT_ONCE
+        groups += [tuple(found[at : at + size]) for at in range(0, len(found), size)]
     return groups
 
 
@@ -135,7 +161,7 @@ def play(names: Iterable[str]) -> Iterator[dict[str, Any]]:
             actions.build_both(environment, Quiet())
             lane = Lane(environment)
             if wrong := lane.wrong(HARMLESS_SECONDS):
-                raise UnrepairedError(f"the unchanged program: {wrong}")
+                raise UnrepairedError(f"the unchanged program: {wrong[0]}")
             while left:
                 began = time.monotonic()
                 try:
@@ -161,6 +187,8 @@ class Lane:
         self._changed: set[str] = set()
         """The sites at which a mutant is deployed."""
         self._last = Result("kept")
+        self._concerned: set[str] = set()
+        """The jobs whose pods run with the last mutant."""
 
     def play(self, mutants: Sequence[Mutant]) -> dict[str, Result]:
         """Deploy mutants in the place of the last ones: one, or harmless ones, which are tried singly if they harm.
@@ -176,28 +204,28 @@ class Lane:
     def _tried(self, mutants: Sequence[Mutant]) -> Result:
         """The result of a deployment; if the last mutant may be the cause of a failure, after a repair."""
         result, is_harmless = self._deployed(mutants), not mutants[0].outage
-        if result.may_be_of(self._last) or (self._last.reason and result.reason and is_harmless):
+        may_be = result.may_be_of(self._last, is_refused=mutants[0].refused)
+        if may_be or (self._last.reason and result.reason and is_harmless):
             self._repair(self._changed)
             result = self._deployed(mutants)
         if result.verdict != "invalid":
-            self._last = result
+            self._last, self._concerned = result, jobs_of(mutants)
         return result
 
-    def wrong(self, seconds: float) -> str:
-        """The first check that fails after the simulated seconds that everything may need, or a while later."""
+    def wrong(self, seconds: float) -> tuple[str, ...]:
+        """The checks that fail after the simulated seconds that everything may need, or a while later."""
 
-        def failing() -> str:
-            checks = (f"{check.name}: {check.detail}" for check in examine(self._environment) if not check.passed)
-            return next(checks, "")
+        def failing() -> Iterator[str]:
+            return (f"{check.name}: {check.detail}" for check in examine(self._environment) if not check.passed)
 
         clock, looks = self._environment.clock, itertools.chain(LOOKS, itertools.repeat(LOOKS[-1]))
         last = clock.now() + seconds
         while True:
-            while (reason := failing()) and clock.now() < last:
+            while any(failing()) and clock.now() < last:
                 clock.sleep(min(next(looks), last - clock.now()))
             clock.sleep(AGAIN_SECONDS)
-            if not (reason := failing()) or clock.now() > last:
-                return reason
+            if not (found := tuple(failing())) or clock.now() > last:
+                return found
 
     def _deployed(self, mutants: Sequence[Mutant]) -> Result:
         site = mutants[0].site
@@ -206,16 +234,7 @@ class Lane:
             for mutant in mutants:
                 written.enter_context(self._written(mutant))
             patience = PATIENCE_SECONDS if mutants[0].outage else HARMLESS_SECONDS
-            return self._result({site}, patience, {job for mutant in mutants for job in self._jobs(mutant)})
-
-    def _jobs(self, mutant: Mutant) -> tuple[str, ...]:
-        """The jobs whose pods begin again, besides those whose Deployment changes.
-
-        They do to notice the mutant, or to forget the last one.
-        """
-        if mutant.file.startswith("operations/"):
-            return FENCE, SWITCH
-        return (FENCE,) if mutant.link in OF_JOBS or self._last.reason else ()
+            return self._result({site}, patience, self._concerned | jobs_of(mutants))
 
     @contextlib.contextmanager
     def _written(self, mutant: Mutant) -> Generator[None]:
@@ -241,7 +260,7 @@ class Lane:
             UnrepairedError: if that is refused, or the sites do not work with it.
         """
         if sites:
-            self._last = self._result(sites, HARMLESS_SECONDS, (FENCE, SWITCH))
+            self._last, self._concerned = self._result(sites, HARMLESS_SECONDS, (FENCE, SWITCH)), set()
             if self._last.reason:
                 raise UnrepairedError(self._last.reason)
             self._changed -= {*sites}
@@ -258,7 +277,7 @@ class Lane:
             return Result("unplayed" if UNSUPPORTED in reason else "refused", reason)
         self._changed |= {*sites}
         wrong = self.wrong(patience)
-        return Result("broken" if wrong else "kept", wrong)
+        return Result("broken", wrong[0], frozenset(map(without_numbers, wrong))) if wrong else Result("kept")
 
     def _apply(self, names: Collection[str], jobs: Collection[str]) -> None:
         """Deploy, publish the zone, and let pods begin again: open connections outlive a way that closes."""
@@ -281,6 +300,11 @@ class Lane:
         """Whether the fence has looked, and the switch has other pods than before if it was to begin again."""
         now = self._environment.pods_of(site).addresses(SWITCH)
         return bool(newest(self._environment, site)) and (SWITCH not in jobs or bool(now and before.isdisjoint(now)))
+
+
+def without_numbers(text: str) -> str:
+    """A text without the parts that differ each time, such as times and made-up names."""
+    return re.sub(r"[0-9a-f]*\d[0-9a-f]*", "0", text)
 
 
 def _last_line(error: Exception) -> str:

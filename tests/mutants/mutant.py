@@ -30,6 +30,8 @@ class Mutant:
     """LINKS, POLICY, REGION_LOSS, or the id of a test."""
     site: str = "primary"
     """The site at which the changed program is deployed, if LINKS is to notice it."""
+    refused: bool = False
+    """Whether AWS refuses the change."""
 
     def text(self, root: Path) -> str:
         """The changed text of its file.
