@@ -218,7 +218,7 @@ class Pods:
             for pod, running in [*self._running.items()]:
                 stale = running.template != template or running.process.poll() is not None
                 if running.deployment == name and stale:
-                    processes.end(self._running.pop(pod).process, signal.SIGTERM)
+                    processes.end(signal.SIGTERM, self._running.pop(pod).process)
                     if running.template != template:
                         self.beginnings.replaced(name)
             if deployment is None or template is None or self._lost.is_set():
@@ -234,10 +234,7 @@ class Pods:
 
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
-            for running in self._running.values():
-                running.process.send_signal(how)
-            for running in self._running.values():
-                processes.end(running.process, how)
+            processes.end(how, *(running.process for running in self._running.values()))
             self._running.clear()
 
     def _start(self, name: str, pod: str, template: Manifest) -> _Running:

@@ -19,12 +19,14 @@ def environment() -> dict[str, str]:
     return {**kept, "AWS_SECRET_ACCESS_KEY": "rehearsal", "PYTHONUNBUFFERED": "1"}
 
 
-def end(process: WarmProcess, how: signal.Signals) -> None:
-    """End a process by a signal, and by force when the time for that is over."""
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(how)
-    try:
-        process.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def end(how: signal.Signals, *ending: WarmProcess) -> None:
+    """End processes at once by a signal, and by force when the time for that is over."""
+    for process in ending:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(how)
+    for process in ending:
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -96,7 +96,6 @@ class Result:
     verdict: str
     """kept, broken, refused by a provider, invalid (refused before anything was changed), or unplayed."""
     reason: str = ""
-
     failing: frozenset[str] = frozenset()
     """Every check that fails, without numbers."""
 
