@@ -16,9 +16,6 @@ from engine.registration import Registration
 from stacks.config import parse
 from stacks.stackfile import StackFile, with_timeline
 
-PROGRAM_ROOT = Path(__file__).resolve().parents[1]
-"""The folder that holds `Pulumi.yaml` and `__main__.py`."""
-
 
 def checked_config(root: Path, stack: str, timeline: Sequence[str] | None = None) -> dict[str, Any]:
     """A stack's configuration, with another timeline if one is given.

@@ -20,8 +20,8 @@ from pulumi.automation.events import EngineEvent, OpType
 from engine import wire
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from engine.program import PROGRAM_ROOT
 from engine.registration import STACK_TYPE, type_of
+from engine.root import PROGRAM_ROOT
 from engine.state import Resource
 from engine.up import UpResult
 from recovery.naming import state_key

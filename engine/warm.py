@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 
 _LONGEST_ORDER = 1 << 20
 """Bytes. The longest order has a stack's whole configuration, which is some kilobytes."""

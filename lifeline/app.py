@@ -157,19 +157,24 @@ def rehearse(
     seed: Annotated[int, typer.Option("--seed", help="Draws when people ask, and when the nemesis strikes.")] = 0,
 ) -> None:
     """Rehearse a disaster in the offline world and measure every promise. Exits 1 if a promise is broken."""
-    from rehearsal import everything, runner
+    from rehearsal.programs import warm_programs
 
-    if scenario not in (*runner.NAMES, EVERYTHING):
-        raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
-    if engine not in runner.ENGINES:
-        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise typer.BadParameter(f"'{json_file.parent}' is not a folder", param_hint="--json")
-    if scenario == EVERYTHING:
-        if json_file is not None:
-            raise typer.BadParameter("name one scenario with it", param_hint="--json")
-        raise typer.Exit(everything.run(runner.NAMES, engine=engine, seed=seed))
-    raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file, seed=seed))
+    with warm_programs() as programs:
+        if scenario != EVERYTHING:
+            programs.begin()  # they import their libraries while the next line imports the rehearsal's
+        from rehearsal import everything, runner
+
+        if scenario not in (*runner.NAMES, EVERYTHING):
+            raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
+        if engine not in runner.ENGINES:
+            raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
+        if json_file is not None and not json_file.absolute().parent.is_dir():
+            raise typer.BadParameter(f"'{json_file.parent}' is not a folder", param_hint="--json")
+        if scenario == EVERYTHING:
+            if json_file is not None:
+                raise typer.BadParameter("name one scenario with it", param_hint="--json")
+            raise typer.Exit(everything.run(runner.NAMES, engine=engine, seed=seed))
+        raise typer.Exit(runner.run(scenario, engine=engine, json_file=json_file, seed=seed, programs=programs))
 
 
 def entries(timeline: str | None) -> list[str] | None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pulumi_aws as aws
 
-from engine.program import PROGRAM_ROOT, checked_config, recorded
+from engine.program import checked_config, recorded
 from engine.recorder import record
+from engine.root import PROGRAM_ROOT
 from rehearsal import bench_alerts, bench_backups
 
 RUNS = 9

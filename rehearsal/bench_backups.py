@@ -20,7 +20,7 @@ from typing import Any
 
 import boto3
 
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 from operations.records import Claim
 from recovery.naming import DATABASE_NAME, DATABASE_USER, LEDGER_KEY, LEDGER_TABLE
 from recovery.timeline import DatabaseId

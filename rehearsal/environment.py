@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import Any, LiteralString, Self
 
 import psycopg
 
+from engine.warm import Warm
 from recovery.naming import NAMESPACE, copy_name
 from rehearsal.console import Console
 from rehearsal.doors import Door
@@ -36,7 +36,7 @@ from rehearsal.world.platform import SitePlatform
 from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
-from rehearsal.world.processor import Processor
+from rehearsal.world.processor import Share
 from rehearsal.world.replication import replicate
 from rehearsal.world.server import Server
 from rehearsal.world.services import to_service
@@ -45,7 +45,7 @@ from rehearsal.world.zone import HealthCheck, load_zone
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-OWN_SPEED = {"database-loss": 2.5, "fence-crash": 2.5, "split-brain": 2.5, "region-loss": 10.0}
+OWN_SPEED = {"database-loss": 2.5, "fence-crash": 2.5, "split-brain": 2.5, "region-loss": 12.0}
 """The speed of scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts
 less, and of the main one, whose promises leave much."""
 
@@ -58,20 +58,25 @@ class Environment:
         engine: `in-process` or `pulumi`.
         speed: simulated seconds per real second.
         seed: draws everything that is random in what people do and in what hits the platform.
+        programs: as for `OfflineAccount`.
     """
 
-    def __init__(self, folder: Path, *, engine: str, speed: float = SPEED, seed: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, engine: str, speed: float = SPEED, seed: int = 0, programs: Warm | None = None
+    ) -> None:
         self._exit = contextlib.ExitStack()
         self.engine, self.seed = engine, seed
         self.faults = Faults()
-        self.clock = ScaledClock(speed, share=Processor(os.getpid()).share)
+        share = Share()
+        self.clock = ScaledClock(speed, share=lambda: share.now)
         with contextlib.ExitStack() as guard:
+            guard.enter_context(share)
             self.postgres = guard.enter_context(PostgresServers(folder / "postgres"))
             guard.enter_context(self.clock)
             self.fronts = Fronts()
             self.effects = EnvironmentEffects(self.postgres, self.fronts, self.clock)
             self.account = guard.enter_context(
-                OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults)
+                OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults, programs=programs)
             )
             self._exit = guard.pop_all()
         self._balancers: dict[str, str] = {}

@@ -17,7 +17,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 
 AT_ONCE = 2
 LONGEST_FIRST = (

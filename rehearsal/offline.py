@@ -20,6 +20,7 @@ from engine.up import UpResult
 from engine.warm import Warm, WarmProcess
 from recovery.naming import LEDGER_TABLE, cluster_name
 from rehearsal.engines import ENGINES, Engine
+from rehearsal.programs import EKS, warm_programs
 from rehearsal.providers.aws.backend import AwsBackend
 from rehearsal.providers.backend import Effects
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
@@ -36,15 +37,6 @@ from stacks.stackfile import StackFile
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 """The versions that the stand-ins report: those that the program's packages ask for."""
 
-SERVICES = tuple(
-    f"pulumi_aws.{service}"
-    for service in (
-        "acm", "amp", "backup", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "iam", "kinesis", "kms", "lb", "rds",
-        "route53", "s3", "secretsmanager", "sns", "vpc", "wafv2",
-    )
-)  # fmt: skip
-"""The parts of the provider's SDK that the program uses. They load when they are used, which takes most of a second."""
-_EKS = "rehearsal.providers.eks"
 _MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
 """moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
 
@@ -111,9 +103,12 @@ class OfflineAccount:
         engine: `in-process` or `pulumi`.
         effects: called after each change.
         faults: the regions and control planes that are lost.
+        programs: the server of processes, if it has begun already. It ends with the account.
     """
 
-    def __init__(self, folder: Path, *, engine: str, effects: Effects, faults: Faults) -> None:
+    def __init__(
+        self, folder: Path, *, engine: str, effects: Effects, faults: Faults, programs: Warm | None = None
+    ) -> None:
         self._folder = folder
         self._engine = ENGINES[engine]
         self._effects = effects
@@ -126,9 +121,7 @@ class OfflineAccount:
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
         os.environ.update(_MOTO)
-        self.programs = self._stack.enter_context(
-            Warm("engine.language", "stacks.site", "operations.__main__", _EKS, *SERVICES)
-        )
+        self.programs = self._stack.enter_context(programs or warm_programs())
         """Runs the program, the pods, and the stand-in for pulumi-eks."""
         self.programs.begin()
         self.endpoint_url = self._stack.enter_context(empty_account())
@@ -237,7 +230,7 @@ class OfflineAccount:
         log = self._folder / "eks.log"
         reading, writing = os.pipe()
         with os.fdopen(reading) as said, os.fdopen(writing, "w") as told, log.open("ab") as errors:
-            process = self.programs.start("-m", _EKS, env=os.environ, stdout=told.fileno(), stderr=errors.fileno())
+            process = self.programs.start("-m", EKS, env=os.environ, stdout=told.fileno(), stderr=errors.fileno())
             told.close()  # the process has its own, so the line ends if it dies
             self._stack.callback(_end, process)
             line = said.readline()

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.monitor import DeploymentError
+from engine.warm import Warm
 from rehearsal.environment import OWN_SPEED, SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import SCENARIOS
@@ -63,8 +64,17 @@ class Display:
         self._console.print(f"  {text}", emoji=False)  # an ARN of a secret contains `:secret:`
 
 
-def run(name: str, *, engine: str = "auto", json_file: Path | None = None, seed: int = 0) -> int:
-    """Play a scenario and print its outcome. A seed draws what is random in it.
+def run(
+    name: str, *, engine: str = "auto", json_file: Path | None = None, seed: int = 0, programs: Warm | None = None
+) -> int:
+    """Play a scenario and print its outcome.
+
+    Args:
+        name: of the scenario.
+        engine: one of ENGINES.
+        json_file: where the outcome is written too.
+        seed: draws what is random in it.
+        programs: as for `OfflineAccount`.
 
     Returns:
         0 if every promise was kept; 1 if one was broken or the rehearsal could not finish.
@@ -84,7 +94,7 @@ def run(name: str, *, engine: str = "auto", json_file: Path | None = None, seed:
         with (
             tempfile.TemporaryDirectory(prefix="lifeline-") as folder,
             Display(console) as display,
-            Environment(Path(folder), engine=chosen, speed=speed, seed=seed) as environment,
+            Environment(Path(folder), engine=chosen, speed=speed, seed=seed, programs=programs) as environment,
         ):
             outcome = SCENARIOS[name](environment, display)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from textwrap import shorten
 from typing import Any, Protocol
 
 from engine.deployment import Step
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 from engine.up import UpResult
 from recovery import objectives
 from recovery.naming import handover_key

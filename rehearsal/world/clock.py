@@ -16,8 +16,6 @@ from typing import Protocol, Self
 LOOK_SECONDS, LATE_SECONDS = 0.02, 0.1
 """Real seconds between two looks at the time, and those after which the machine counts as behind. Threads of one
 interpreter take turns of 5 ms, so a look of a machine that is not behind may be a few of them late."""
-SHARE_SECONDS = 0.5
-"""Real seconds between two looks at the processors: so rare that they cost 1 % of one."""
 
 
 class Clock(Protocol):
@@ -53,14 +51,14 @@ class ScaledClock:
     Args:
         speed: simulated seconds per real second.
         monotonic: the real time.
-        share: the part of the given real seconds in which the rehearsal's processes could go on, from 0 to 1.
+        share: returns the part of the last real seconds in which the rehearsal's processes could go on, from 0 to 1.
     """
 
     def __init__(
         self,
         speed: float,
         monotonic: Callable[[], float] = time.monotonic,
-        share: Callable[[float], float] = lambda _: 1.0,
+        share: Callable[[], float] = lambda: 1.0,
     ) -> None:
         if speed <= 0:
             raise ValueError(f"speed is {speed}, expected more than 0")
@@ -71,9 +69,9 @@ class ScaledClock:
         self._counted = self.behind = 0.0
         """Real seconds that were counted, and that were not."""
         self._longest = math.inf
-        self._measure, self._measured = share, self._seen
+        self._measure = share
         self._share = 1.0
-        """The share of the last SHARE_SECONDS. The next ones are counted by it."""
+        """The share at the last look. The time since then is counted by it."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
 
@@ -117,9 +115,7 @@ class ScaledClock:
 
     def look(self) -> None:
         """Count the time since the last look, up to LATE_SECONDS, by the share of the processors that was left."""
-        share, seen = self._share, self._monotonic()
-        if seen - self._measured >= SHARE_SECONDS:
-            share, self._measured = self._measure(seen - self._measured), seen
+        share = self._measure()
         with self._lock:
             seen = self._monotonic()
             counted = self._since(seen)

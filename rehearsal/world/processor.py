@@ -1,11 +1,27 @@
-"""How much of a processor's time the rehearsal loses to other programs of this machine, for the clock."""
+"""How much of a processor's time the rehearsal loses to other programs of this machine, for the clock.
+
+A process of its own measures it: `python -m rehearsal.world.processor PID SECONDS` prints the share at an interval. The
+counters are in hundreds of files, and to read them took almost a third of the time of a process with as many threads.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engine.root import PROGRAM_ROOT
+
+INTERVAL_SECONDS = 0.5
+"""Real seconds between two measurements."""
 
 _OWN_TIMES = slice(11, 15)
 """Of the words after a process's name in its `stat`: its time in user and kernel mode, then its ended children's."""
@@ -63,3 +79,46 @@ class Processor:
                     waited[thread.name] = int((thread / "schedstat").read_text().split()[1])
                     pending += (thread / "children").read_text().split()
         return _Reading(sum(int(words[number]) for number in _BUSY_TIMES), own, waited)
+
+
+class Share:
+    """The newest share of this process and its descendants, measured from the start of the block to its end."""
+
+    def __init__(self) -> None:
+        self.now = 1.0
+        """1 until the first measurement."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", __name__, str(os.getpid()), str(INTERVAL_SECONDS)]
+        self._process = subprocess.Popen(command, cwd=PROGRAM_ROOT, stdout=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._listen, name="share", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._thread.join()
+        with self._process:
+            pass
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None, "it was started with a pipe"
+        for line in self._process.stdout:
+            self.now = float(line)
+
+
+def main(process: int, seconds: float) -> None:
+    """Print the share of a process at an interval, until no one reads it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rehearsal ends first, and then this
+    processor, seen = Processor(process), time.monotonic()
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            time.sleep(seconds)
+            before, seen = seen, time.monotonic()
+            print(processor.share(seen - before), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from components.kube.once import CLAIM
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 from rehearsal.offline import OfflineAccount
 from rehearsal.providers.kubernetes.api import ApiError
 

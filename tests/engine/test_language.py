@@ -13,8 +13,8 @@ from pulumi.runtime.proto import engine_pb2
 
 from engine.language import EXIT_LOGGED
 from engine.monitor import EngineLog, Monitor
-from engine.program import PROGRAM_ROOT
 from engine.recorder import Recorder
+from engine.root import PROGRAM_ROOT
 from engine.up import served
 
 

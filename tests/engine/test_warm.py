@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 from engine.warm import Warm, WarmProcess
 from tests.patience import wait_until
 

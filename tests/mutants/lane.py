@@ -21,7 +21,7 @@ from typing import Any
 from components.kube.jobs import FENCE
 from engine.deployment import Step
 from engine.monitor import DeploymentError
-from engine.program import PROGRAM_ROOT
+from engine.root import PROGRAM_ROOT
 from recovery.naming import NAMESPACE
 from rehearsal.environment import Environment
 from rehearsal.links import examine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engine.program import PROGRAM_ROOT
-from rehearsal.offline import SERVICES
+from engine.root import PROGRAM_ROOT
+from rehearsal.programs import SERVICES
 
 
 def test_every_part_of_the_sdk_that_the_program_uses_is_loaded_before() -> None:

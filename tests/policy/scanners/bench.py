@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from engine.program import PROGRAM_ROOT, checked_config, recorded
+from engine.program import checked_config, recorded
+from engine.root import PROGRAM_ROOT
 from policy.judge import judge
 from policy.model import Resource, Site
 from policy.settings import read_settings

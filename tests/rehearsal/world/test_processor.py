@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from rehearsal.world.processor import Processor
+from engine.root import PROGRAM_ROOT
+from rehearsal.world import processor
+from rehearsal.world.processor import Processor, Share
+from tests.patience import wait_until
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -129,3 +133,21 @@ def test_the_counters_of_this_machine_are_read() -> None:
     assert after.own - before.own >= 0.25 * TICK
     assert after.busy - before.busy >= 0.25 * TICK
     assert processor._reading().own - before.own >= 0.25 * TICK
+
+
+def test_the_share_is_measured_by_another_process_until_the_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "INTERVAL_SECONDS", 0.01)
+    with Share() as share:
+        share.now = -1.0
+        wait_until(lambda: 0.0 <= share.now <= 1.0)
+    assert share._process.returncode == -signal.SIGTERM
+    assert not share._thread.is_alive()
+
+
+def test_the_measurement_ends_when_no_one_reads_it() -> None:
+    command = [sys.executable, "-m", "rehearsal.world.processor", str(os.getpid()), "0.01"]
+    with subprocess.Popen(command, cwd=PROGRAM_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert 0.0 <= float(process.stdout.readline()) <= 1.0
+        process.stdout.close()
+        assert process.wait(30) == 0
