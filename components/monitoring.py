@@ -21,7 +21,7 @@ from components.site import Site
 from recovery import naming
 from recovery.naming import MONITORING_NAMESPACE
 
-SECRETS = (routing.PAGES_KEY, routing.TICKETS_KEY, routing.HEARTBEAT_KEY)
+SECRETS = (routing.PAGES_KEY, routing.TICKETS_KEY, routing.HEARTBEAT_KEY, routing.HOTLINE_KEY)
 
 
 @dataclass(frozen=True, kw_only=True)

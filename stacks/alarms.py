@@ -85,13 +85,17 @@ def _topic(
 
 
 def _on_call(contacts: Contacts) -> dict[str, tuple[Protocol, str]]:
-    """The people who are paged first. CloudWatch cannot escalate; the other site's Alertmanager can."""
+    """The people who are paged first, and the mail to the whole team, with which the plan begins.
+
+    CloudWatch cannot escalate; the other site's Alertmanager can.
+    """
     people = {"level-1": contacts.levels[ON_CALL], "database": contacts.specialists.get(Team.DATABASE, ())}
-    return {
+    phones: dict[str, tuple[Protocol, str]] = {
         f"{role}-{number}": ("sms", person.phone)
         for role, group in people.items()
         for number, person in enumerate(group, 1)
     }
+    return {**phones, "team": ("email", contacts.team_email)}
 
 
 def _copied_buckets(context: Context) -> dict[str, str]:

@@ -24,6 +24,7 @@ _PLACEHOLDER = re.compile(r"\+1\d{3}55501\d\d|(https://|.+@)([\w-]+\.)*example\.
 """Numbers that are reserved for fiction (North American Numbering Plan, 555 line numbers 0100 to 0199) and domains that
 are reserved for examples (RFC 2606)."""
 
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Phone = Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
 
 
@@ -40,8 +41,10 @@ class ContactsFile(Section):
     levels: tuple[tuple[PersonEntry, ...], ...]
     specialists: dict[Team, tuple[PersonEntry, ...]]
     directory: dict[str, Phone]
-    tickets_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    team_email: Email
+    tickets_email: Email
     heartbeat_url: str = Field(pattern=r"^https://")
+    hotline_backup_url: str = Field(pattern=r"^https://.*[^/]$")
 
 
 def read_contacts(account: str, path: Path = CONTACTS) -> Contacts:
@@ -66,8 +69,10 @@ def read_contacts(account: str, path: Path = CONTACTS) -> Contacts:
         levels={level: _people(people) for level, people in enumerate(file.levels, 1)},
         specialists={team: _people(people) for team, people in file.specialists.items()},
         directory=file.directory,
+        team_email=file.team_email,
         tickets_email=file.tickets_email,
         heartbeat_url=file.heartbeat_url,
+        hotline_backup_url=file.hotline_backup_url,
     )
 
 
@@ -95,8 +100,10 @@ def _placeholders(file: ContactsFile) -> Iterator[Problem]:
         *((f"levels[{level}]", entry.phone) for level, people in enumerate(file.levels) for entry in people),
         *((f"specialists.{team}", entry.phone) for team, people in file.specialists.items() for entry in people),
         *((f"directory.{name}", number) for name, number in file.directory.items()),
+        ("teamEmail", file.team_email),
         ("ticketsEmail", file.tickets_email),
         ("heartbeatUrl", file.heartbeat_url),
+        ("hotlineBackupUrl", file.hotline_backup_url),
     ]
     for path, value in values:
         if _PLACEHOLDER.fullmatch(value):

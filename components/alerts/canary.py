@@ -7,6 +7,7 @@ from recovery import objectives
 from recovery.naming import CANARY
 
 CANARY_MISSING = "CanaryMissing"
+HOTLINE_FAILING = "HotlineFailing"
 _SOURCE = "operations/canary.py"
 _DETECTION_SECONDS = series("lifeline_canary_duration_seconds", call="detect")
 _MOVED_SECONDS = objectives.detection_seconds(objectives.CRISIS_RECORD_TTL_SECONDS) + 45
@@ -48,11 +49,11 @@ CANARY_ALERTS = Group(
             "Read the log of the crisis detector, and whether the ledger answers",
         ),
         _failing(
-            "HotlineFailing",
+            HOTLINE_FAILING,
             "hotline",
             2 * objectives.MINUTE,
             "The platform does not connect a test call to the hotline",
-            "Activate the backup provider of the hotline",
+            "The backup provider was activated: lead the calls to it",
         ),
         Alert(
             name="CrisisDetectionSlow",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.alerts.canary import HOTLINE_FAILING
 from components.alerts.inhibitions import inhibit_rules
 from components.alerts.model import ESCALATED, INCIDENT, Severity, Team, duration, literal
 from components.alerts.notice import ABOUT, OUTAGES
@@ -29,8 +30,12 @@ REPEAT_SECONDS = 30 * objectives.MINUTE
 HEARTBEAT_SECONDS = objectives.MINUTE
 """The interval at which the Watchdog reaches the heartbeat service outside."""
 PAGES_KEY, TICKETS_KEY, HEARTBEAT_KEY = "pagerduty-pages", "pagerduty-tickets", "heartbeat-token"
-"""The secrets: two routing keys of PagerDuty, and the token of the heartbeat service."""
+HOTLINE_KEY = "hotline-backup-token"
+"""The secrets: two routing keys of PagerDuty, and the tokens of the heartbeat service and of the hotline's backup
+provider."""
 HEARTBEAT = "heartbeat"
+HOTLINE_BACKUP = "hotline-backup"
+"""The receiver that activates the hotline's backup provider. It needs no person and no control plane of AWS."""
 TICKETS = "tickets"
 SITE = "site"
 """The label of the site, which each Prometheus adds to all its alerts."""
@@ -57,10 +62,14 @@ class Contacts:
     """Paged besides level 1, for the alerts of their team."""
     directory: Mapping[str, str]
     """Further phone numbers, by name. They are part of each page and are called by hand."""
+    team_email: str
+    """The address of the whole emergency team. CloudWatch's pages go there too: they need no cluster."""
     tickets_email: str
     """The address of the ticket system. CloudWatch's warnings go there."""
     heartbeat_url: str
     """The address of the service outside both regions that pages when it hears nothing for two minutes."""
+    hotline_backup_url: str
+    """The address of the hotline's backup provider, which `/activate` follows: the plan's EMERGENCY_BACKUP_ENDPOINT."""
 
 
 def alertmanager(contacts: Contacts, *, region: str, folder: str = SECRETS_FOLDER) -> Config:
@@ -69,7 +78,7 @@ def alertmanager(contacts: Contacts, *, region: str, folder: str = SECRETS_FOLDE
     Args:
         contacts: the people of the plan.
         region: of SNS, the site's own.
-        folder: has the secrets, in files named by the three constants `…_KEY`.
+        folder: has the secrets, in files named by the four constants `…_KEY`.
     """
     return {
         "route": {
@@ -87,7 +96,11 @@ def alertmanager(contacts: Contacts, *, region: str, folder: str = SECRETS_FOLDE
                 "name": TICKETS,
                 "pagerduty_configs": [{"routing_key_file": f"{folder}/{TICKETS_KEY}", "severity": "warning"}],
             },
-            {"name": HEARTBEAT, "webhook_configs": [_heartbeat(contacts, folder)]},
+            {"name": HEARTBEAT, "webhook_configs": [_webhook(contacts.heartbeat_url, f"{folder}/{HEARTBEAT_KEY}")]},
+            {
+                "name": HOTLINE_BACKUP,
+                "webhook_configs": [_webhook(f"{contacts.hotline_backup_url}/activate", f"{folder}/{HOTLINE_KEY}")],
+            },
             *(_receiver(name, people, contacts, region, folder) for name, people in _pages(contacts)),
         ],
     }
@@ -113,6 +126,14 @@ def _routes(contacts: Contacts) -> Iterator[Config]:
         "group_interval": duration(HEARTBEAT_SECONDS),
         # Shorter than the interval of the group, so that each one sends it again.
         "repeat_interval": duration(HEARTBEAT_SECONDS // 2),
+    }
+    # To activate a provider that is active already changes nothing, so it is sent again with the pages.
+    yield {
+        "receiver": HOTLINE_BACKUP,
+        "matchers": [f'alertname="{HOTLINE_FAILING}"'],
+        "group_wait": "0s",
+        "repeat_interval": duration(REPEAT_SECONDS),
+        "continue": True,
     }
     for team in contacts.specialists:
         yield _route(page(ON_CALL, team), f'{ESCALATED}="{ON_CALL}"', f'team="{team}"') | {"continue": True}
@@ -184,13 +205,12 @@ def _moment(seconds: int) -> str:
     return f'{{{{ (.StartsAt.Add {seconds * 10**9}).UTC.Format "2006-01-02 15:04 UTC" }}}}'
 
 
-def _heartbeat(contacts: Contacts, folder: str) -> Config:
+def _webhook(url: str, token_file: str) -> Config:
     # The token is a header, because Alertmanager 0.25 reads no address from a file.
-    authorization = {"credentials_file": f"{folder}/{HEARTBEAT_KEY}"}
     return {
-        "url": contacts.heartbeat_url,
+        "url": url,
         "send_resolved": False,
-        "http_config": {"authorization": authorization},
+        "http_config": {"authorization": {"credentials_file": token_file}},
     }
 
 

@@ -126,7 +126,8 @@ def test_pages_are_text_messages_to_the_people_on_call_and_warnings_go_to_the_ti
         if entry.type == SUBSCRIPTION:
             topic = short(entry.inputs["topic"])
             heard.setdefault(topic, set()).add((entry.inputs["protocol"], entry.inputs["endpoint"]))
-    assert heard == {"pages": on_call, "outside": on_call, "tickets": {("email", "tickets@example.org")}}
+    pages = {*on_call, ("email", "emergency@example.org")}
+    assert heard == {"pages": pages, "outside": pages, "tickets": {("email", "tickets@example.org")}}
 
 
 @every_site

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 from components.alerts import routing
@@ -24,6 +24,7 @@ from components.alerts.rules import ALERTS
 from components.alerts.workloads import CRON_JOBS
 from components.kube.jobs import FENCE
 from components.kube.services import BACKEND, CRISIS_DETECTOR, SERVICES, SWITCH
+from components.monitoring import SECRETS
 from recovery.naming import CANARY, DATABASE_JOB
 from rehearsal.world.server import free_port
 from stacks.contacts import EXAMPLE_ACCOUNT, read_contacts
@@ -52,6 +53,8 @@ class World:
     messages: list[str] = field(default_factory=list[str])
     """The phone numbers of text messages, in order."""
     heartbeats: int = 0
+    activations: list[str] = field(default_factory=list[str])
+    """The tokens with which the hotline's backup provider was called."""
 
     def sent(self, receiver: str, action: str = "trigger") -> list[dict[str, Any]]:
         """The events of one receiver."""
@@ -109,8 +112,10 @@ def served(world: World) -> Generator[None]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             if self.path == "/pagerduty":
                 world.pages.append({**json.loads(body), "at": time.monotonic()})
-            elif self.path == "/heartbeat":
+            elif self.path == "/lifeline":
                 world.heartbeats += 1
+            elif self.path == "/activate":
+                world.activations.append(self.headers["Authorization"])
             else:
                 world.messages.append(parse_qs(body)["PhoneNumber"][0])
             self._answer(202 if self.path == "/pagerduty" else 200, _ANSWERS.get(self.path, _PUBLISHED))
@@ -135,7 +140,7 @@ def served(world: World) -> Generator[None]:
         server.server_close()
 
 
-_ANSWERS = {"/pagerduty": '{"status": "success"}', "/heartbeat": ""}
+_ANSWERS = {"/pagerduty": '{"status": "success"}', "/lifeline": "", "/activate": ""}
 _PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"
 
 
@@ -179,8 +184,8 @@ class Monitoring:
 @contextmanager
 def monitored(world: World, folder: Path) -> Generator[Monitoring]:
     """Start both programs with the rendered rules and routes."""
-    for name in (routing.PAGES_KEY, routing.TICKETS_KEY, routing.HEARTBEAT_KEY):
-        (folder / name).write_text("test")
+    for name in SECRETS:
+        (folder / name).write_text(name)
     web, alerting = free_port(), free_port()
     (folder / "rules.json").write_text('{"groups": []}')
     (folder / "prometheus.json").write_text(json.dumps(_prometheus(world, folder, alerting)))
@@ -262,5 +267,5 @@ def _alertmanager(world: World, folder: Path) -> Mapping[str, Any]:
         for entry in receiver.get("sns_configs", ()):
             entry["api_url"] = f"{here}/sns"
         for entry in receiver.get("webhook_configs", ()):
-            entry["url"] = f"{here}/heartbeat"
+            entry["url"] = f"{here}{urlsplit(entry['url']).path}"
     return config

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from components.alerts import routing
 from recovery import objectives
 from tests.alerts.live import OWN_JOBS, Monitoring, World, monitored, served
 from tests.alerts.services import OWN, PEER
@@ -86,9 +87,13 @@ def test_a_lost_region_pages_once_from_the_other_site(world: World, running: Mon
     wait_until(lambda: world.sent("level-1", "resolve"))
 
 
-def test_an_outage_of_the_hotline_brings_the_draft_of_its_public_notice(world: World, running: Monitoring) -> None:
+def test_an_outage_of_the_hotline_activates_its_backup_and_brings_the_draft_of_its_notice(
+    world: World, running: Monitoring
+) -> None:
     for site in (OWN, PEER):
         world.services.replicas[site]["hotline-gateway"] = 0
+    wait_until(lambda: world.activations)
+    assert set(world.activations) == {f"Bearer {routing.HOTLINE_KEY}"}
     wait_until(lambda: world.sent("level-1-public-notice"))
     running.silence("incident=HotlineFailing")  # an answer to the outage does not stop the clock of the notice
     pages = world.sent("level-1-public-notice")

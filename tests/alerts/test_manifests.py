@@ -206,7 +206,9 @@ def test_a_hostile_contact_cannot_break_the_template_of_a_page(text: str) -> Non
         specialists={},
         directory={"legal": text},
         tickets_email="t@h.org",
+        team_email="e@h.org",
         heartbeat_url="https://h.org",
+        hotline_backup_url="https://b.org",
     )
     (page,) = [
         entry for entry in routing.alertmanager(contacts, region="us-east-2")["receivers"] if "sns_configs" in entry

@@ -49,6 +49,10 @@ class TestInAmtool:
         [
             ({"severity": "critical", "level": "1", "team": "emergency-response"}, "level-1"),
             ({"severity": "critical", "level": "1", "team": "crisis-response"}, "level-1"),
+            (
+                {"severity": "critical", "level": "1", "team": "crisis-response", "alertname": "HotlineFailing"},
+                "hotline-backup,level-1",
+            ),
             ({"severity": "critical", "level": "1", "team": "database"}, "level-1-database,level-1"),
             ({"severity": "critical", "level": "1", "team": "public-notice"}, "level-1-public-notice,level-1"),
             ({"severity": "critical", "level": "2", "team": "emergency-response"}, "level-2"),
@@ -99,6 +103,7 @@ def test_the_configuration_contains_no_secret_but_the_paths_of_them() -> None:
         routing.PAGES_KEY,
         routing.TICKETS_KEY,
         routing.HEARTBEAT_KEY,
+        routing.HOTLINE_KEY,
     }
 
 

@@ -42,10 +42,12 @@ def test_the_file_has_the_people_of_the_plan_in_the_plans_order() -> None:
 def test_a_real_account_refuses_each_placeholder(tmp_path: Path) -> None:
     problems = refused(CONTACTS.read_text(), tmp_path, account="999988887777")
     hint = "hint: write the real contact into stacks/contacts.yaml"
-    assert len(problems) == CONTACTS.read_text().count('"+1') + 2
+    assert len(problems) == CONTACTS.read_text().count('"+1') + 4
     assert problems[0] == f"levels[0]: '+12025550101' is a placeholder\n  {hint}"
-    assert problems[-2] == f"ticketsEmail: 'tickets@example.org' is a placeholder\n  {hint}"
-    assert problems[-1] == f"heartbeatUrl: 'https://heartbeat.example.org/lifeline' is a placeholder\n  {hint}"
+    assert problems[-4] == f"teamEmail: 'emergency@example.org' is a placeholder\n  {hint}"
+    assert problems[-3] == f"ticketsEmail: 'tickets@example.org' is a placeholder\n  {hint}"
+    assert problems[-2] == f"heartbeatUrl: 'https://heartbeat.example.org/lifeline' is a placeholder\n  {hint}"
+    assert problems[-1] == f"hotlineBackupUrl: 'https://hotline-backup.example.org' is a placeholder\n  {hint}"
 
 
 def test_a_real_account_takes_real_contacts(tmp_path: Path) -> None:
@@ -62,6 +64,7 @@ def test_a_real_account_takes_real_contacts(tmp_path: Path) -> None:
         ("database:", "databases:", "specialists.databases.[key]: input should be"),
         ("tickets@", "tickets at ", "ticketsEmail: string should match pattern"),
         ("heartbeatUrl: https", "heartbeatUrl: http", "heartbeatUrl: string should match pattern"),
+        ("backup.example.org", "backup.example.org/", "hotlineBackupUrl: string should match pattern"),
         ("directory:", "directories:", "directory: field required"),
         ("  - - {title: Senior platform engineer, phone: \"+12025550102\"}\n", "", "levels: has 3 levels, expected 4"),
         ("  - - {title: Senior platform engineer, phone: \"+12025550102\"}\n", "  - []\n", "levels[1]: names no one"),
