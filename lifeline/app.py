@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import rich
 import typer
 
 from stacks.stackfile import StackFileError
@@ -145,27 +146,34 @@ def copies(stack: StackOption) -> None:
 @app.command()
 def rehearse(
     scenario: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="region-loss, cluster-loss, ledger-impaired, database-loss, live-flip, fence-crash, switchover, "
-            "failback, split-brain, partition, partition-strict, nemesis, rebuild-region, rebuild-elsewhere, "
-            "both-regions-lost or rotation. 'all' plays all of them"
+            help="region-loss, control-planes-down, cluster-loss, crisis-detector-loss, hotline-loss, ledger-impaired, "
+            "database-loss, live-flip, fence-crash, switchover, failback, split-brain, partition, partition-strict, "
+            "nemesis, rebuild-region, rebuild-elsewhere, both-regions-lost, rotation or monthly-test. 'all' plays all "
+            "of them"
         ),
-    ],
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the outcome to this file.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="auto, pulumi or in-process.")] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Draws when people ask, and when the nemesis strikes.")] = 0,
+    listed: Annotated[bool, typer.Option("--list", help="Say what each scenario plays and promises.")] = False,
 ) -> None:
     """Rehearse a disaster in the offline world and measure every promise. Exits 1 if a promise is broken."""
     from rehearsal.programs import warm_programs
 
     with warm_programs() as programs:
-        if scenario != EVERYTHING:
+        if scenario not in (None, EVERYTHING):
             programs.begin()  # they import their libraries while the next line imports the rehearsal's
         from rehearsal import everything, runner
 
+        if listed:
+            rich.print(runner.listing())
+            raise typer.Exit
         if scenario not in (*runner.NAMES, EVERYTHING):
-            raise typer.BadParameter(f"'{scenario}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO")
+            raise typer.BadParameter(
+                f"'{scenario or ''}' is not one of {', '.join(runner.NAMES)}", param_hint="SCENARIO"
+            )
         if engine not in runner.ENGINES:
             raise typer.BadParameter(f"'{engine}' is not one of {', '.join(runner.ENGINES)}", param_hint="--engine")
         if json_file is not None and not json_file.absolute().parent.is_dir():

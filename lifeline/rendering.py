@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ from engine.deployment import Step
 from engine.diff import in_order
 from engine.program import checked_config, recorded
 from engine.registration import STACK_TYPE, Registration
+from stacks.config import parse
+from stacks.emergency import PATH, EmergencyConfig
 
 
 def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) -> str:
     """A site in one of the forms json, yaml, table and k8s."""
-    site = recorded(root, stack, checked_config(root, stack, timeline))
+    config = checked_config(root, stack, timeline)
+    site = recorded(root, stack, config)
     entries = [entry for entry in in_order(site) if entry.type != STACK_TYPE]
     if form == "json":
         return json.dumps([as_data(entry) for entry in entries], indent=2)
@@ -30,7 +33,7 @@ def rendered(root: Path, stack: str, timeline: Sequence[str] | None, form: str) 
     if form == "k8s":
         objects = [kubernetes_object(entry) for entry in entries if is_kubernetes_object(entry)]
         return yaml.safe_dump_all(objects, sort_keys=False)
-    return _table(entries)
+    return "\n".join((_table(entries), *_modes(parse(config, stack=stack).emergency)))
 
 
 def as_data(entry: Registration) -> dict[str, Any]:
@@ -95,6 +98,12 @@ def _table(entries: Sequence[Registration]) -> str:
         table.add_row(entry.type, entry.name, "yes" if entry.protect else "", entry.parent.rsplit("::", 1)[-1])
     custom = sum(entry.custom for entry in entries)
     return f"{_printed(table)}\n{custom} resources in {len(entries) - custom} components"
+
+
+def _modes(emergency: EmergencyConfig) -> Iterator[str]:
+    """A line for each degraded mode."""
+    for key, value in emergency.active.items():
+        yield f"degraded: {PATH}.{key} is {json.dumps(value)} (docs/runbooks/emergency.md)"
 
 
 def _printed(table: Table) -> str:

@@ -46,6 +46,13 @@ CRISIS_RESPONSE_SECONDS = 2
 """The plan's checklist: crisis detection responds in less than two seconds."""
 CRISIS_SURGE_REPLICAS = 10
 
+CLIENT_TRY_SECONDS = 2
+"""The time after which a client that follows docs/clients.md tries the other site."""
+CLIENT_OUTAGE_SECONDS = 5
+"""The longest outage of the crisis services for 99 of 100 of these clients when a site is lost."""
+DNS_OUTAGE_SECONDS = 60
+"""That of a client that follows DNS alone: `detection_seconds` and its own next attempt."""
+
 BACKUP_RETENTION_DAYS = 35
 """The longest point-in-time window that RDS offers."""
 

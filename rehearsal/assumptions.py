@@ -101,7 +101,7 @@ _DATABASE = (
 )
 NOT_MODELLED: dict[str, tuple[str, ...]] = {
     "crisis": _REQUESTS,
-    "hotline": (*_REQUESTS, "the hotline's providers"),
+    "hotline": _REQUESTS,
     "core": (*_REQUESTS, *_DATABASE),
     "full": (*_REQUESTS, *_DATABASE),
     "data": (*_REQUESTS, *_DATABASE),

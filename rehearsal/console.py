@@ -73,6 +73,11 @@ class Console:
         secrets: SecretsManagerClient = self._client("secretsmanager", site.region)
         return secrets.get_secret_value(SecretId=name)["SecretString"]
 
+    def put_secret(self, site: SiteWorld, name: str, value: str) -> None:
+        """Make a secret in a site's region."""
+        secrets: SecretsManagerClient = self._client("secretsmanager", site.region)
+        secrets.create_secret(Name=name, SecretString=value)
+
     def snapshots(self, site: SiteWorld) -> list[str]:
         """The names of the snapshots in a site's region."""
         rds: RDSClient = self._client("rds", site.region)

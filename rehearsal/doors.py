@@ -11,12 +11,14 @@ from recovery.naming import CONFIG_MAP, NAMESPACE
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
+from rehearsal.world.detector import ModelError
 from rehearsal.world.faults import Faults, pods_of
 from rehearsal.world.firewall import WebRequest
 from rehearsal.world.front import Destination, Fronts, destination
 from rehearsal.world.loopback import Reply, Request
+from rehearsal.world.models import from_bucket
 from rehearsal.world.permissions import Permissions, identity, item_call
-from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, SERVED, SWITCH, SitePlatform
+from rehearsal.world.platform import BACKEND, CRISIS_DETECTOR, HOTLINE_GATEWAY, SERVED, SWITCH, SitePlatform
 from rehearsal.world.pod_network import PodNetwork
 from rehearsal.world.pods import Pods
 from rehearsal.world.policies import End, refusal
@@ -66,6 +68,7 @@ class Door:
         server: Callable[[str], Server | None],
         gateway: Callable[[], str],
         others: Callable[[], Iterable[SitePlatform]],
+        provider: Callable[[str], str | None],
     ) -> SitePlatform:
         """The services of the site.
 
@@ -74,6 +77,7 @@ class Door:
             server: returns the PostgreSQL server behind the ConfigMap's DB_HOST; None if there is none.
             gateway: returns the address of AWS.
             others: returns the services of the other sites.
+            provider: returns the reason for which a provider of the hotline connects no one; None if it does.
         """
         mounts = Mounted(self._cluster, BACKEND, namespace=NAMESPACE, region=self._site.region, endpoint=gateway)
 
@@ -99,6 +103,9 @@ class Door:
             ledger=account.ledger,
             conninfo=conninfo,
             pods=lambda: _generation(self._cluster(), BACKEND),
+            detector=lambda: _generation(self._cluster(), CRISIS_DETECTOR),
+            model=lambda bucket, version: self._model(gateway(), bucket, version),
+            provider=lambda name: self._to_provider(provider, name),
             switch=self._switch,
             other_is_ready=lambda: self._may_know() and any(other.is_ready() for other in others()),
         )
@@ -167,6 +174,19 @@ class Door:
             identity(self._site.region, _service_account(network.cluster, CRISIS_DETECTOR)),
             item_call(operation, region, key),
         )
+
+    def _model(self, gateway: str, bucket: str, version: str) -> bytes:
+        """A version of the model, if the crisis detector reaches S3 and may read it."""
+        network = self._network()
+        if reason := network.to_service(_labels(network.cluster, CRISIS_DETECTOR), "s3"):
+            raise ModelError(reason)
+        caller = identity(self._site.region, _service_account(network.cluster, CRISIS_DETECTOR))
+        return from_bucket(caller, self._site.region, gateway, bucket, version)
+
+    def _to_provider(self, provider: Callable[[str], str | None], name: str) -> str | None:
+        """The reason for which the hotline gateway reaches no counsellor; None if it does."""
+        network = self._network()
+        return network.to_service(_labels(network.cluster, HOTLINE_GATEWAY), "the internet") or provider(name)
 
     def _network(self) -> PodNetwork:
         cluster = self._cluster()

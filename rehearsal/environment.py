@@ -5,21 +5,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
+from urllib.parse import urlsplit
 
 import psycopg
 
 from engine.warm import Warm
 from recovery.naming import NAMESPACE, copy_name
+from recovery.objectives import CLIENT_TRY_SECONDS
 from rehearsal.console import Console
 from rehearsal.doors import Door
 from rehearsal.history import History, Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.world.alertmanager import call_addresses
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.browser import Browser
+from rehearsal.world.callers import Callers
 from rehearsal.world.client import BlackBoxClient, Habit
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.cloud import lose_buckets
@@ -30,6 +35,7 @@ from rehearsal.world.front import Fronts
 from rehearsal.world.garbage import quick_collections
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks, ask
+from rehearsal.world.hotline import HotlineProviders
 from rehearsal.world.network import Network
 from rehearsal.world.people import OFTEN_SECONDS, People
 from rehearsal.world.platform import SitePlatform
@@ -79,6 +85,7 @@ class Environment:
                 OfflineAccount(folder, engine=engine, effects=self.effects, faults=self.faults, programs=programs)
             )
             self._exit = guard.pop_all()
+        self.hotline = self._exit.enter_context(HotlineProviders(secrets.token_hex(16)))
         self._balancers: dict[str, str] = {}
         self.platforms: dict[str, SitePlatform] = {}
         self._pods: dict[str, Pods] = {}
@@ -179,6 +186,14 @@ class Environment:
         client = self._client(site, Habit(keeps=math.inf), interval=OFTEN_SECONDS, history=beside.history)
         return self._exit.enter_context(client)
 
+    def callers(self, site: SiteWorld, *, beside: People) -> Callers:
+        """Many people near one site who know the addresses of both, and whose writes others' history has too."""
+        told = beside.browser.send(f"api.{site.config.domain}", "GET", "/api/crisis/endpoints")
+        hosts = [urlsplit(str(address)).netloc for address in told["endpoints"]]
+        resolver = ClientResolver(self.resolver, self.clock, site.region)
+        browser = Browser(self.network(site.region), resolver, self.clock, timeout=CLIENT_TRY_SECONDS)
+        return self._exit.enter_context(Callers(browser, hosts, self.clock, beside.history, self.seed))
+
     def _client(self, site: SiteWorld, habit: Habit, **more: Any) -> BlackBoxClient:
         resolver = ClientResolver(self.resolver, self.clock, site.region, keeps=habit.keeps)
         browser = Browser(self.network(site.region), resolver, self.clock)
@@ -222,6 +237,11 @@ class Environment:
         """Copy what S3 would have replicated by now. Returns the keys of the new copies."""
         return replicate(self.console.s3, self.faults)
 
+    def fire(self, site: SiteWorld, labels: Mapping[str, str]) -> list[str]:
+        """Let an alert fire at a site, and its Alertmanager call addresses. Returns a line about each."""
+        way = {"region": site.region, "endpoint": self._gateway.url}
+        return call_addresses(site.cluster, labels, **way, reach=lambda _: self.hotline.address)
+
     def databases(self, site: SiteWorld) -> list[str]:
         """The names of a site's servers."""
         return [name for name in self.effects.by_address.values() if f"-{site.name}-" in name]
@@ -254,7 +274,7 @@ class Environment:
             return [platform for name, platform in self.platforms.items() if name != site.name]
 
         door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults, self.effects.declared)
-        return door.open(self.account, self._server, lambda: self._gateway.url, others)
+        return door.open(self.account, self._server, lambda: self._gateway.url, others, self.hotline.refusal)
 
     def _server(self, host: str) -> Server | None:
         name = self.effects.by_address.get(host)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -65,8 +67,33 @@ class History:
         with self._lock:
             self._writes.append(write)
 
+    @contextmanager
+    def recording(self, now: Callable[[], float], kind: Kind, key: str, version: int = 1) -> Generator[list[str]]:
+        """Record the write that the block sends, when its answer is known. It takes the database that saved it.
+
+        Args:
+            now: returns the simulated second.
+            kind: of the write.
+            key: its id.
+            version: as in `Write`.
+        """
+        began, places, refusal = now(), list[str](), ""
+        try:
+            yield places
+        except Exception as error:
+            refusal = reason(error)
+            raise
+        finally:
+            ended, place = now(), "".join(places)
+            self.add(Write(kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place))
+
     @property
     def writes(self) -> tuple[Write, ...]:
         """All writes until now, in the order of their answers."""
         with self._lock:
             return tuple(sorted(self._writes, key=lambda write: write.ended))
+
+
+def reason(error: Exception) -> str:
+    """The words of an error, or its name if it has none."""
+    return str(error) or type(error).__name__

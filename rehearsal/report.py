@@ -38,8 +38,7 @@ class TierOutcome:
 
     def percentile(self, share: float) -> float:
         """The outage that a share of the people, from 0 to 1, did not exceed: one of those that were measured."""
-        ranked = sorted(self.people)
-        return ranked[max(0, math.ceil(share * len(ranked)) - 1)] if ranked else math.inf
+        return percentile(self.people, share)
 
     @property
     def last_failures(self) -> tuple[str, ...]:
@@ -140,6 +139,12 @@ class Outcome:
             and all(check.passed for check in self.checks)
         )
         return "kept" if kept else "broken"
+
+
+def percentile(seconds: Sequence[float], share: float) -> float:
+    """The value that a share of the values, from 0 to 1, does not exceed: one of them, infinite if there is none."""
+    ranked = sorted(seconds)
+    return ranked[max(0, math.ceil(share * len(ranked)) - 1)] if ranked else math.inf
 
 
 def as_json(outcome: Outcome) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from engine import pulumi_cli
 from engine.deployment import Step
@@ -18,7 +21,7 @@ from engine.monitor import DeploymentError
 from engine.warm import Warm
 from rehearsal.environment import OWN_SPEED, SPEED, Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
-from rehearsal.scenarios import SCENARIOS
+from rehearsal.scenarios import PROMISES, SCENARIOS
 
 NAMES = tuple(SCENARIOS)
 ENGINES = ("auto", "pulumi", "in-process")
@@ -107,6 +110,15 @@ def run(
     if json_file is not None:
         json_file.write_text(as_json(outcome) + "\n")
     return 0 if outcome.verdict == "kept" else 1
+
+
+def listing() -> Table:
+    """Every scenario, with what it plays and promises."""
+    table = Table("scenario", "plays", "promises", show_lines=True)
+    for name, play in SCENARIOS.items():
+        words = inspect.getdoc(sys.modules[play.__module__]) or ""
+        table.add_row(name, words.partition("\n")[0], PROMISES[name])
+    return table
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

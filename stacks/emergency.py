@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,11 @@ class EmergencyConfig(Section):
     """The provider that the hotline gateway calls."""
     maintenance: bool = False
     """Whether the load balancer answers every page by itself. Requests for data and the crisis services go on."""
+
+    @property
+    def active(self) -> dict[str, Any]:
+        """The modes in which the site is, by their keys in the file."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 def emergency_problems(site: SiteConfig) -> Iterator[Problem]:

@@ -195,6 +195,9 @@ def settings(config: SiteConfig, database_host: pulumi.Input[str]) -> dict[str, 
         "DB_USER": naming.DATABASE_APPLICATION,
         "LEDGER_TABLE": site_of(config).ledger_table,
         "EMERGENCY_READ_ONLY": "false" if config.takes_writes else "true",
+        "CRISIS_ENDPOINTS": ",".join(
+            f"https://{naming.site_host(name, config.domain)}" for name in (config.site, config.peer.site)
+        ),
         "CRISIS_FALLBACK_MODE": config.emergency.crisis_fallback,
         "HOTLINE_PROVIDER": config.emergency.hotline,
         "MODEL_BUCKET": naming.model_bucket(config.site, account=config.account),

@@ -57,6 +57,12 @@ def components(generation: int) -> list[str]:
     return [f"index:{type_} {of_generation(name, generation)}" for name, (type_, _) in _PARTS.items()]
 
 
+WITH_ENDPOINTS = (
+    "apps/v1:Deployment platform-backend",
+    "apps/v1:Deployment platform-crisis-detector",
+    "core/v1:ConfigMap platform-config",
+)
+"""The resources that have the address of the peer for clients."""
 USERS = [
     *(
         f"iam/rolePolicy:RolePolicy {job}-identity-policy"
@@ -73,6 +79,7 @@ USERS = [
         f"batch/v1:CronJob {job}"
         for job in ("backup-jobs-restore-check", "configuration-export-job", "ledger-export-job")
     ),
+    *WITH_ENDPOINTS,
     "apps/v1:Deployment canary-pods",
     "backup/plan:Plan vaults-plan",
     "ecr/replicationConfiguration:ReplicationConfiguration registry-replication",

@@ -361,6 +361,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER},
         {"timeline": FAILED_OVER, **NEW_PEER},
         [
+            *(f"update {entry}" for entry in moved.WITH_ENDPOINTS),
             "update apps/v1:Deployment canary-pods",
             "update iam/rolePolicy:RolePolicy restore-identity-policy",
             "update monitoring.coreos.com/v1:Probe monitoring-probe-peer",

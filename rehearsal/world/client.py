@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from recovery import objectives
-from rehearsal.history import History, Kind, Write
+from rehearsal.history import History, Kind
+from rehearsal.history import reason as words_of
 from rehearsal.world.browser import FAILURES, Browser, RefusedError
 from rehearsal.world.clock import Clock
 from rehearsal.world.samples import Sample, outage, worked_until
@@ -116,7 +116,7 @@ class BlackBoxClient:
         try:
             self._probes[tier]()
         except FAILURES as error:
-            reason = _reason(error)
+            reason = words_of(error)
         ended = self._clock.now()
         sample = Sample(tier, ended, not reason, self._clock.real(ended - began), reason)
         with self._lock:
@@ -220,7 +220,7 @@ class BlackBoxClient:
         """Send a write, and again if this client follows the contract. Each attempt is recorded."""
 
         def attempt() -> Answer:
-            with self._recorded(kind, key, version) as places:
+            with self.history.recording(self._clock.now, kind, key, version) as places:
                 answer = self.browser.send(host, "POST", path, body)
                 check(answer)
                 places.append(str(answer.get("database", "")))
@@ -230,21 +230,3 @@ class BlackBoxClient:
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{self._run_id}-{next(self._numbers):06d}"
-
-    @contextlib.contextmanager
-    def _recorded(self, kind: Kind, key: str, version: int) -> Generator[list[str]]:
-        """Record a write when its answer is known. It takes the name of the database that saved it."""
-        began, places, refusal = self._clock.now(), list[str](), ""
-        try:
-            yield places
-        except Exception as error:
-            refusal = _reason(error)
-            raise
-        finally:
-            ended, place = self._clock.now(), "".join(places)
-            write = Write(kind=kind, key=key, version=version, began=began, ended=ended, refusal=refusal, place=place)
-            self.history.add(write)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

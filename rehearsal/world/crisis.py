@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recovery.naming import LEDGER_KEY
-from rehearsal.world.detector import KEYWORD_ONLY, detect
+from rehearsal.world.detector import KEYWORD_ONLY
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import Reply, Request
-
-SAMPLE = "I am thinking about hurting myself"
+from rehearsal.world.models import SAMPLE, LoadedModel
 
 
 class CrisisServices:
@@ -24,6 +23,9 @@ class CrisisServices:
         ledger: the crisis ledger.
         refusal: returns the reason for which the detector may not make a call of DynamoDB on a key in a region, or does
             not reach it; None if it may and does.
+        model: the model of its pods.
+        provider: returns the reason for which the hotline gateway does not reach a provider, `primary` or `backup`, or
+            gets no connection from it; None if it connects people.
     """
 
     def __init__(
@@ -33,15 +35,19 @@ class CrisisServices:
         read_config: Callable[[], Mapping[str, str]],
         ledger: GlobalTable,
         refusal: Callable[[str, str, str], str | None],
+        model: LoadedModel,
+        provider: Callable[[str], str | None],
     ) -> None:
         self._site = site
         self._region = region
         self._read_config = read_config
         self._ledger = ledger
         self._refusal = refusal
+        self._model, self._provider = model, provider
         self.handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/api/crisis/health"): self._health,
             ("GET", "/api/crisis/test"): self._test,
+            ("GET", "/api/crisis/endpoints"): self._endpoints,
             ("POST", "/api/crisis/detect"): self._detect,
             ("POST", "/api/crisis/escalate"): self._escalate,
             ("POST", "/api/crisis/hotline"): self._hotline,
@@ -55,6 +61,10 @@ class CrisisServices:
         """
         return self._ledger.get(self._copy, key)
 
+    def detector_refusal(self) -> str | None:
+        """The reason for which the detector's pods do not live; None if they do."""
+        return self._model.refusal(self._read_config(), self._mode)
+
     def ledger_refusal(self) -> str | None:
         """The reason for which the copy of the ledger that the pods use does not answer; None if it does."""
         try:
@@ -67,6 +77,9 @@ class CrisisServices:
     def _mode(self) -> str:
         return self._read_config().get("CRISIS_FALLBACK_MODE", KEYWORD_ONLY)
 
+    def _finds(self, message: str) -> bool:
+        return self._model.detect(message, self._read_config(), self._mode)
+
     @property
     def _copy(self) -> str:
         """The region of the ledger's copy that the pods use."""
@@ -75,7 +88,7 @@ class CrisisServices:
 
     def _health(self, _: Request) -> Reply:
         """The health of detection alone, for the probes of pods and target groups: see docs/services.md."""
-        works = detect(SAMPLE, self._mode)
+        works = self._finds(SAMPLE)
         return Reply(200 if works else 503, {"status": "operational" if works else "failing", "mode": self._mode})
 
     def _test(self, request: Request) -> Reply:
@@ -87,12 +100,16 @@ class CrisisServices:
         noted = self._ledger.get(self._copy, key)
         return self._health(request) if noted else Reply(503, {"status": "failing"})
 
+    def _endpoints(self, _: Request) -> Reply:
+        """The addresses that a client keeps, the own site's first (docs/clients.md)."""
+        return Reply(200, {"endpoints": self._read_config()["CRISIS_ENDPOINTS"].split(",")})
+
     def _detect(self, request: Request) -> Reply:
         message = request.body.get("message")
         if not isinstance(message, str):
             return Reply(400, {"error": "message is missing"})
         mode = self._mode
-        answer: dict[str, Any] = {"crisis_detected": detect(message, mode), "mode": mode}
+        answer: dict[str, Any] = {"crisis_detected": self._finds(message), "mode": mode}
         if answer["crisis_detected"] and not request.body.get("test"):
             answer["event_id"] = self._record("event", request, mode=mode)
         return Reply(200, answer)
@@ -127,4 +144,6 @@ class CrisisServices:
 
     def _hotline(self, _: Request) -> Reply:
         provider = self._read_config().get("HOTLINE_PROVIDER", "primary")
+        if reason := self._provider(provider):
+            return Reply(502, {"error": reason, "provider": provider})
         return Reply(200, {"connection_status": "connected", "provider": provider})

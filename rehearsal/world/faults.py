@@ -48,6 +48,21 @@ in buckets) work without it. ACM and WAF for CloudFront are in us-east-1 too, an
 services. The S3 operations are those of the list in the source: creating, deleting and configuring buckets."""
 
 
+DATA_PLANES: dict[str, tuple[str, ...]] = {
+    "dynamodb": (
+        "BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "Transact", "UpdateItem",
+    ),
+    "kms": ("Decrypt", "Encrypt", "GenerateDataKey", "ReEncrypt"),
+    "s3": ("",),
+    "secretsmanager": ("BatchGetSecretValue", "GetSecretValue"),
+    "sns": ("Publish",),
+    "sts": ("",),
+}  # fmt: skip
+"""By service, the operations that use what exists and change none of it, as prefixes. Every other call needs a control
+plane of its region. Those of S3 that configure buckets are in `BOUNDARIES`. Source: AWS Fault Isolation Boundaries,
+"Control planes and data planes"."""
+
+
 class RegionUnavailableError(ConnectionError):
     """A call that got no answer."""
 
@@ -110,7 +125,7 @@ class Faults:
             self._regions.add(region)
 
     def lose_control_planes(self, region: str = US_EAST_1) -> None:
-        """Lose only the control planes of global services in a region. The region's own services keep working."""
+        """Lose the control planes in a region: its own, and those of global services. All data planes go on."""
         with self._lock:
             self._control_planes.add(region)
 
@@ -194,6 +209,8 @@ class Faults:
             for home in homes:
                 if home in self._regions | self._control_planes:
                     raise RegionUnavailableError(service, region, f"its control plane in {home} is lost")
+            if region in self._control_planes and not wholly_global and not _uses_data_plane(service, operation):
+                raise RegionUnavailableError(service, region, "the control planes of the region are lost")
             how = self._impaired.get((service, region))
         if how is Impairment.SILENT:
             raise RegionUnavailableError(service, region, "it is impaired")
@@ -206,3 +223,8 @@ class Faults:
             how = self._impaired.get((service, region))
         if how is Impairment.SLOW:
             time.sleep(SLOW_SECONDS)
+
+
+def _uses_data_plane(service: str, operation: str) -> bool:
+    """Whether a call needs no control plane. One whose operation is not named is taken for a use."""
+    return service in DATA_PLANES and (not operation or operation.startswith(DATA_PLANES[service]))

@@ -186,7 +186,9 @@ def _of_bucket(received: Received) -> iam.Request:
         if received.method != "GET" or not {"list-type"} <= set(query) <= _LIST:
             raise UnknownCallError(f"the permission of {received.method} {received.path} is not known")
         return iam.Request(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}")
-    action = (
-        "s3:AbortMultipartUpload" if received.method == "DELETE" and "uploadId" in query else _OBJECTS[received.method]
-    )
+    action = _OBJECTS[received.method]
+    if received.method == "DELETE" and "uploadId" in query:
+        action = "s3:AbortMultipartUpload"
+    if received.method in ("GET", "HEAD") and "versionId" in query:
+        action = "s3:GetObjectVersion"
     return iam.Request(action=action, resource=f"arn:aws:s3:::{bucket}/{key}")

@@ -18,6 +18,7 @@ from rehearsal.world.crisis import CrisisServices
 from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
+from rehearsal.world.models import Fetch, LoadedModel, no_bucket
 from rehearsal.world.strays import Strays
 from rehearsal.world.users import DatabaseUnavailableError, Users
 
@@ -30,7 +31,13 @@ DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 SERVED = {
     BACKEND: ("/health", "/health/complete", "/api/users", "/api/events"),
     FRONTEND: ("/health", "/"),
-    CRISIS_DETECTOR: ("/api/crisis/health", "/api/crisis/test", "/api/crisis/detect", "/api/crisis/escalate"),
+    CRISIS_DETECTOR: (
+        "/api/crisis/health",
+        "/api/crisis/test",
+        "/api/crisis/endpoints",
+        "/api/crisis/detect",
+        "/api/crisis/escalate",
+    ),
     HOTLINE_GATEWAY: ("/health", "/api/crisis/hotline"),
     SWITCH: (SWITCH_HEALTH_PATH, LEADS_PATH, YIELDS_PATH, LEADER_PATH),
 }
@@ -48,7 +55,7 @@ class SitePlatform:
         region: the site's region.
         route: returns the deployment that the load balancer sends a path to; None if it sends it nowhere.
         read_config: returns the ConfigMap's current data.
-        not_ready: returns the reason for which a deployment has no ready pod; None if it has one.
+        not_ready: returns the reason for which a deployment has no pod that could be ready; None if it has one.
         ledger: the crisis ledger.
         conninfo: returns the connection string for the ConfigMap's DB_HOST; None if there is no such database.
         pods: as `pods` of `Users`.
@@ -58,6 +65,9 @@ class SitePlatform:
         refusal: returns the status with which the web ACL blocks a request; None if it does not.
         page: returns the load balancer's own answer to a path; None if a service is to answer.
         ledger_refusal: as `refusal` of `CrisisServices`.
+        detector: returns a name of the present pods of the crisis detector.
+        model: as `fetch` of `LoadedModel`.
+        provider: as for `CrisisServices`.
     """
 
     def __init__(
@@ -77,6 +87,9 @@ class SitePlatform:
         refusal: Callable[[Request], int | None] = lambda _: None,
         page: Callable[[str], Reply | None] = lambda _: None,
         ledger_refusal: Callable[[str, str, str], str | None] = lambda *_: None,
+        detector: Callable[[], str] = lambda: "",
+        model: Fetch = no_bucket,
+        provider: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._site = site
         self._region = region
@@ -87,8 +100,9 @@ class SitePlatform:
         self.strays = Strays()
         self._route = route
         self._read_config = read_config
-        self._not_ready = not_ready
-        self.crisis = CrisisServices(site, region, read_config, ledger, ledger_refusal)
+        self._has_no_pod = not_ready
+        loaded = LoadedModel(detector, model)
+        self.crisis = CrisisServices(site, region, read_config, ledger, ledger_refusal, loaded, provider)
         self.users = Users(conninfo, pods)
         self._server = LoopbackServer(f"platform-{site}", self.answer)
         self._handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
@@ -162,6 +176,11 @@ class SitePlatform:
         if deployment not in (BACKEND, FRONTEND) or request.path in _OWN_HEALTH or request.agent == AGENT:
             return False
         return not self._can_write() and self._other_is_ready()
+
+    def _not_ready(self, deployment: str) -> str | None:
+        """The reason for which a deployment has no ready pod; None if it has one."""
+        own = self.crisis.detector_refusal if deployment == CRISIS_DETECTOR else lambda: None
+        return self._has_no_pod(deployment) or own()
 
     @property
     def _database_host(self) -> str:

@@ -6,22 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import create_loader
 
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world.permissions import identity
+from rehearsal.world.pod_clients import pod_client
 
 Manifest = dict[str, Any]
 
 _PASSWORD = "DB_PASSWORD_FILE"
-_QUICK = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
-"""The cluster in memory starts its pods one after another. It tries a pod again that did not start."""
-
-_MODELS = create_loader()
-"""AWS's descriptions of its services, read once per process, because reading them is the slow part of a new client."""
 
 
 def mounted(cluster: KubernetesApi, namespace: str, pod: Manifest, region: str, endpoint: str) -> dict[str, str]:
@@ -55,12 +48,7 @@ def _files(
     if found is None:
         raise ApiError(f'secretproviderclasses.secrets-store.csi.x-k8s.io "{class_}" not found')
     parameters = found["spec"]["parameters"]
-    session = botocore.session.Session()
-    session.register_component("data_loader", _MODELS)
-    session.set_credentials(caller, "rehearsal")
-    client: Any = session.create_client(
-        "secretsmanager", region_name=parameters["region"], endpoint_url=endpoint, config=_QUICK
-    )
+    client = pod_client("secretsmanager", caller, parameters["region"], endpoint)
     for entry in cast("list[Manifest]", json.loads(parameters["objects"])):
         try:
             answer = client.get_secret_value(SecretId=entry["objectName"])

@@ -35,6 +35,7 @@ CONFIG = {
     "DB_USER": "lifeline_application",
     "LEDGER_TABLE": "lifeline-crisis-ledger",
     "EMERGENCY_READ_ONLY": "false",
+    "CRISIS_ENDPOINTS": "https://primary.example.com,https://secondary.example.com",
     "CRISIS_FALLBACK_MODE": "hybrid",
     "HOTLINE_PROVIDER": "primary",
     "MODEL_BUCKET": "lifeline-123456789012-secondary-models",
@@ -336,7 +337,7 @@ def test_all_objects_are_children_and_use_the_clusters_provider(standby: dict[st
     [
         ({"replicas": {"backend": 2}}, "replicas: has"),
         ({"images": {**ARGS.images, "other": "x"}}, "images: has"),
-        ({"config": {"SITE": "x"}}, "config: lacks AWS_REGION, CRISIS_FALLBACK_MODE, LEDGER_TABLE"),
+        ({"config": {"SITE": "x"}}, "config: lacks AWS_REGION, CRISIS_ENDPOINTS, CRISIS_FALLBACK_MODE, LEDGER_TABLE"),
     ],
 )
 def test_incomplete_arguments_are_refused(change: dict[str, Any], message: str) -> None:

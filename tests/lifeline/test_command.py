@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from lifeline import main
+from lifeline.rendering import rendered
+from rehearsal.scenarios import PROMISES, SCENARIOS
 from stacks.stackfile import StackFile
 from tests.harness import ROOT, deploy
 
@@ -58,6 +61,33 @@ def test_no_form_of_a_render_prints_the_password(
     assert len(passwords) == 2
     assert [password for password in passwords if password in out] == []
     assert ("[secret]" in out) == (form in ("json", "yaml"))
+
+
+def test_a_render_ends_with_the_degraded_modes(tmp_path: Path) -> None:
+    modes = {"readOnly": True, "crisisReplicas": 10, "hotline": "backup"}
+    file = StackFile(ROOT / "Pulumi.primary.yaml")
+    file.path = tmp_path / "Pulumi.primary.yaml"
+    file.set("lifeline:emergency", modes)
+    file.save()
+    (tmp_path / "__main__.py").symlink_to(ROOT / "__main__.py")
+    lines = rendered(tmp_path, "primary", None, "table").splitlines()
+    assert lines[-3:] == [
+        f"degraded: lifeline:emergency.{key} is {json.dumps(value)} (docs/runbooks/emergency.md)"
+        for key, value in modes.items()
+    ]
+    assert "degraded" not in rendered(ROOT, "primary", None, "table")
+
+
+def test_a_list_says_of_each_scenario_what_it_plays_and_promises(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    code, out, _ = lifeline(monkeypatch, capsys, "rehearse", "--list")
+    assert code == 0
+    rows = {cells[1].strip(): cells[2:4] for line in out.splitlines() if len(cells := line.split("│")) == 5}
+    assert list(rows) == list(SCENARIOS)
+    assert set(PROMISES) == set(SCENARIOS)
+    assert all(cell.strip() for cells in rows.values() for cell in cells)
 
 
 def test_a_diff_is_a_list_of_steps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,6 +166,20 @@ class KubernetesApi:
             template["annotations"] = {**template.get("annotations", {}), RESTARTED: str(uuid.uuid4())}
             self._put(manifest, owner=existing.owner, existing=existing)
 
+    def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+        """Give a Deployment another number of pods, as `kubectl scale` does.
+
+        Raises:
+            ApiError: if the Deployment does not exist.
+        """
+        with self._lock:
+            existing = self._objects.get(Key("apps/v1", "Deployment", namespace, deployment))
+            if existing is None:
+                raise ApiError(f'Deployment "{deployment}" not found')
+            manifest = copy.deepcopy(existing.manifest)
+            manifest["spec"]["replicas"] = replicas
+            self._put(manifest, owner=existing.owner, existing=existing)
+
     def pods(self, namespace: str, deployment: str) -> int:
         """The number of pods that a Deployment has without load: its own number, within its autoscaler's bounds.
 

@@ -26,6 +26,38 @@ def test_a_lost_region_refuses_every_service_there_and_nothing_elsewhere() -> No
     assert (faults.reachable("us-east-2"), faults.reachable("us-west-2")) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "answers"),
+    [
+        ("rds", "", False),
+        ("eks", "", False),
+        ("eks", "DescribeCluster", False),
+        ("dynamodb", "UpdateTable", False),
+        ("dynamodb", "PutItem", True),
+        ("secretsmanager", "CreateSecret", False),
+        ("secretsmanager", "GetSecretValue", True),
+        ("kms", "Decrypt", True),
+        ("kms", "CreateKey", False),
+        ("s3", "PutObject", True),
+        ("s3", "", True),
+    ],
+)
+def test_without_its_control_planes_a_region_serves_and_takes_no_change(
+    service: str, operation: str, answers: bool
+) -> None:
+    faults = Faults()
+    faults.lose_control_planes("us-east-2")
+    faults.check(service, "us-west-2", operation)
+    assert faults.reachable("us-east-2")
+    if answers:
+        faults.check(service, "us-east-2", operation)
+    else:
+        with pytest.raises(RegionUnavailableError, match="the control planes of the region are lost"):
+            faults.check(service, "us-east-2", operation)
+    faults.restore("us-east-2")
+    faults.check(service, "us-east-2", operation)
+
+
 def test_a_restored_region_answers_again() -> None:
     faults = Faults()
     faults.lose("us-east-2")

@@ -87,6 +87,8 @@ def put(key: str) -> Received:
         (s3("GET", "/b?list-type=2&prefix=dumps%2F"), "s3:ListBucket", "arn:aws:s3:::b", ()),
         (s3("GET", "/b/dumps/a%20b"), "s3:GetObject", "arn:aws:s3:::b/dumps/a b", ()),
         (s3("HEAD", "/b/k"), "s3:GetObject", "arn:aws:s3:::b/k", ()),
+        (s3("GET", "/b/k?versionId=1"), "s3:GetObjectVersion", "arn:aws:s3:::b/k", ()),
+        (s3("HEAD", "/b/k?versionId=1"), "s3:GetObjectVersion", "arn:aws:s3:::b/k", ()),
         (s3("PUT", "/b/k?partNumber=1&uploadId=u"), "s3:PutObject", "arn:aws:s3:::b/k", ()),
         (s3("POST", "/b/k?uploads"), "s3:PutObject", "arn:aws:s3:::b/k", ()),
         (s3("DELETE", "/b/k"), "s3:DeleteObject", "arn:aws:s3:::b/k", ()),

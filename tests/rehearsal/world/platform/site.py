@@ -9,6 +9,7 @@ from typing import Any
 from recovery.naming import LEADER_PATH
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import Reply, Request
+from rehearsal.world.models import no_bucket
 from rehearsal.world.platform import DEPLOYMENTS, SitePlatform
 from rehearsal.world.postgres import PostgresServers
 from tests.harness import route
@@ -27,6 +28,7 @@ class Site:
             "SITE_ROLE": "active",
             "DB_HOST": "leader",
             "EMERGENCY_READ_ONLY": "false",
+            "CRISIS_ENDPOINTS": "https://primary.example.com,https://secondary.example.com",
             "CRISIS_FALLBACK_MODE": "hybrid",
             "HOTLINE_PROVIDER": "primary",
             "DOMAIN": "example.com",
@@ -38,6 +40,10 @@ class Site:
         """The calls of DynamoDB that the detector may not make, and why."""
         self.misled: dict[str, str] = {}
         """The paths that the load balancer sends to another deployment than it should."""
+        self.model: bytes | None = None
+        """The version of the model in the site's bucket."""
+        self.unconnected: str | None = None
+        """Why the hotline's provider connects no one."""
         self.pods: dict[str, int] = dict.fromkeys(DEPLOYMENTS, 2)
         self.platform = SitePlatform(
             name,
@@ -51,6 +57,8 @@ class Site:
             other_is_ready=lambda: self.other_is_ready,
             way=lambda _: "the pods refuse the load balancer" if self.cut else None,
             ledger_refusal=lambda *call: self.denied.get(call),
+            model=lambda bucket, version: self.model or no_bucket(bucket, version),
+            provider=lambda _: self.unconnected,
         )
 
     def _switch(self, request: Request) -> Reply:

@@ -116,6 +116,36 @@ def test_the_mode_and_the_hotline_provider_follow_the_config_map(site: Site) -> 
     assert site.ask("GET", "/api/crisis/test") == (200, {"status": "operational", "mode": "keyword_only"})
 
 
+def test_clients_get_the_addresses_of_both_sites(site: Site) -> None:
+    endpoints = ["https://primary.example.com", "https://secondary.example.com"]
+    assert site.ask("GET", "/api/crisis/endpoints") == (200, {"endpoints": endpoints})
+
+
+def test_a_detector_whose_model_cannot_be_loaded_is_not_ready_and_keywords_need_none(site: Site) -> None:
+    site.config |= {"MODEL_BUCKET": "models", "MODEL_VERSION": "v1"}
+    reason = "the model v1 cannot be loaded: models has no version v1"
+    assert site.ask("POST", "/api/crisis/detect", CRISIS) == (503, {"error": reason})
+    assert site.ask("GET", "/api/crisis/test") == (503, {"error": reason})
+    assert site.ask("GET", "/health/complete")[1]["reasons"] == {"crisis-detector": reason}
+
+
+def test_a_message_that_ends_the_detector_leaves_it_down(site: Site) -> None:
+    site.config |= {"MODEL_BUCKET": "models", "MODEL_VERSION": "v1"}
+    site.model = b'{"weights": {"thoughts": null}, "threshold": 1}'
+    assert site.ask("GET", "/api/crisis/test")[0] == 200
+    assert site.ask("POST", "/api/crisis/detect", CRISIS)[0] == 503
+    status, body = site.ask("GET", "/api/crisis/test")
+    assert (status, body["error"].partition(":")[0]) == (503, "the model ended the process")
+
+
+def test_a_hotline_whose_provider_connects_no_one_says_so(site: Site) -> None:
+    site.unconnected = "the primary provider of the hotline does not answer"
+    assert site.ask("POST", "/api/crisis/hotline", {"emergency": True, "test": True}) == (
+        502,
+        {"error": site.unconnected, "provider": "primary"},
+    )
+
+
 def test_a_user_is_committed_to_the_sites_own_database_before_the_answer(
     site: Site, databases: PostgresServers
 ) -> None:

@@ -1,0 +1,133 @@
+"""Scenario 3 of the plan: a model ends the crisis detector's pods, and the release before it is restored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from recovery import objectives
+from recovery.naming import MODEL_KEY, NAMESPACE, model_bucket
+from rehearsal.assumptions import NOTHING
+from rehearsal.environment import Environment
+from rehearsal.history import reason
+from rehearsal.offline import SiteWorld
+from rehearsal.report import Check, Outcome, StackStep
+from rehearsal.scenarios import actions
+from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.verification import call, verify
+from rehearsal.world.browser import FAILURES
+from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, OWN_MODEL
+from rehearsal.world.people import People
+from rehearsal.world.platform import CRISIS_DETECTOR
+
+_WEIGHTS = {**OWN_MODEL.weights, "numb": 0.6}
+GOOD = {"weights": _WEIGHTS, "threshold": OWN_MODEL.threshold}
+"""A model that finds more than that of the image."""
+BAD = {**GOOD, "weights": {**_WEIGHTS, "thoughts": None}}
+"""It passes the sample, so its pods are rolled out, and ends the process at the first message with one of its words."""
+WORDLESS = "I have felt numb for weeks"
+"""A message without a keyword, which only the good model finds."""
+_NO_DECISION = {tier.name: NOTHING for tier in objectives.TIERS}
+"""Health checks lead people to the other site, so no time of an engineer or of AWS is a part of their outage."""
+
+
+def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcome:
+    """Release a model that kills, site after site; answer with keywords and more pods; go back to the model before."""
+    phases = Phases(reporter)
+    with phases("build both sites"):
+        struck, other = actions.build_both(environment, reporter)
+    with phases("both sites have the same good model"):
+        good = {site.name: _upload(environment, site, GOOD) for site in (struck, other)}
+        steps = _in_both(environment, reporter, (struck, other), lambda site: {"modelVersion": good[site.name]})
+    with phases("people use the platform"):
+        client = actions.people_near(environment, struck)
+    before = _finds_by_model(client, struck)
+    began = environment.clock.now()
+    with phases("one site gets a model that ends its pods"):
+        bad = _upload(environment, struck, BAD)
+        steps += actions.apply(environment, reporter, struck, emergency={"modelVersion": bad})
+        actions.until(environment, lambda: bool(client.failures(objectives.CRISIS.name, began)))
+    with phases("until the other site answers"):
+        actions.wait_until_back(environment, client, began, tiers=(objectives.CRISIS,))
+        led_away = _mode(client, struck)
+    with phases("keywords alone, and a surge, in both sites"):
+        surge = {"crisisFallback": KEYWORD_ONLY, "crisisReplicas": objectives.CRISIS_SURGE_REPLICAS}
+        steps += _in_both(environment, reporter, (struck, other), lambda _: surge)
+        degraded = _mode(client, struck)
+        pods = {site.name: site.cluster.pods(NAMESPACE, CRISIS_DETECTOR) for site in (struck, other)}
+        environment.clock.sleep(actions.WARM_UP_SECONDS)
+    with phases("back to the model before"):
+        steps += _in_both(environment, reporter, (struck, other), lambda site: {"modelVersion": good[site.name]})
+        actions.wait_until_back(environment, client, began)
+    with phases("verify"):
+        after = _finds_by_model(client, struck)
+        checks = verify(client, struck.config.domain)
+        client.stop()
+    return actions.outcome(
+        "crisis-detector-loss",
+        environment,
+        tiers=actions.tier_outcomes(client, began, _NO_DECISION),
+        losses=losses_of(environment, client, struck),
+        writes_ended=began,
+        user_data_rpo_seconds=0,
+        steps=steps,
+        checks=(
+            Check("the model finds what no keyword does, before and after", passed=before and after),
+            Check("the other site answers meanwhile, with its model", passed=led_away == HYBRID, detail=led_away),
+            Check("both sites answer by keywords alone", passed=degraded == KEYWORD_ONLY, detail=degraded),
+            Check(
+                f"each site has {objectives.CRISIS_SURGE_REPLICAS} pods of the crisis detector in the surge",
+                passed=set(pods.values()) == {objectives.CRISIS_SURGE_REPLICAS},
+                detail=str(pods),
+            ),
+            _web_stayed(client, began),
+            *checks,
+        ),
+        phases=phases,
+    )
+
+
+def _upload(environment: Environment, site: SiteWorld, model: dict[str, Any]) -> str:
+    """The version id of a model that is new in the bucket of a site."""
+    bucket = model_bucket(site.name, account=site.config.account)
+    stored = environment.console.s3.put_object(Bucket=bucket, Key=MODEL_KEY, Body=json.dumps(model).encode())
+    return stored.get("VersionId", "")
+
+
+def _in_both(
+    environment: Environment,
+    reporter: Reporter,
+    sites: tuple[SiteWorld, ...],
+    emergency: Callable[[SiteWorld], dict[str, Any]],
+) -> tuple[StackStep, ...]:
+    return tuple(
+        step for site in sites for step in actions.apply(environment, reporter, site, emergency=emergency(site))
+    )
+
+
+def _mode(client: People, site: SiteWorld) -> str:
+    """The mode in which a person near a site gets an answer now, or the reason for which they get none."""
+    body = {"message": WORDLESS, "test": True}
+    try:
+        answer = client.browser.send(f"api.{site.config.domain}", "POST", "/api/crisis/detect", body)
+    except FAILURES as error:
+        return reason(error)
+    return str(answer["mode"])
+
+
+def _finds_by_model(client: People, site: SiteWorld) -> bool:
+    return call(
+        client.browser,
+        f"api.{site.config.domain}",
+        "POST",
+        "/api/crisis/detect",
+        lambda answer: answer.get("crisis_detected") is True,
+        {"message": WORDLESS, "test": True},
+    ).passed
+
+
+def _web_stayed(client: People, began: float) -> Check:
+    failed = [str(sample) for sample in client.failures(objectives.CORE.name, began)]
+    return Check("no request of the website fails", passed=not failed, detail="; ".join(failed))
