@@ -51,9 +51,13 @@ from rehearsal.world.zone import HealthCheck, load_zone
 
 SPEED = 5.0
 """Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-OWN_SPEED = {"database-loss": 2.5, "fence-crash": 2.5, "split-brain": 2.5, "region-loss": 12.0}
+OWN_SPEED = {
+    **dict.fromkeys(("database-loss", "fence-crash", "split-brain"), 2.5),
+    **dict.fromkeys(("crisis-detector-loss", "hotline-loss", "ledger-impaired", "monthly-test", "rotation"), 10.0),
+    "region-loss": 12.0,
+}
 """The speed of scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts
-less, and of the main one, whose promises leave much."""
+less, and of those whose promises leave much."""
 
 
 class Environment:
