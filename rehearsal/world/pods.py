@@ -178,19 +178,25 @@ class Pods:
         return [("127.0.0.1", pod.port) for pod in running if pod.port is not None]
 
     def ask(self, deployment: str, request: Request) -> Reply:
-        """The answer of a Deployment's pods, which a load balancer asks in turn. One that is silent is not left out."""
+        """The answer of a Deployment's pods, which a load balancer asks in turn.
+
+        One that is silent is not left out. One that does not listen, because it begins or has ended, is not ready.
+        """
         addresses = self.addresses(deployment)
-        if not addresses:
-            return Reply(503, {"error": f"{deployment} has no pod that serves"})
+        said = Reply(503, {"error": f"{deployment} has no pod that serves"})
         self._asked += 1
-        address = addresses[self._asked % len(addresses)]
-        sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
-        try:
-            with sent as response:
-                self.beginnings.answered(deployment)
-                return Reply(response.status, {"answer": response.read().decode()})
-        except (OSError, http.client.HTTPException) as error:
-            return Reply(502, {"error": repr(error)})
+        for number in range(len(addresses)):
+            address = addresses[(self._asked + number) % len(addresses)]
+            sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
+            try:
+                with sent as response:
+                    self.beginnings.answered(deployment)
+                    return Reply(response.status, {"answer": response.read().decode()})
+            except (OSError, http.client.HTTPException) as error:
+                said = Reply(502, {"error": repr(error)})
+                if not isinstance(error, ConnectionRefusedError):
+                    break
+        return said
 
     def signal(self, pod: str, number: signal.Signals) -> None:
         """Send a signal to a pod, such as `switch-0`.

@@ -14,6 +14,7 @@ from rehearsal.world.api_server import ApiServer
 from rehearsal.world.clock import ManualClock
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.pods import Pods
+from rehearsal.world.server import free_port
 
 
 @pytest.fixture
@@ -38,3 +39,22 @@ def test_a_loss_takes_it_back(pods: Pods) -> None:
     pods.ask("switch", Request("GET", "/"))
     pods.lose()
     assert not pods.beginnings.has_begun("switch")
+
+
+def test_a_pod_that_does_not_listen_yet_is_asked_nothing(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pods begin, and one of them is earlier: a Service leads to that one."""
+    (listening,), starting = pods.addresses("switch"), ("127.0.0.1", free_port())
+    monkeypatch.setattr(pods, "addresses", lambda _: [listening, starting])
+    assert [pods.ask("switch", Request("GET", "/")).status for _ in range(4)] == [200] * 4
+    monkeypatch.setattr(pods, "addresses", lambda _: [starting])
+    assert pods.ask("switch", Request("GET", "/")).body["error"].startswith("ConnectionRefusedError")
+
+
+def test_a_pod_that_breaks_a_connection_is_not_left_out(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = LoopbackServer("broken", lambda _: Reply(200, {}))
+    broken.start()
+    broken.cut()
+    (listening,) = pods.addresses("switch")
+    with contextlib.closing(broken):
+        monkeypatch.setattr(pods, "addresses", lambda _: [listening, broken.address])
+        assert sorted(pods.ask("switch", Request("GET", "/")).status for _ in range(4)) == [200, 200, 502, 502]
