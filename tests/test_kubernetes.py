@@ -10,6 +10,7 @@ import yaml
 
 from engine.registration import Registration
 from lifeline import rendering
+from recovery.naming import CONFIG_MAP
 from rehearsal.providers.kubernetes import schemas
 from tests.harness import FAILED_OVER, PRIMARY_LEADS, ROOT, deploy
 
@@ -72,6 +73,16 @@ def test_the_plans_names_are_kept(stack: str, timeline: tuple[str, ...]) -> None
         assert ("Deployment", deployment) in names
     (settings,) = [manifest for manifest in resources if manifest["metadata"]["name"] == "mental-health-app-config"]
     assert {"EMERGENCY_READ_ONLY", "CRISIS_FALLBACK_MODE", "DB_HOST"} <= settings["data"].keys()
+
+
+@every_site
+def test_clients_get_the_addresses_of_both_sites_and_that_of_the_own_one_first(
+    stack: str, timeline: tuple[str, ...]
+) -> None:
+    (settings,) = (entry for entry in objects(stack, timeline) if entry["metadata"]["name"] == CONFIG_MAP)
+    other = {"primary": "secondary", "secondary": "primary"}[stack]
+    addresses = [f"https://{site}.mentalhealthplatform.com" for site in (stack, other)]
+    assert settings["data"]["CRISIS_ENDPOINTS"].split(",") == addresses
 
 
 @pytest.mark.parametrize(
