@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.kube.services import BACKEND
-from recovery.objectives import MINUTE
+from recovery.objectives import MINUTE, TIERS
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ FILL = Assumption(
 )
 
 NOTHING: tuple[Assumption, ...] = ()
+NO_DECISION: dict[str, tuple[Assumption, ...]] = {tier.name: NOTHING for tier in TIERS}
+"""Health checks alone move the traffic, so no time of people or of AWS is assumed."""
 FLIP: tuple[Assumption, ...] = (DECISION, ENGINE, PROMOTION, POD_START)
 BY_TIER: dict[str, tuple[Assumption, ...]] = {
     "crisis": NOTHING,

@@ -12,7 +12,7 @@ from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.verification import verify
+from rehearsal.scenarios.verification import none_fails, verify
 from rehearsal.world.loopback import Request
 
 STATEFUL = tuple(f"aws:{service}/" for service in ("backup", "dynamodb", "kms", "rds", "s3", "secretsmanager"))
@@ -55,7 +55,6 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         checks = (*checks, *verify(client, away.config.domain))
         client.stop()
-        failed = [str(sample) for tier in objectives.TIERS for sample in client.failures(tier.name, back)]
     return actions.outcome(
         "cluster-loss",
         environment,
@@ -64,11 +63,7 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
         writes_ended=disaster,
         steps=(*steps, *rebuilt, *removed, *third),
         checks=(
-            Check(
-                "no request fails during the rebuild and the planned move",
-                passed=not failed,
-                detail="; ".join(failed),
-            ),
+            none_fails("no request fails during the rebuild and the planned move", client, objectives.TIERS, back),
             *_site_is_back(environment, home, old),
             *_only_clusters_are_deleted(removed, (*rebuilt, *third)),
             *checks,

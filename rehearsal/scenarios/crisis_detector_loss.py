@@ -8,16 +8,14 @@ from typing import Any
 
 from recovery import objectives
 from recovery.naming import MODEL_KEY, NAMESPACE, model_bucket
-from rehearsal.assumptions import NOTHING
+from rehearsal.assumptions import NO_DECISION
 from rehearsal.environment import Environment
-from rehearsal.history import reason
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.verification import call, verify
-from rehearsal.world.browser import FAILURES
+from rehearsal.scenarios.verification import call, none_fails, said, verify
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, OWN_MODEL
 from rehearsal.world.people import People
 from rehearsal.world.platform import CRISIS_DETECTOR
@@ -29,8 +27,6 @@ BAD = {**GOOD, "weights": {**_WEIGHTS, "thoughts": None}}
 """It passes the sample, so its pods are rolled out, and ends the process at the first message with one of its words."""
 WORDLESS = "I have felt numb for weeks"
 """A message without a keyword, which only the good model finds."""
-_NO_DECISION = {tier.name: NOTHING for tier in objectives.TIERS}
-"""Health checks lead people to the other site, so no time of an engineer or of AWS is a part of their outage."""
 
 
 def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcome:
@@ -68,7 +64,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
     return actions.outcome(
         "crisis-detector-loss",
         environment,
-        tiers=actions.tier_outcomes(client, began, _NO_DECISION),
+        tiers=actions.tier_outcomes(client, began, NO_DECISION),
         losses=losses_of(environment, client, struck),
         writes_ended=began,
         user_data_rpo_seconds=0,
@@ -82,7 +78,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
                 passed=set(pods.values()) == {objectives.CRISIS_SURGE_REPLICAS},
                 detail=str(pods),
             ),
-            _web_stayed(client, began),
+            none_fails("no request of the website fails", client, (objectives.CORE,), began),
             *checks,
         ),
         phases=phases,
@@ -109,12 +105,7 @@ def _in_both(
 
 def _mode(client: People, site: SiteWorld) -> str:
     """The mode in which a person near a site gets an answer now, or the reason for which they get none."""
-    body = {"message": WORDLESS, "test": True}
-    try:
-        answer = client.browser.send(f"api.{site.config.domain}", "POST", "/api/crisis/detect", body)
-    except FAILURES as error:
-        return reason(error)
-    return str(answer["mode"])
+    return said(client, site.config.domain, "/api/crisis/detect", {"message": WORDLESS, "test": True}, "mode")
 
 
 def _finds_by_model(client: People, site: SiteWorld) -> bool:
@@ -126,8 +117,3 @@ def _finds_by_model(client: People, site: SiteWorld) -> bool:
         lambda answer: answer.get("crisis_detected") is True,
         {"message": WORDLESS, "test": True},
     ).passed
-
-
-def _web_stayed(client: People, began: float) -> Check:
-    failed = [str(sample) for sample in client.failures(objectives.CORE.name, began)]
-    return Check("no request of the website fails", passed=not failed, detail="; ".join(failed))

@@ -10,20 +10,20 @@ from components.alerts.routing import HOTLINE_BACKUP, HOTLINE_KEY
 from operations.canary import CALLS
 from recovery import objectives
 from recovery.naming import ALERTING_SECRET
-from rehearsal.assumptions import DECISION, ENGINE, NOTHING
+from rehearsal.assumptions import DECISION, ENGINE, NO_DECISION
 from rehearsal.environment import Environment
-from rehearsal.history import reason
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.verification import verify
+from rehearsal.scenarios.verification import none_fails, verify
+from rehearsal.scenarios.verification import said as said_by
 from rehearsal.world.browser import FAILURES
 from rehearsal.world.hotline import BACKUP, PRIMARY
 from rehearsal.world.people import People
 
-_BY_TIER = {tier.name: NOTHING for tier in objectives.TIERS} | {objectives.HOTLINE.name: (DECISION, ENGINE)}
+_BY_TIER = NO_DECISION | {objectives.HOTLINE.name: (DECISION, ENGINE)}
 """The provider is activated without a person. An engineer leads the calls to it."""
 
 
@@ -52,10 +52,11 @@ def hotline_loss(environment: Environment, reporter: Reporter) -> Outcome:
         actions.wait_until_back(environment, client, began)
     with phases("verify"):
         checks = verify(client, sites[0].config.domain)
-        provider = _provider(client, sites[0])
+        provider = said_by(
+            client, sites[0].config.domain, "/api/crisis/hotline", {"emergency": True, "test": True}, "provider"
+        )
         client.stop()
     others = [tier for tier in objectives.TIERS if tier is not objectives.HOTLINE]
-    failed = [str(sample) for tier in others for sample in client.failures(tier.name, began)]
     return actions.outcome(
         "hotline-loss",
         environment,
@@ -76,7 +77,7 @@ def hotline_loss(environment: Environment, reporter: Reporter) -> Outcome:
                 detail="; ".join(said),
             ),
             Check("the backup provider connects people", passed=provider == BACKUP, detail=provider),
-            Check("no other request fails", passed=not failed, detail="; ".join(failed)),
+            none_fails("no other request fails", client, others, began),
             *checks,
         ),
         phases=phases,
@@ -112,12 +113,3 @@ def _until_the_alert(environment: Environment, client: People, site: SiteWorld) 
         if since - began > actions.PATIENCE_SECONDS:
             break
     return environment.clock.now() - began
-
-
-def _provider(client: People, site: SiteWorld) -> str:
-    body = {"emergency": True, "test": True}
-    try:
-        answer = client.browser.send(f"api.{site.config.domain}", "POST", "/api/crisis/hotline", body)
-    except FAILURES as error:
-        return reason(error)
-    return str(answer["provider"])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from recovery import objectives
-from rehearsal.assumptions import NOTHING
+from rehearsal.assumptions import NO_DECISION
 from rehearsal.environment import Environment
 from rehearsal.report import Check, Outcome
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
-
-NO_DECISION = {tier.name: NOTHING for tier in objectives.TIERS}
-"""Health checks alone move the crisis traffic, so no time of people or of AWS is assumed."""
 
 
 def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from recovery.objectives import CRISIS_RESPONSE_SECONDS
+from recovery.objectives import CRISIS_RESPONSE_SECONDS, Tier
 from rehearsal.environment import Environment
+from rehearsal.history import reason
 from rehearsal.report import Check
 from rehearsal.world.browser import FAILURES, Browser
 from rehearsal.world.people import People
@@ -53,6 +55,20 @@ def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
     )
 
 
+def said(client: People, domain: str, path: str, body: Answer, field: str) -> str:
+    """A field of the crisis services' answer to a person, or the reason for which they get none."""
+    try:
+        return str(client.browser.send(f"api.{domain}", "POST", path, body)[field])
+    except FAILURES as error:
+        return reason(error)
+
+
+def none_fails(name: str, client: People, tiers: Iterable[Tier], since: float, until: float = math.inf) -> Check:
+    """Whether no request of some tiers failed between two moments, in simulated seconds."""
+    failed = [str(sample) for tier in tiers for sample in client.failures(tier.name, since, until)]
+    return Check(name, passed=not failed, detail="; ".join(failed))
+
+
 def _crisis_detected(answer: Answer) -> bool:
     return answer.get("crisis_detected") is True
 
@@ -72,7 +88,7 @@ def call(
     try:
         answer = browser.insist(host, method, path, body or {}) if insist else browser.send(host, method, path, body)
     except FAILURES as error:
-        return Check(name, passed=False, detail=str(error) or type(error).__name__)
+        return Check(name, passed=False, detail=reason(error))
     return Check(name, passed=expected(answer), detail=json.dumps(answer))
 
 

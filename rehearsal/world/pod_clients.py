@@ -6,12 +6,11 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import create_loader
+
+from rehearsal.providers.aws.clients import MODELS
 
 _QUICK = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
 """The cluster in memory starts its pods one after another. It tries a pod again that did not start."""
-_MODELS = create_loader()
-"""AWS's descriptions of its services, read once per process, because reading them is the slow part of a new client."""
 
 
 def pod_client(service: str, caller: str, region: str, endpoint: str) -> Any:
@@ -24,6 +23,6 @@ def pod_client(service: str, caller: str, region: str, endpoint: str) -> Any:
         endpoint: the address of AWS.
     """
     session = botocore.session.Session()
-    session.register_component("data_loader", _MODELS)
+    session.register_component("data_loader", MODELS)
     session.set_credentials(caller, "rehearsal")
     return session.create_client(service, region_name=region, endpoint_url=endpoint, config=_QUICK)

@@ -27,7 +27,7 @@ _CONFIG = Config(
 )
 
 
-_MODELS = create_loader()
+MODELS = create_loader()
 """AWS's descriptions of its services, read once per process, because reading them is the slow part of a new client."""
 
 
@@ -40,7 +40,7 @@ class Clients:
         self._endpoint_url = endpoint_url
         self._faults = faults
         self._session = botocore.session.Session()
-        self._session.register_component("data_loader", _MODELS)
+        self._session.register_component("data_loader", MODELS)
         self._session.set_credentials("rehearsal", "rehearsal")
         self._made: dict[tuple[str, str], BaseClient] = {}
         self._models: dict[str, ServiceModel] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,14 +159,9 @@ class KubernetesApi:
         Raises:
             ApiError: if the Deployment does not exist.
         """
-        with self._lock:
-            existing = self._objects.get(Key("apps/v1", "Deployment", namespace, deployment))
-            if existing is None:
-                raise ApiError(f'Deployment "{deployment}" not found')
-            manifest = copy.deepcopy(existing.manifest)
+        with self._changing(namespace, deployment) as manifest:
             template = manifest["spec"]["template"]["metadata"]
             template["annotations"] = {**template.get("annotations", {}), RESTARTED: str(uuid.uuid4())}
-            self._put(manifest, owner=existing.owner, existing=existing)
 
     def scale(self, namespace: str, deployment: str, replicas: int) -> None:
         """Give a Deployment another number of pods, as `kubectl scale` does.
@@ -172,12 +169,18 @@ class KubernetesApi:
         Raises:
             ApiError: if the Deployment does not exist.
         """
+        with self._changing(namespace, deployment) as manifest:
+            manifest["spec"]["replicas"] = replicas
+
+    @contextmanager
+    def _changing(self, namespace: str, deployment: str) -> Generator[Manifest]:
+        """A Deployment that the block changes beside Pulumi, and which is stored at its end."""
         with self._lock:
             existing = self._objects.get(Key("apps/v1", "Deployment", namespace, deployment))
             if existing is None:
                 raise ApiError(f'Deployment "{deployment}" not found')
             manifest = copy.deepcopy(existing.manifest)
-            manifest["spec"]["replicas"] = replicas
+            yield manifest
             self._put(manifest, owner=existing.owner, existing=existing)
 
     def pods(self, namespace: str, deployment: str) -> int:
