@@ -190,6 +190,17 @@ def test_a_put_replaces_an_item_in_both_regions(ledger: GlobalTable) -> None:
     assert len(ledger.scan(WEST)) == 1
 
 
+def test_a_copy_that_returns_gets_any_number_of_items_before_it_answers(ledger: GlobalTable, faults: Faults) -> None:
+    """DynamoDB takes 25 items in one call."""
+    faults.lose(WEST)
+    for number in range(60):
+        ledger.put_if_absent(EAST, {LEDGER_KEY: f"event#{number}"})
+    ledger.put(EAST, {LEDGER_KEY: "event#7", "changed": True})
+    faults.restore(WEST)
+    assert ledger.get(WEST, "event#7") == {LEDGER_KEY: "event#7", "changed": True}
+    assert len(ledger.scan(WEST)) == 60
+
+
 def test_an_impaired_copy_answers_nothing_and_gets_what_it_missed(ledger: GlobalTable, faults: Faults) -> None:
     faults.impair("dynamodb", EAST)
     with pytest.raises(RegionUnavailableError, match="it is impaired"):
