@@ -15,19 +15,21 @@ import os
 import signal
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine.warm import Warm, WarmProcess
+from engine.warm import Warm
 from rehearsal.providers.kubernetes.api import ApiError, KubernetesApi
 from rehearsal.world import binaries, processes, secrets
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.beginnings import Beginnings
 from rehearsal.world.binaries import Account
 from rehearsal.world.clock import Clock
+from rehearsal.world.drain import Drain, Running
 from rehearsal.world.loopback import Reply, Request
 from rehearsal.world.patience import exchange
 from rehearsal.world.permissions import identity
@@ -44,16 +46,6 @@ _ANSWER_SECONDS = 2.0
 _START_SECONDS = 1.0
 """Between the starts of two Deployments. On a small machine, processes that start at once slow each other down, which
 pods on nodes of their own do not, and each of these seconds counts as several simulated ones."""
-
-
-@dataclass
-class _Running:
-    process: WarmProcess
-    deployment: str = ""
-    """Empty for a Job."""
-    template: str = ""
-    port: int | None = None
-    """The port at which the pod serves; None if it serves none."""
 
 
 @dataclass
@@ -85,13 +77,14 @@ class Pods:
     namespace: str = "mental-health-platform"
     _runs: int = 0
     _asked: int = 0
-    _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
+    _running: dict[str, Running] = field(default_factory=dict[str, Running])
     _lost: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.beginnings = Beginnings(self.clock)
+        self._drain = Drain(self.clock)
         self.labels: dict[str, Mapping[str, str]] = {}
         """The labels of the pods that have run, by their service account."""
         self._lines = Lines(self.network)
@@ -174,19 +167,19 @@ class Pods:
     def addresses(self, deployment: str) -> list[tuple[str, int]]:
         """Host and port of every pod of a Deployment that serves."""
         with self._lock:
-            running = [pod for pod in self._running.values() if pod.deployment == deployment]
-        return [("127.0.0.1", pod.port) for pod in running if pod.port is not None]
+            return [pod.address for pod in self._running.values() if pod.deployment == deployment and pod.port]
 
     def ask(self, deployment: str, request: Request) -> Reply:
         """The answer of a Deployment's pods, which a load balancer asks in turn.
 
         One that is silent is not left out. One that does not listen, because it begins or has ended, is not ready.
+        Those that end answer if no other one does.
         """
-        addresses = self.addresses(deployment)
         said = Reply(503, {"error": f"{deployment} has no pod that serves"})
         self._asked += 1
-        for number in range(len(addresses)):
-            address = addresses[(self._asked + number) % len(addresses)]
+        addresses = deque(self.addresses(deployment))
+        addresses.rotate(self._asked)
+        for address in [*addresses, *self._drain.addresses(deployment)]:
             sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
             try:
                 with sent as response:
@@ -211,6 +204,7 @@ class Pods:
         """Run a process per pod of each Deployment, and replace it when the pod would be replaced."""
         while not self._stop.wait(0.1):
             if not self._lost.is_set():
+                self._end_drained()
                 for name in self.deployments:
                     with contextlib.suppress(ApiError):  # something that its pods need is missing: try again later
                         if self._settle(name):
@@ -222,11 +216,13 @@ class Pods:
         template = json.dumps(deployment["spec"]["template"], sort_keys=True) if deployment else None
         with self._lock:
             for pod, running in [*self._running.items()]:
-                stale = running.template != template or running.process.poll() is not None
-                if running.deployment == name and stale:
-                    processes.end(signal.SIGTERM, self._running.pop(pod).process)
-                    if running.template != template:
+                if running.deployment != name:
+                    continue
+                if running.template != template:
+                    if not self._drain.end(self._running.pop(pod)):
                         self.beginnings.replaced(name)
+                elif running.process.poll() is not None:
+                    self._running.pop(pod)
             if deployment is None or template is None or self._lost.is_set():
                 return False
             pods = [f"{name}-{number}" for number in range(deployment["spec"]["replicas"])]
@@ -238,12 +234,19 @@ class Pods:
                 self._running[pod] = started
             return bool(missing)
 
+    def _end_drained(self) -> None:
+        with self._lock:
+            for name in self._drain.end_over():
+                if not any(pod.deployment == name for pod in self._running.values()):
+                    self.beginnings.replaced(name)
+
     def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
+            self._drain.end_all(how)
             processes.end(how, *(running.process for running in self._running.values()))
             self._running.clear()
 
-    def _start(self, name: str, pod: str, template: Manifest) -> _Running:
+    def _start(self, name: str, pod: str, template: Manifest) -> Running:
         container = template["spec"]["containers"][0]
         variables = self._environment(pod, template)
         interpreter, *words = map(str, container["command"])
@@ -256,7 +259,7 @@ class Pods:
                 stdout=log.fileno(),
                 stderr=log.fileno(),
             )
-        return _Running(process, port=int(variables["PORT"]) if "PORT" in variables else None)
+        return Running(process, port=int(variables.get("PORT", 0)))
 
     def _environment(self, name: str, template: Manifest) -> dict[str, str]:
         pod, labels = template["spec"], template.get("metadata", {}).get("labels", {})
