@@ -21,6 +21,7 @@ from rehearsal.console import Console
 from rehearsal.doors import Door
 from rehearsal.history import History, Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
+from rehearsal.speed import SPEED
 from rehearsal.world.alertmanager import call_addresses
 from rehearsal.world.api_server import ApiServer
 from rehearsal.world.browser import Browser
@@ -44,20 +45,11 @@ from rehearsal.world.pods import Pods
 from rehearsal.world.postgres import PostgresServers
 from rehearsal.world.processor import Share
 from rehearsal.world.replication import replicate
+from rehearsal.world.rollout import wait_for
 from rehearsal.world.server import Server
 from rehearsal.world.services import to_service
 from rehearsal.world.ways import Ask, connect
 from rehearsal.world.zone import HealthCheck, load_zone
-
-SPEED = 5.0
-"""Simulated seconds per real second. Time that this machine itself needs is therefore counted five times."""
-OWN_SPEED = {
-    **dict.fromkeys(("database-loss", "fence-crash", "split-brain"), 2.5),
-    **dict.fromkeys(("crisis-detector-loss", "hotline-loss", "ledger-impaired", "monthly-test", "rotation"), 10.0),
-    "region-loss": 12.0,
-}
-"""The speed of scenarios whose promise leaves little room beside what is assumed, so that the machine's own time counts
-less, and of those whose promises leave much."""
 
 
 class Environment:
@@ -94,7 +86,9 @@ class Environment:
         self.platforms: dict[str, SitePlatform] = {}
         self._pods: dict[str, Pods] = {}
         self._folder = folder
-        self.account.run_job = lambda site, job: self.pods_of(self.account.sites[site]).run(job)
+        self.account.run_job = lambda site, job: self._pods_at(site).run(job)
+        # Before the platforms are open, no one can meet pods that begin.
+        self.account.wait_for = lambda site, made: self.platforms and wait_for(self._pods_at(site), made)
         self.console = Console(self.account.endpoint_url)
 
     def __enter__(self) -> Self:
@@ -156,6 +150,9 @@ class Environment:
             if pods.region == region and account in pods.labels and pods.network:
                 return pods.network.to_service(pods.labels[account], service)
         return None
+
+    def _pods_at(self, site: str) -> Pods:
+        return self.pods_of(self.account.sites[site])
 
     def pods_of(self, site: SiteWorld) -> Pods:
         """The pods of the cluster that has a site's workloads. Those of a new cluster run from the first call on."""

@@ -120,6 +120,8 @@ class OfflineAccount:
         self.sites: dict[str, SiteWorld] = {}
         self.run_job: Callable[[str, dict[str, Any]], None] | None = None
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
+        self.wait_for: Callable[[str, dict[str, Any]], object] = lambda *_: None
+        """Waits until the pods of a site's new Deployment are available."""
         os.environ.update(_MOTO)
         self.programs = self._stack.enter_context(programs or warm_programs())
         """Runs the program, the pods, and the stand-in for pulumi-eks."""
@@ -207,6 +209,7 @@ class OfflineAccount:
             region=config.region,
             faults=self.faults,
             run_job=lambda job: self._run_job(config.site, job),
+            wait_for=lambda deployment: self.wait_for(config.site, deployment),
         )
         backends = {"aws": aws, "kubernetes": kubernetes, "random": RandomBackend()}
         servers = {

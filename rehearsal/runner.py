@@ -19,9 +19,10 @@ from engine import pulumi_cli
 from engine.deployment import Step
 from engine.monitor import DeploymentError
 from engine.warm import Warm
-from rehearsal.environment import OWN_SPEED, SPEED, Environment
+from rehearsal.environment import Environment
 from rehearsal.report import Outcome, as_json, loss_table, tier_table
 from rehearsal.scenarios import PROMISES, SCENARIOS
+from rehearsal.speed import speed_of
 
 NAMES = tuple(SCENARIOS)
 ENGINES = ("auto", "pulumi", "in-process")
@@ -87,7 +88,7 @@ def run(
     if chosen == "pulumi" and not pulumi_cli.available():
         console.print("[red]there is no pulumi[/]\n  hint: run 'make engine', or use --engine in-process")
         return 1
-    speed = OWN_SPEED.get(name, SPEED)
+    speed = speed_of(name)
     console.print(
         f"Rehearsing [bold]{name}[/] with the {chosen} engine; one simulated second takes {1 / speed:.1f} real seconds."
     )

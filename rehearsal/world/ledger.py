@@ -25,6 +25,7 @@ from rehearsal.world.faults import Faults, RegionUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 Item = Mapping[str, str | int | bool]
 """An item of the ledger: flat values, including its key."""
@@ -223,7 +224,8 @@ class GlobalTable:
     def _write_all(self, region: str, items: Sequence[Item]) -> None:
         """Write many items in a few calls: what other callers wait for meanwhile counts as simulated time."""
         for start in range(0, len(items), _BATCH):
-            puts = [{"PutRequest": {"Item": _encode(item)}} for item in items[start : start + _BATCH]]
+            batch = items[start : start + _BATCH]
+            puts: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": _encode(item)}} for item in batch]
             answer = self._clients[region].batch_write_item(RequestItems={LEDGER_TABLE: puts})
             assert not answer["UnprocessedItems"], "moto processes every item"
 

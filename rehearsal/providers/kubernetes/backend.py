@@ -35,6 +35,7 @@ class KubernetesBackend(NoImports):
         faults: checked for `eks` in `region` before every call.
         run_job: runs a Job until it ends; Pulumi's provider waits for this. Without it, a Job is refused: a Job that
             never ran must not count as successful.
+        wait_for: waits until the pods of a new Deployment are available, as Pulumi's provider does.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class KubernetesBackend(NoImports):
         settings: Settings | None = None,
         faults: Faults | None = None,
         run_job: Callable[[Manifest], None] | None = None,
+        wait_for: Callable[[Manifest], object] = lambda _: None,
     ) -> None:
         self._find_cluster = cluster
-        self._run_job = run_job
+        self._run_job, self._wait_for = run_job, wait_for
         self._faults = faults or NoFaults()
         self._region = region
         self._settings = settings or Settings()
@@ -60,7 +62,12 @@ class KubernetesBackend(NoImports):
             delete_unreachable=settings.get("deleteUnreachable") in (True, "true"),
         )
         return KubernetesBackend(
-            self._find_cluster, region=self._region, settings=own, faults=self._faults, run_job=self._run_job
+            self._find_cluster,
+            region=self._region,
+            settings=own,
+            faults=self._faults,
+            run_job=self._run_job,
+            wait_for=self._wait_for,
         )
 
     def check(self, type_: str, inputs: Manifest) -> list[tuple[str, str]]:
@@ -87,6 +94,8 @@ class KubernetesBackend(NoImports):
         applied = self._reach().apply(manifest, owner=urn)
         if manifest["kind"] == "Job":
             self._complete(manifest)
+        if manifest["kind"] == "Deployment":
+            self._wait_for(manifest)
         return Key.of(manifest).id, _outputs(inputs, applied)
 
     def update(
