@@ -140,7 +140,7 @@ def restores_of(site: Site, history: list[DatabaseId]) -> list[dict[str, Any]]:
     claimed = [site.cloud.files[epoch] for epoch, entry in site.cloud.claims.items() if entry.site == site.name]
     known = {
         restore["epoch"]: restore
-        for file in (*claimed, site.file)
+        for file in (*site.earlier, *claimed, site.file)
         for restore in file["lifeline:database"].get("restores", ())
     }
     born = [entry for entry in history if entry.site == site.name and rules.is_born_leader(entry, history)]
