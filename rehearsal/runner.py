@@ -26,6 +26,8 @@ from rehearsal.speed import speed_of
 
 NAMES = tuple(SCENARIOS)
 ENGINES = ("auto", "pulumi", "in-process")
+STEPS_SHOWN = 40
+"""A flip has fewer. A new cluster has 500, which would hide what follows."""
 
 
 class Display:
@@ -107,7 +109,7 @@ def run(
     except DeploymentError as error:
         console.print(f"[red]the rehearsal could not finish[/]\n{error}", highlight=False)
         return 1
-    _print(console, outcome)
+    print_outcome(console, outcome)
     if json_file is not None:
         json_file.write_text(as_json(outcome) + "\n")
     return 0 if outcome.verdict == "kept" else 1
@@ -129,7 +131,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _print(console: Console, outcome: Outcome) -> None:
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """Print the tables of an outcome, its first steps, every check, and the verdict."""
     console.print()
     console.print(tier_table(outcome.tiers))
     for tier in outcome.tiers:
@@ -144,8 +147,10 @@ def _print(console: Console, outcome: Outcome) -> None:
     console.print(loss_table(outcome))
     counts = Counter(step.op for step in outcome.steps)
     console.print(f"Steps: {', '.join(f'{number} {op}' for op, number in counts.items())}")
-    for step in outcome.steps:
+    for step in outcome.steps[:STEPS_SHOWN]:
         console.print(f"  {step.op:8}{step.type}  {step.name}", highlight=False)
+    if (more := len(outcome.steps) - STEPS_SHOWN) > 0:
+        console.print(f"  and {more} more, which --json writes", highlight=False)
     for check in outcome.checks:
         console.print(f"{'[green]pass[/]' if check.passed else '[red]FAIL[/]'}  {check.name}", highlight=False)
         if not check.passed:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS, Tier
 from rehearsal.assumptions import BY_TIER, NOT_MODELLED
 from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
+from rehearsal.runner import STEPS_SHOWN, print_outcome
 from tests.harness import ROOT
 
 
@@ -170,3 +173,30 @@ def test_the_table_of_losses_counts_what_was_acknowledged_and_not_found() -> Non
 
 def rows(table: Table) -> list[tuple[object, ...]]:
     return list(zip(*(column.cells for column in table.columns), strict=True))
+
+
+def printed(outcome: Outcome) -> str:
+    text = io.StringIO()
+    print_outcome(Console(file=text, width=200), outcome)
+    return text.getvalue()
+
+
+def test_a_flip_is_printed_step_by_step() -> None:
+    text = printed(KEPT)
+    assert "Steps: 1 update\n  update  kubernetes:apps/v1:Deployment  fence-pods\n" in text
+    assert "more, which --json writes" not in text
+
+
+def test_the_steps_of_a_new_cluster_do_not_hide_what_is_broken() -> None:
+    steps = tuple(StackStep("primary", "create", "aws:iam/role:Role", f"role-{number}") for number in range(500))
+    broken = Check("no request fails", passed=False, detail="crisis at 9 s: timed out")
+    lines = printed(replace(KEPT, steps=steps, checks=(*KEPT.checks, broken))).splitlines()
+    assert sum("aws:iam/role:Role" in line for line in lines) == STEPS_SHOWN
+    assert lines[-6:] == [
+        f"  and {500 - STEPS_SHOWN} more, which --json writes",
+        "pass  health",
+        "pass  crisis",
+        "FAIL  no request fails",
+        "      crisis at 9 s: timed out",
+        "Verdict: broken",
+    ]
