@@ -13,9 +13,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-LOOK_SECONDS, LATE_SECONDS = 0.02, 0.1
+LOOK_SECONDS, LATE_SECONDS = 0.02, 0.03
 """Real seconds between two looks at the time, and those after which the machine counts as behind. Threads of one
-interpreter take turns of 5 ms, so a look of a machine that is not behind may be a few of them late."""
+interpreter take turns of 5 ms: a request takes many, so it is much later than a look that is two turns late."""
 
 
 class Clock(Protocol):

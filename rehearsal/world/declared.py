@@ -32,6 +32,7 @@ class Declared:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._resources: dict[str, dict[tuple[str, str], Resource]] = {}
+        """A change replaces the resources of a type, so a reader needs no lock, for which many threads would queue."""
         self.changes = 0
         """The number of changes so far, for a caller that keeps what it has found until the next one."""
 
@@ -39,21 +40,21 @@ class Declared:
         """Note a resource that was created or updated. Two regions may have resources with the same id."""
         with self._lock:
             self.changes += 1
-            self._resources.setdefault(type_, {})[region, id_] = Resource(type_, id_, inputs, outputs, region)
+            changed = Resource(type_, id_, inputs, outputs, region)
+            self._resources[type_] = {**self._resources.get(type_, {}), (region, id_): changed}
 
     def deleted(self, type_: str, id_: str, region: str = "") -> None:
         """Forget a resource."""
         with self._lock:
             self.changes += 1
-            self._resources.get(type_, {}).pop((region, id_), None)
+            left = {key: entry for key, entry in self._resources.get(type_, {}).items() if key != (region, id_)}
+            self._resources[type_] = left
 
     def of(self, type_: str, **inputs: Any) -> list[Resource]:
         """The resources of a type that have some inputs."""
-        with self._lock:
-            found = [*self._resources.get(type_, {}).values()]
+        found = self._resources.get(type_, {}).values()
         return [entry for entry in found if all(entry.inputs.get(key) == value for key, value in inputs.items())]
 
     def get(self, type_: str, id_: str) -> Resource | None:
         """The resource of a type with an id that only one region has."""
-        with self._lock:
-            return next((entry for (_, own), entry in self._resources.get(type_, {}).items() if own == id_), None)
+        return next((entry for (_, own), entry in self._resources.get(type_, {}).items() if own == id_), None)

@@ -6,9 +6,10 @@ without another pod leads to those that end.
 
 from __future__ import annotations
 
-import json
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from engine.warm import WarmProcess
 from rehearsal.world import processes
@@ -22,7 +23,7 @@ class Running:
     process: WarmProcess
     deployment: str = ""
     """Empty for a Job."""
-    template: str = ""
+    template: Mapping[str, Any] = field(default_factory=dict[str, Any])
     port: int = 0
     """The port at which the pod serves; 0 if it serves none."""
 
@@ -34,7 +35,7 @@ class Running:
     @property
     def sleeps(self) -> float:
         """The seconds of its preStop hook."""
-        (container,) = json.loads(self.template)["spec"]["containers"]
+        (container,) = self.template["spec"]["containers"]
         return float(container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
 
 

@@ -40,10 +40,13 @@ class Fronts:
         self._rules: dict[str, Plain] = {}
         self._acls: dict[str, Plain] = {}
         self._associations: dict[str, Plain] = {}
+        self._known: dict[tuple[str, str], Plain] = {}
+        """The actions that were found since the last change: every request asks several times."""
 
     def changed(self, type_: str, id_: str, inputs: Plain, outputs: Plain) -> None:
         """Note a resource that was created or updated."""
         with self._lock:
+            self._known = {}
             if type_ == BALANCER:
                 self._names[id_] = str(outputs["dnsName"])
             elif type_ == LISTENER and inputs["port"] == HTTPS_PORT:
@@ -58,6 +61,7 @@ class Fronts:
     def deleted(self, id_: str) -> None:
         """Forget a resource."""
         with self._lock:
+            self._known = {}
             for known in (self._names, self._listeners, self._rules, self._associations):
                 known.pop(id_, None)
 
@@ -101,11 +105,19 @@ class Fronts:
         return (int(answer["statusCode"]), str(answer["messageBody"])) if answer else None
 
     def _action(self, name: str, path: str, headers: Plain | None) -> Plain:
+        known = self._known
+        if headers:
+            return self._find_action(name, path, headers)
+        if (name, path) not in known:
+            known[name, path] = self._find_action(name, path, {})
+        return known[name, path]
+
+    def _find_action(self, name: str, path: str, headers: Plain) -> Plain:
         with self._lock:
             listeners = {id_ for id_, balancer in self._listeners.items() if self._names.get(balancer) == name}
             rules = [rule for rule in self._rules.values() if rule["listenerArn"] in listeners]
         for rule in sorted(rules, key=lambda entry: int(entry["priority"])):
-            if all(_matches(condition, path, headers or {}) for condition in rule["conditions"]):
+            if all(_matches(condition, path, headers) for condition in rule["conditions"]):
                 return rule["actions"][0]
         return {"type": "none"}
 
@@ -123,7 +135,7 @@ def destination(target: str, clusters: Iterable[KubernetesApi]) -> Destination |
         for binding in cluster.view("TargetGroupBinding"):
             if binding["spec"]["targetGroupARN"] == target:
                 namespace = binding["metadata"]["namespace"]
-                service = cluster.get("v1", "Service", binding["spec"]["serviceRef"]["name"], namespace)
+                service = cluster.look("v1", "Service", binding["spec"]["serviceRef"]["name"], namespace)
                 deployments = cluster.view("Deployment", namespace=namespace) if service else ()
                 for deployment in deployments:
                     labels = deployment["spec"]["template"]["metadata"]["labels"]

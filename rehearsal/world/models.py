@@ -81,11 +81,13 @@ class LoadedModel:
         return None
 
     def _present(self, config: Mapping[str, str], mode: str) -> Model:
-        with self._lock:
-            pods = self._pods()
-            if self._loaded is None or self._loaded[0] != pods:
-                self._loaded = (pods, *self._load(config, mode))
-            _, model, refusal = self._loaded
+        pods, loaded = self._pods(), self._loaded
+        if loaded is None or loaded[0] != pods:
+            with self._lock:
+                loaded = self._loaded
+                if loaded is None or loaded[0] != pods:
+                    loaded = self._loaded = (pods, *self._load(config, mode))
+        _, model, refusal = loaded
         if model is None:
             raise ConnectionError(refusal)
         return model

@@ -21,7 +21,7 @@ HABITS = (
     *(2 * [Habit(keeps=KEPT_SECONDS)]),
     *(2 * [Habit(keeps=math.inf)]),
 )
-OFTEN_SECONDS, SELDOM_SECONDS = 3.0, 8.0
+OFTEN_SECONDS, SELDOM_SECONDS = 3.0, 10.0
 """The interval of the client whose answers time the scenario, and that of all others. Simulated seconds."""
 
 Make = Callable[[Habit, float, History, Callable[[], float]], BlackBoxClient]

@@ -39,7 +39,7 @@ from rehearsal.world.server import Server, free_port
 
 Manifest = dict[str, Any]
 
-SECONDS_KEYS = ("FENCE_SECONDS", "LEASE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
+SECONDS_KEYS = ("ALERT_SECONDS", "FENCE_SECONDS", "LEASE_SECONDS", "PATIENCE_SECONDS", "POLL_SECONDS", "SWITCH_SECONDS")
 """Durations in a pod's environment are simulated seconds. A process gets them in real seconds."""
 _ANSWER_SECONDS = 2.0
 """Simulated seconds in which a pod must answer another one."""
@@ -165,9 +165,8 @@ class Pods:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def addresses(self, deployment: str) -> list[tuple[str, int]]:
-        """Host and port of every pod of a Deployment that serves."""
-        with self._lock:
-            return [pod.address for pod in self._running.values() if pod.deployment == deployment and pod.port]
+        """Host and port of every pod of a Deployment that serves. It waits for none that is being ended."""
+        return [pod.address for pod in [*self._running.values()] if pod.deployment == deployment and pod.port]
 
     def ask(self, deployment: str, request: Request) -> Reply:
         """The answer of a Deployment's pods, which a load balancer asks in turn.
@@ -212,8 +211,8 @@ class Pods:
 
     def _settle(self, name: str) -> bool:
         """Run the pods that a Deployment declares, and no other. Returns whether one was started."""
-        deployment = self.cluster.get("apps/v1", "Deployment", name, self.namespace)
-        template = json.dumps(deployment["spec"]["template"], sort_keys=True) if deployment else None
+        deployment = self.cluster.look("apps/v1", "Deployment", name, self.namespace)
+        template = deployment["spec"]["template"] if deployment else None
         with self._lock:
             for pod, running in [*self._running.items()]:
                 if running.deployment != name:
@@ -229,7 +228,7 @@ class Pods:
             missing = [pod for pod in pods if pod not in self._running]
             self.beginnings.started(name)
             for pod in missing:
-                started = self._start(name, pod, deployment["spec"]["template"])
+                started = self._start(name, pod, template)
                 started.deployment, started.template = name, template
                 self._running[pod] = started
             return bool(missing)

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-_STOP_SECONDS = 0.02
+_STOP_SECONDS = 0.1
 """Real seconds until the server notices that it is to stop."""
 
 

@@ -79,6 +79,9 @@ class KubernetesApi:
         """The number of changes so far, for a caller that keeps what it has found until the next one."""
         self._lock = threading.RLock()
         self._objects: dict[Key, _Stored] = {}
+        """A change replaces it, so a reader needs no lock, for which many threads would queue."""
+        self._views: dict[tuple[str, str | None], tuple[Manifest, ...]] = {}
+        """The answers of `view` since the last change."""
         for name in SYSTEM_NAMESPACES:
             self._put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for name in SYSTEM_PRIORITY_CLASSES:
@@ -86,15 +89,12 @@ class KubernetesApi:
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """An object, or None."""
-        with self._lock:
-            stored = self._objects.get(Key(api_version, kind, namespace, name))
-            return copy.deepcopy(stored.manifest) if stored else None
+        return copy.deepcopy(self.look(api_version, kind, name, namespace))
 
     def look(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """The same object without a copy, for a caller that asks often and changes nothing."""
-        with self._lock:
-            stored = self._objects.get(Key(api_version, kind, namespace, name))
-            return stored.manifest if stored else None
+        stored = self._objects.get(Key(api_version, kind, namespace, name))
+        return stored.manifest if stored else None
 
     def list(self, kind: str, *, namespace: str | None = None) -> list[Manifest]:
         """Every object of a kind by name, in one namespace or in all namespaces."""
@@ -105,14 +105,15 @@ class KubernetesApi:
 
         An object is never changed: an update replaces it.
         """
-        with self._lock:
-            keys = sorted(k for k in self._objects if k.kind == kind and namespace in (None, k.namespace))
-            return tuple(self._objects[key].manifest for key in keys)
+        views, objects = self._views, self._objects
+        if (kind, namespace) not in views:
+            keys = sorted(key for key in objects if key.kind == kind and namespace in (None, key.namespace))
+            views[kind, namespace] = tuple(objects[key].manifest for key in keys)
+        return views[kind, namespace]
 
     def kinds(self) -> set[tuple[str, str]]:
         """The apiVersion and the kind of every object."""
-        with self._lock:
-            return {(key.api_version, key.kind) for key in self._objects}
+        return {(key.api_version, key.kind) for key in self._objects}
 
     def lose(self) -> None:
         """Lose the API server and all nodes for good."""
@@ -146,12 +147,13 @@ class KubernetesApi:
             ApiError: if it does not exist.
         """
         with self._lock:
-            if self._objects.pop(Key(api_version, kind, namespace, name), None) is None:
+            gone = Key(api_version, kind, namespace, name)
+            if gone not in self._objects:
                 raise ApiError(f'{kind} "{name}" not found')
-            self.changes += 1
-            if kind == "Namespace":
-                for inside in [key for key in self._objects if key.namespace == name]:
-                    del self._objects[inside]
+            inside = name if kind == "Namespace" else None
+            self._replace(
+                {key: stored for key, stored in self._objects.items() if key != gone and key.namespace != inside}
+            )
 
     def restart(self, namespace: str, deployment: str) -> None:
         """Replace the pods of a Deployment, as `kubectl rollout restart` does: by an annotation of their template.
@@ -193,17 +195,16 @@ class KubernetesApi:
         """
         if not self.runs_pods:
             return 0
-        with self._lock:
-            existing = self._objects.get(Key("apps/v1", "Deployment", namespace, deployment))
-            if existing is None:
-                raise ApiError(f'Deployment "{deployment}" not found')
-            replicas = int(existing.manifest["spec"].get("replicas", 1))
-            for autoscaler in self.view("HorizontalPodAutoscaler", namespace=namespace):
-                spec = autoscaler["spec"]
-                # An autoscaler is disabled while its Deployment has zero replicas.
-                if spec["scaleTargetRef"]["name"] == deployment and replicas:
-                    replicas = min(max(replicas, int(spec.get("minReplicas", 1))), int(spec["maxReplicas"]))
-            return replicas
+        existing = self.look("apps/v1", "Deployment", deployment, namespace)
+        if existing is None:
+            raise ApiError(f'Deployment "{deployment}" not found')
+        replicas = int(existing["spec"].get("replicas", 1))
+        for autoscaler in self.view("HorizontalPodAutoscaler", namespace=namespace):
+            spec = autoscaler["spec"]
+            # An autoscaler is disabled while its Deployment has zero replicas.
+            if spec["scaleTargetRef"]["name"] == deployment and replicas:
+                replicas = min(max(replicas, int(spec.get("minReplicas", 1))), int(spec["maxReplicas"]))
+        return replicas
 
     def _admit(self, key: Key, manifest: Manifest) -> None:
         if key.namespace and Key("v1", "Namespace", "", key.namespace) not in self._objects:
@@ -235,9 +236,12 @@ class KubernetesApi:
             changed = _without_metadata(existing.manifest) != _without_metadata(manifest)
             meta = {"uid": before["uid"], "generation": before["generation"] + changed}
         kept["metadata"] |= meta
-        self.changes += 1
-        self._objects[Key.of(kept)] = _Stored(kept, owner)
+        self._replace({**self._objects, Key.of(kept): _Stored(kept, owner)})
         return copy.deepcopy(kept)
+
+    def _replace(self, objects: dict[Key, _Stored]) -> None:
+        self._objects, self._views = objects, {}
+        self.changes += 1
 
 
 def value_at(manifest: Manifest, path: str) -> Any:

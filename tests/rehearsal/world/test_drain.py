@@ -74,7 +74,7 @@ def pods(cluster: KubernetesApi, clock: ManualClock, tmp_path: Path) -> Iterator
 
 
 def answers(pods: Pods) -> list[str]:
-    """What four requests are answered, without repetitions."""
+    """The different answers to four requests."""
     replies = [pods.ask("switch", Request("GET", "/")) for _ in range(4)]
     return sorted({str(reply.body.get("answer", reply.status)) for reply in replies})
 
