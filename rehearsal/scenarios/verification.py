@@ -52,7 +52,17 @@ def calls(browser: Browser, domain: str) -> tuple[Check, ...]:
             {"emergency": True, "test": True},
         ),
         call(browser, api, "POST", "/api/users", lambda answer: answer.get("id") == user, {"id": user}, insist=True),
+        _opens_socket(browser, domain),
     )
+
+
+def _opens_socket(browser: Browser, host: str) -> Check:
+    name = f"WebSocket {host}/ws"
+    try:
+        browser.open_socket(host, "/ws")
+    except FAILURES as error:
+        return Check(name, passed=False, detail=reason(error))
+    return Check(name, passed=True)
 
 
 def said(client: People, domain: str, path: str, body: Answer, field: str) -> str:

@@ -14,6 +14,7 @@ from rehearsal.world.clock import Clock
 from rehearsal.world.dns import ClientResolver, NoAnswerError
 from rehearsal.world.patience import exchange
 from rehearsal.world.ways import Ask
+from rehearsal.world.websocket import accept_of, new_key, opening
 
 BACKOFF_SECONDS = (1, 2, 4)
 """Simulated seconds before a write is sent again."""
@@ -86,6 +87,21 @@ class Browser:
                 return attempt()
             self._clock.wait(self.stopping, seconds)
         return attempt()
+
+    def open_socket(self, host: str, path: str) -> None:
+        """Open a WebSocket, and close it. It follows no redirection, as browsers do not.
+
+        Raises:
+            RefusedError: if the answer opens none.
+        """
+        key = new_key()
+        headers = {"Host": host, **opening(key)}
+        with exchange(
+            self._dial(host), "GET", path, clock=self._clock, seconds=self._timeout, headers=headers
+        ) as response:
+            opens = response.getheader("Sec-WebSocket-Accept") == accept_of(key)
+            if response.status != http.HTTPStatus.SWITCHING_PROTOCOLS or not opens:
+                raise RefusedError(f"{response.status}: no WebSocket is opened")
 
     def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
         payload = None if body is None else json.dumps(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import json
 import socket
 import struct
@@ -32,6 +33,8 @@ class Request:
     """The User-Agent header."""
     host: str = ""
     """The Host header: the name that the client asked for."""
+    socket_key: str = ""
+    """The Sec-WebSocket-Key header of a client that opens a WebSocket."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class LoopbackServer:
 
     def __init__(self, name: str, answer: Callable[[Request], Reply]) -> None:
         self._server = _Server(answer)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name=name, daemon=True)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -154,14 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError("an object was expected")  # noqa: TRY004 - answered as any other malformed body
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
         query, fields = dict(parse_qsl(parts.query)), cast("dict[str, Any]", body)
-        agent, host = self.headers.get("User-Agent", ""), self.headers.get("Host", "")
-        return Request(self.command, parts.path, query, fields, bearer, agent, host)
+        agent, host, key = (self.headers.get(name, "") for name in ("User-Agent", "Host", "Sec-WebSocket-Key"))
+        return Request(self.command, parts.path, query, fields, bearer, agent, host, key)
 
     def _send(self, reply: Reply) -> None:
         payload = json.dumps(reply.body).encode()
         self.send_response(reply.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(payload)))
+        if reply.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            payload = b""
+        else:
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(payload)))
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()

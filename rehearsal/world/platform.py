@@ -21,6 +21,7 @@ from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.models import Fetch, LoadedModel, no_bucket
 from rehearsal.world.strays import Strays
 from rehearsal.world.users import DatabaseUnavailableError, Users
+from rehearsal.world.websocket import opened
 
 BACKEND = "mental-health-backend"
 FRONTEND = "mental-health-frontend"
@@ -29,7 +30,7 @@ HOTLINE_GATEWAY = "hotline-gateway"
 SWITCH = "switch"
 DEPLOYMENTS = (CRISIS_DETECTOR, HOTLINE_GATEWAY, BACKEND, FRONTEND)
 SERVED = {
-    BACKEND: ("/health", "/health/complete", "/api/users", "/api/events"),
+    BACKEND: ("/health", "/health/complete", "/api/users", "/api/events", "/ws"),
     FRONTEND: ("/health", "/"),
     CRISIS_DETECTOR: (
         "/api/crisis/health",
@@ -43,8 +44,8 @@ SERVED = {
 }
 """The paths that each deployment serves: docs/services.md."""
 
-_OWN_HEALTH = ("/health", "/health/complete")
-"""Paths that tell about the site itself, whoever leads."""
+_NEVER_LED = ("/health", "/health/complete", "/ws")
+"""Paths that tell about the site itself, whoever leads; and WebSockets, for which browsers follow no redirection."""
 
 
 class SitePlatform:
@@ -110,6 +111,7 @@ class SitePlatform:
             ("GET", "/health"): lambda _: Reply(200, {"status": "healthy", "site": site}),
             ("GET", "/health/complete"): self._complete_health,
             ("GET", "/api/users"): self._get_user,
+            ("GET", "/ws"): self._open_socket,
             ("POST", "/api/users"): self._saves(self._save_user),
             ("POST", "/api/events"): self._saves(self._save_event),
             **self.crisis.handlers,
@@ -173,7 +175,7 @@ class SitePlatform:
 
     def _is_stray(self, deployment: str, request: Request) -> bool:
         """Whether a person's web request met a site that cannot take writes while another one is ready."""
-        if deployment not in (BACKEND, FRONTEND) or request.path in _OWN_HEALTH or request.agent == AGENT:
+        if deployment not in (BACKEND, FRONTEND) or request.path in _NEVER_LED or request.agent == AGENT:
             return False
         return not self._can_write() and self._other_is_ready()
 
@@ -221,6 +223,11 @@ class SitePlatform:
             if way.status == http.HTTPStatus.TEMPORARY_REDIRECT:
                 return way
         return self._read_user(request)
+
+    def _open_socket(self, request: Request) -> Reply:
+        if not self._can_write():
+            return Reply(503, {"error": "the other site opens WebSockets"}, {"Retry-After": "5"})
+        return opened(request.socket_key)
 
     def _read_user(self, request: Request) -> Reply:
         user = request.query.get("id", "")
