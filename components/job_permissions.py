@@ -29,6 +29,11 @@ def claim(*, ledger: str) -> Document:
     )
 
 
+def crisis_review(*, ledger: str) -> Document:
+    """The review's pods: read every item. A scan names no key, so no condition can leave the claims out."""
+    return document(statement("ReadEvents", ("dynamodb:Scan",), (ledger,)))
+
+
 def roles(*, account: str, region: str, secrets_key_arn: str | None) -> Document:
     """The pods that make the roles: read the passwords of the owner and of the application."""
     secrets = (naming.PASSWORD_SECRET, naming.APPLICATION_SECRET)

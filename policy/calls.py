@@ -18,6 +18,7 @@ from recovery.naming import (
     LEDGER_RESTORE_JOB,
     RESTORE_CHECK_CRON_JOB,
     RESTORE_JOB,
+    REVIEW_CRON_JOB,
     ROLES_CRON_JOB,
     SNAPSHOT_CRON_JOB,
 )
@@ -169,6 +170,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_objects("{EXPORT_BUCKET}", ("PutObject", "PutObjectAcl", "AbortMultipartUpload"), "exports/e", "records/r"),
         *_objects(_OWN_COPY, ("GetObject",), "exports/e", "records/r"),
     ),
+    REVIEW_CRON_JOB: (Call(action="dynamodb:Scan", resource=LEDGER),),
     # Amazon SNS Developer Guide, "Identity-based policies": a message to a phone number has the resource `*`.
     "alertmanager": (Call(action="sns:Publish", resource="*"), *_secret(naming.ALERTING_SECRET, *_READ)),
     # Fluent Bit manual, "Amazon CloudWatch", "Permissions".
@@ -249,6 +251,6 @@ objects"; AWS Secrets Manager User Guide, "Permissions for the KMS key".
 
 CLAIMS = ("claim",)
 """The accounts that write claims."""
-EVERY_ITEM = (LEDGER_CRON_JOB,)
-"""The accounts that read items of any key: an export is compared with the table."""
+EVERY_ITEM = (LEDGER_CRON_JOB, REVIEW_CRON_JOB)
+"""The accounts that read items of any key: an export is compared with the table, and a review scans it."""
 APPLICATION = ("mental-health-backend", "crisis-detector", "hotline-gateway")

@@ -36,6 +36,7 @@ LEDGER_EXPORTS = "exports/"
 LEDGER_RECORDS = "records/"
 """The prefixes of a bucket of ledger exports: the data, and a record of each complete export."""
 LEDGER_CRON_JOB = "ledger-export"
+REVIEW_CRON_JOB = "crisis-review"
 LOG_EVENTS = "events/"
 LOG_ERRORS = "errors/"
 """The prefixes of a bucket of logs: events, and records that Firehose could not write."""
@@ -65,6 +66,8 @@ LEDGER_KEY_PURPOSE = "ledger-exports"
 """The purpose in the alias of the key of a bucket of exports."""
 LEDGER_EVENTS = ("event#", "escalation#")
 """The beginnings of the keys of the application's items. All others belong to the protocol of recovery."""
+LEDGER_CHECKS = "event#check-"
+"""The beginning of the keys of items that a health check writes again and again. They are no events."""
 REPOSITORIES = (
     "autoscaling/cluster-autoscaler",
     "backend",

@@ -1,4 +1,4 @@
-"""The wiring of a site's copies besides those of its database: ledger, logs, models and images."""
+"""The wiring of a site's copies besides those of its database (ledger, logs, models, images), and of the review."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components import backup_permissions
+from components import backup_permissions, job_permissions
 from components.copied_bucket import CopiedBucket, CopiedBucketArgs
+from components.crisis_review import CrisisReview, CrisisReviewArgs
 from components.kube.ledger_export import LedgerExportPlace
 from components.ledger_export import LedgerExport, LedgerExportArgs, LedgerRestore, LedgerRestoreArgs
 from components.locked_bucket import LockMode
@@ -16,7 +17,7 @@ from components.log_copies import LogCopies, LogCopiesArgs
 from components.registry import Registry, RegistryArgs
 from components.workloads import Workloads
 from recovery import naming
-from recovery.naming import LEDGER_CRON_JOB, LEDGER_RESTORE_JOB
+from recovery.naming import LEDGER_CRON_JOB, LEDGER_RESTORE_JOB, REVIEW_CRON_JOB
 from stacks.config import SiteConfig
 from stacks.context import Context, Databases, site_of
 from stacks.platform import identity
@@ -35,6 +36,7 @@ def copies(context: Context, workloads: Workloads, databases: Databases, logs: M
     """
     _ledger(context, workloads)
     _restore_ledger(context, workloads)
+    _review(context, workloads)
     _logs(context, databases, logs)
     _models(context)
     registry(context.config)
@@ -135,6 +137,13 @@ def _restore_ledger(context: Context, workloads: Workloads) -> None:
         after=(workloads.config_map, pods),
     )
     LedgerRestore(context.of_cluster(LEDGER_RESTORE_JOB), args, context.in_cluster)
+
+
+def _review(context: Context, workloads: Workloads) -> None:
+    policy = json.dumps(job_permissions.crisis_review(ledger=context.site.ledger_arn))
+    pods = identity(context, f"{REVIEW_CRON_JOB}-identity", REVIEW_CRON_JOB, policy, tier="crisis")
+    args = CrisisReviewArgs(image=context.operations_image, site=context.site, after=(workloads.config_map, pods))
+    CrisisReview(context.of_cluster(REVIEW_CRON_JOB), args, context.in_cluster)
 
 
 def _logs(context: Context, databases: Databases, logs: Mapping[str, pulumi.Input[str]]) -> None:

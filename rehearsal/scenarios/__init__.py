@@ -54,7 +54,8 @@ PROMISES: dict[str, str] = {
     "control-planes-down": f"{_LOSES_AN_HOUR}; reports of a crisis are back in 60 s by DNS, and in 5 s for 99 of 100 "
     "clients that try the other site",
     "cluster-loss": f"{_LOSES_AN_HOUR}; no request fails while the cluster is rebuilt",
-    "crisis-detector-loss": f"{_LOSES_NOTHING}; the other site answers, then keywords in both, then the model before",
+    "crisis-detector-loss": f"{_LOSES_NOTHING}; the other site answers, then keywords in both, then the model before; "
+    "the review names the event for which no one was alerted",
     "hotline-loss": f"{_LOSES_NOTHING}; the alert activates the backup provider",
     "ledger-impaired": f"{_LOSES_AN_HOUR}; only crisis traffic moves",
     "database-loss": f"{_LOSES_AN_HOUR}; a moment, a dump and a migration are restored",

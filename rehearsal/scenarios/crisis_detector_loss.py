@@ -15,6 +15,7 @@ from rehearsal.report import Check, Outcome, StackStep
 from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
+from rehearsal.scenarios.review import review, two_events
 from rehearsal.scenarios.verification import call, none_fails, said, verify
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, OWN_MODEL
 from rehearsal.world.people import People
@@ -40,6 +41,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
     with phases("people use the platform"):
         client = actions.people_near(environment, struck)
     before = _finds_by_model(client, struck)
+    two_events(client, struck.config.domain)
     began = environment.clock.now()
     with phases("one site gets a model that ends its pods"):
         bad = _upload(environment, struck, BAD)
@@ -61,6 +63,8 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
         after = _finds_by_model(client, struck)
         checks = verify(client, struck.config.domain)
         client.stop()
+    with phases("review the crisis events"):
+        checks += review(environment, struck)
     return actions.outcome(
         "crisis-detector-loss",
         environment,

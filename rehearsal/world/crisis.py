@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from recovery.naming import LEDGER_KEY
+from recovery.naming import LEDGER_CHECKS, LEDGER_KEY
 from rehearsal.world.detector import KEYWORD_ONLY
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import Reply, Request
@@ -93,7 +94,7 @@ class CrisisServices:
 
     def _test(self, request: Request) -> Reply:
         """The health of detection and of its notes, for Route 53. One item per pod is written again and again."""
-        key = f"event#check-{self._site}"
+        key = f"{LEDGER_CHECKS}{self._site}"
         self._ask("PutItem", key)
         self._ledger.put(self._copy, {LEDGER_KEY: key, "site": self._site})
         self._ask("GetItem", key)
@@ -117,8 +118,10 @@ class CrisisServices:
     def _escalate(self, request: Request) -> Reply:
         if request.body.get("test"):
             return Reply(200, {"escalation_id": f"test-{uuid.uuid4()}"})
-        severity = str(request.body.get("severity", "high"))
-        return Reply(200, {"escalation_id": self._record("escalation", request, severity=severity)})
+        facts = {"severity": str(request.body.get("severity", "high"))}
+        if isinstance(event := request.body.get("event"), str):
+            facts["event"] = event
+        return Reply(200, {"escalation_id": self._record("escalation", request, **facts)})
 
     def _record(self, kind: str, request: Request, **facts: str) -> str:
         """Write an event to the ledger before it is acknowledged. The text of the message is not stored.
@@ -130,7 +133,8 @@ class CrisisServices:
         id_ = requested if isinstance(requested, str) else str(uuid.uuid4())
         key = f"{kind}#{id_}"
         self._ask("PutItem", key)
-        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: key, "site": self._site, **facts})
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._ledger.put_if_absent(self._copy, {LEDGER_KEY: key, "at": at, "site": self._site, **facts})
         return id_
 
     def _ask(self, operation: str, key: str) -> None:

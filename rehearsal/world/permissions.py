@@ -131,25 +131,34 @@ def wanted(received: Received, account: str) -> Iterator[iam.Request]:
         yield from _of_instances(received, account)
         return
     body = json.loads(received.body or b"{}")
-    here = f"arn:aws:{received.service}:{received.region}:{account}"
-    action = f"{received.service}:{received.operation}"
-    match received.service, received.operation:
-        case "dynamodb", "GetItem" | "UpdateItem":
+    if received.service == "dynamodb":
+        yield from _of_ledger(received, f"arn:aws:dynamodb:{received.region}:{account}", body)
+    elif (received.service, received.operation) == ("secretsmanager", "GetSecretValue"):
+        # Secrets Manager ends an ARN in six characters of its own.
+        arn = f"arn:aws:secretsmanager:{received.region}:{account}:secret:{body['SecretId']}-a1B2c3"
+        yield iam.Request(action="secretsmanager:GetSecretValue", resource=arn)
+    else:
+        raise UnknownCallError(f"the permission of {received.service}:{received.operation} is not known")
+
+
+def _of_ledger(received: Received, here: str, body: Mapping[str, Any]) -> Iterator[iam.Request]:
+    action = f"dynamodb:{received.operation}"
+    match received.operation:
+        case "GetItem" | "UpdateItem":
             yield _of_item(action, f"{here}:table/{body['TableName']}", [body["Key"]])
-        case "dynamodb", "PutItem":
+        case "PutItem":
             yield _of_item(action, f"{here}:table/{body['TableName']}", [body["Item"]])
-        case "dynamodb", "BatchGetItem":
+        case "BatchGetItem":
             for table, asked in body["RequestItems"].items():
                 yield _of_item(action, f"{here}:table/{table}", asked["Keys"])
-        case "dynamodb", "ExportTableToPointInTime":
+        case "Scan":  # it names no key
+            yield iam.Request(action=action, resource=f"{here}:table/{body['TableName']}")
+        case "ExportTableToPointInTime":
             yield iam.Request(action=action, resource=body["TableArn"])
-        case "dynamodb", "DescribeExport":
+        case "DescribeExport":
             # AWS names an export `table/NAME/export/ID`; moto puts more in front, and another word in the middle.
             table, _, end = str(body["ExportArn"]).rpartition("table/")[2].partition("/")
             yield iam.Request(action=action, resource=f"{here}:table/{table}/export/{end.rpartition('/')[2]}")
-        case "secretsmanager", "GetSecretValue":
-            # Secrets Manager ends an ARN in six characters of its own.
-            yield iam.Request(action=action, resource=f"{here}:secret:{body['SecretId']}-a1B2c3")
         case _:
             raise UnknownCallError(f"the permission of {action} is not known")
 

@@ -52,6 +52,7 @@ DOCUMENTS: dict[str, Document] = {
         state_object="lifeline-123456789012-secondary-state/.pulumi/stacks/lifeline/secondary.json",
         token_secret="lifeline/git",
     ),
+    "crisis review": job_permissions.crisis_review(ledger=LEDGER),
     "ledger export": backup_permissions.ledger_export(ledger=LEDGER, **BUCKETS),
     "ledger restore": backup_permissions.ledger_restore(
         account=OWN["account"],
@@ -281,6 +282,12 @@ def test_the_ledger_export_can_change_no_item_of_the_ledger():
     assert actions == {"dynamodb:BatchGetItem", "dynamodb:DescribeExport", "dynamodb:ExportTableToPointInTime"}
     assert resources(document)["WriteExports"] == [f"{BACKUPS}/exports/*", f"{BACKUPS}/records/*"]
     assert resources(document)["FollowExport"] == [f"{LEDGER}/export/*"]
+
+
+def test_the_review_reads_the_ledger_and_nothing_else():
+    document = DOCUMENTS["crisis review"]
+    assert allowed(document) == {"ReadEvents": ["dynamodb:Scan"]}
+    assert resources(document) == {"ReadEvents": [LEDGER]}
 
 
 def test_firehose_writes_to_one_bucket_and_cloudwatch_logs_to_one_stream():

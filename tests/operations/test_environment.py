@@ -153,6 +153,7 @@ def test_wrong_words_are_answered_by_the_right_ones(words: tuple[str, ...]) -> N
             "canary",
             "claim",
             "configuration-export",
+            "crisis-review",
             "exporter",
             "fence",
             "handover",

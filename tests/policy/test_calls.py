@@ -15,6 +15,7 @@ from tests.harness import ROOT
 OPERATIONS = ROOT / "operations"
 MODULES = {
     "claim": "claim",
+    "crisis-review": "crisis_review",
     "fence": "fence",
     "handover": "handover",
     "postgresql-backup": "backup",

@@ -39,6 +39,8 @@ RIGHTS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
 """By role: the operations on items, and the keys that each may name. A role that is not listed has no right."""
 EXPORT = "ledger-export"
 """It compares an export with the table, so it reads items of any key, and it writes none."""
+REVIEW = "crisis-review"
+"""It scans the table for events, so it reads items of any key, and it writes none."""
 MANAGED = {
     "AmazonEBSCSIDriverPolicy",
     "AmazonEC2ContainerRegistryPullOnly",
@@ -110,7 +112,7 @@ def test_a_role_may_do_what_its_pods_do_and_nothing_else(
     answers = {
         role: {iam.allows(document, request) for document in documents}
         for (of, role), documents in policies().items()
-        if of == site and role != EXPORT
+        if of == site and role not in (EXPORT, REVIEW)
     }
     assert answers == {role: {here and may(role, action, named)} for role in answers}
 
@@ -124,9 +126,17 @@ def test_the_export_reads_and_never_writes(site: str, action: str, named: tuple[
 
 
 @pytest.mark.parametrize("site", REGIONS)
+@given(action=actions, named=keys)
+def test_the_review_scans_and_does_nothing_else(site: str, action: str, named: tuple[str, ...] | None) -> None:
+    request = asked(action, naming.LEDGER_TABLE, REGIONS[site], named)
+    for document in policies()[site, REVIEW]:
+        assert iam.allows(document, request) is (action == "Scan")
+
+
+@pytest.mark.parametrize("site", REGIONS)
 def test_the_table_of_rights_names_roles_that_exist(site: str) -> None:
     declared = {role for of, role in policies() if of == site}
-    assert {*RIGHTS, EXPORT} <= declared
+    assert {*RIGHTS, EXPORT, REVIEW} <= declared
 
 
 @pytest.mark.parametrize("site", REGIONS)

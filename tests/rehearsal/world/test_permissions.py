@@ -60,6 +60,7 @@ def put(key: str) -> Received:
             TABLE,
             ("a", "b"),
         ),
+        (call("dynamodb", "Scan", TableName=LEDGER_TABLE), "dynamodb:Scan", TABLE, ()),
         (
             call("dynamodb", "ExportTableToPointInTime", TableArn=TABLE),
             "dynamodb:ExportTableToPointInTime",
@@ -112,7 +113,7 @@ def test_a_call_on_one_item_is_as_boto3_makes_it(operation: str) -> None:
 @pytest.mark.parametrize(
     "received",
     [
-        call("dynamodb", "Scan", TableName=LEDGER_TABLE),
+        call("dynamodb", "DeleteItem", TableName=LEDGER_TABLE),
         call("kms", "Decrypt"),
         s3("GET", "/b?policy"),
         s3("GET", "/b?list-type=2&policy"),

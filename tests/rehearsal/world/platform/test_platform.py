@@ -4,6 +4,7 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,22 @@ def test_a_crisis_event_is_in_the_ledger_of_both_regions_when_it_is_acknowledged
     answer = site.ask("POST", "/api/crisis/detect", CRISIS)
 
     assert answer == (200, {"crisis_detected": True, "mode": "hybrid", "event_id": "e1"})
-    kept = {LEDGER_KEY: "event#e1", "site": "primary", "mode": "hybrid"}
-    assert (ledger.get(EAST, "event#e1"), ledger.get(WEST, "event#e1")) == (kept, kept)
+    kept = ledger.get(EAST, "event#e1")
+    assert kept == ledger.get(WEST, "event#e1")
+    assert kept is not None
+    at = datetime.strptime(str(kept["at"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert timedelta(0) <= datetime.now(UTC) - at < timedelta(minutes=1)
+    assert kept == {LEDGER_KEY: "event#e1", "at": kept["at"], "site": "primary", "mode": "hybrid"}
+
+
+def test_an_escalation_names_its_event(site: Site, ledger: GlobalTable) -> None:
+    site.ask("POST", "/api/crisis/escalate", {"id": "a1", "event": "e1", "severity": "high"})
+    site.ask("POST", "/api/crisis/escalate", {"id": "a2"})
+    named, other = ledger.get(EAST, "escalation#a1"), ledger.get(EAST, "escalation#a2")
+    assert named is not None
+    assert other is not None
+    assert (named["event"], named["severity"]) == ("e1", "high")
+    assert "event" not in other
 
 
 def test_a_site_without_a_copy_keeps_its_events_in_the_copy_that_its_settings_name(
