@@ -50,9 +50,15 @@ class Drain:
         self._clock = clock
         self._ending: list[tuple[float, Running]] = []
 
-    def end(self, pod: Running) -> bool:
-        """End a pod: at once, or when the sleep of its hook is over. Returns whether it goes on answering till then."""
-        if not pod.sleeps:
+    def end(self, pod: Running, *, replaced: bool) -> bool:
+        """End a pod when the sleep of its hook is over, or at once if others replace it.
+
+        The cluster in memory takes no time for a roll-out, so old pods would hide that new ones never become ready.
+
+        Returns:
+            Whether it goes on answering.
+        """
+        if replaced or not pod.sleeps:
             processes.end(signal.SIGTERM, pod.process)
             return False
         self._ending = [*self._ending, (self._clock.now() + pod.sleeps, pod)]

@@ -218,7 +218,7 @@ class Pods:
                 if running.deployment != name:
                     continue
                 if running.template != template:
-                    if not self._drain.end(self._running.pop(pod)):
+                    if not self._drain.end(self._running.pop(pod), replaced=deployment is not None):
                         self.beginnings.replaced(name)
                 elif running.process.poll() is not None:
                     self._running.pop(pod)

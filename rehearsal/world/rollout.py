@@ -6,6 +6,7 @@ documentation, "Deployments" (`minReadySeconds`, `progressDeadlineSeconds`).
 
 from __future__ import annotations
 
+import http
 import http.client
 from typing import Any
 
@@ -21,7 +22,7 @@ def wait_for(pods: Pods, deployment: dict[str, Any]) -> None:
     """Wait until the pods of a new Deployment are available, if they serve at a port of this machine.
 
     Raises:
-        ApiError: if they are not within its deadline, or their cluster is lost.
+        ApiError: if they are not within its deadline.
     """
     name, spec = str(deployment["metadata"]["name"]), deployment["spec"]
     (container,) = spec["template"]["spec"]["containers"]
@@ -44,6 +45,6 @@ def _are_ready(pods: Pods, deployment: str, number: int, path: str) -> bool:
 def _is_ready(pods: Pods, address: tuple[str, int], path: str) -> bool:
     try:
         with exchange(address, "GET", path, clock=pods.clock, seconds=1) as response:
-            return response.status < http.client.BAD_REQUEST
+            return response.status < http.HTTPStatus.BAD_REQUEST
     except (OSError, http.client.HTTPException):
         return False
