@@ -64,7 +64,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
         checks = verify(client, struck.config.domain)
         client.stop()
     with phases("review the crisis events"):
-        checks += review(environment, struck)
+        checks += review(environment, struck, began)
     return actions.outcome(
         "crisis-detector-loss",
         environment,

@@ -27,9 +27,9 @@ def two_events(client: People, domain: str) -> None:
     client.browser.insist(api, "POST", "/api/crisis/escalate", alert)
 
 
-def review(environment: Environment, site: SiteWorld) -> tuple[Check, ...]:
+def review(environment: Environment, site: SiteWorld, reported: float) -> tuple[Check, ...]:
     """Run the review at a site when nothing is written any more, and compare it with the ledger and the two events."""
-    environment.clock.sleep(CRISIS.rto_seconds)
+    environment.clock.sleep(reported + CRISIS.rto_seconds - environment.clock.now())
     lines = _lines(environment, site)
     items = environment.account.ledger.scan(site.region)
     noted = [key for key in (str(item["pk"]) for item in items) if key.startswith(_EVENT)]
