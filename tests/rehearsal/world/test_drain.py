@@ -92,8 +92,8 @@ def test_pods_that_are_deleted_answer_until_their_hook_is_over(
     assert answers(pods) == ["one"]
     assert pods.beginnings.has_begun("switch")
     clock.advance(2)
-    wait_until(lambda: answers(pods) == ["503"])
-    assert not pods.beginnings.has_begun("switch")
+    wait_until(lambda: not pods.beginnings.has_begun("switch"))  # noted when the processes have ended
+    assert answers(pods) == ["503"]
 
 
 def test_pods_that_are_replaced_end_at_once(cluster: KubernetesApi, pods: Pods) -> None:
