@@ -10,6 +10,7 @@ from rehearsal.scenarios import actions
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
+from rehearsal.world.ledger import event_keys
 
 
 def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:
@@ -57,5 +58,4 @@ def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:
 def _noted_at(environment: Environment, region: str, site: str) -> set[str]:
     """The keys of the events that one site has noted."""
     items = environment.account.ledger.scan(region)
-    keys = {str(item["pk"]) for item in items if item.get("site") == site}
-    return {key for key in keys if key.startswith("event#") and not key.startswith("event#check-")}
+    return event_keys(item for item in items if item.get("site") == site)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from recovery.naming import LEDGER_CHECKS, LEDGER_EVENTS, NAMESPACE, REVIEW_CRON_JOB
+from recovery.naming import LEDGER_EVENTS, NAMESPACE, REVIEW_CRON_JOB
 from recovery.objectives import CRISIS
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.providers.kubernetes.api import ApiError
 from rehearsal.report import Check
+from rehearsal.world.ledger import event_keys
 from rehearsal.world.people import People
 
 ALERTED, MISSED = "person-1", "person-2"
@@ -31,9 +32,7 @@ def review(environment: Environment, site: SiteWorld, reported: float) -> tuple[
     """Run the review at a site when nothing is written any more, and compare it with the ledger and the two events."""
     environment.clock.sleep(reported + CRISIS.rto_seconds - environment.clock.now())
     lines = _lines(environment, site)
-    items = environment.account.ledger.scan(site.region)
-    noted = [key for key in (str(item["pk"]) for item in items) if key.startswith(_EVENT)]
-    events = len([key for key in noted if not key.startswith(LEDGER_CHECKS)])
+    events = len(event_keys(environment.account.ledger.scan(site.region)))
     counted = next((int(line["events"]) for line in lines if line["step"] == "crisis events reviewed"), None)
     named = {key for line in lines if line["step"] == "not alerted" for key in line["events"]}
     return (

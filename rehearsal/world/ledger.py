@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -20,7 +20,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE
+from recovery.naming import LEDGER_CHECKS, LEDGER_EVENTS, LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.faults import Faults, RegionUnavailableError
 
 if TYPE_CHECKING:
@@ -234,6 +234,12 @@ class GlobalTable:
             TableName=LEDGER_TABLE, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True
         )
         return _decode(answer["Item"]) if "Item" in answer else None
+
+
+def event_keys(items: Iterable[Item]) -> set[str]:
+    """The keys of the crisis events among some items. Those that health checks write are none."""
+    keys = {str(item[LEDGER_KEY]) for item in items}
+    return {key for key in keys if key.startswith(LEDGER_EVENTS[0]) and not key.startswith(LEDGER_CHECKS)}
 
 
 def _encode(item: Item) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from rehearsal.world.serving import STOP_SECONDS
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with zero seconds: closing a connection resets it."""
 
@@ -54,7 +56,7 @@ class LoopbackServer:
 
     def __init__(self, name: str, answer: Callable[[Request], Reply]) -> None:
         self._server = _Server(answer)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_SECONDS,), name=name, daemon=True)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-_STOP_SECONDS = 0.1
+STOP_SECONDS = 0.1
 """Real seconds until the server notices that it is to stop."""
 
 
@@ -21,7 +21,7 @@ class Serving:
 
     def __init__(self, server: socketserver.TCPServer, name: str) -> None:
         self._listening = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(_STOP_SECONDS,), name=name, daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(STOP_SECONDS,), name=name, daemon=True)
 
     @property
     def port(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from operations import retry
@@ -17,7 +18,7 @@ from recovery.timeline import DatabaseId
 from rehearsal.world import binaries
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.postgres import PostgresServers, Server
-from tests.operations.backups import locked_bucket, s3
+from tests.operations.backups import REGION, locked_bucket, s3
 from tests.operations.world import FenceOf, Table, database, forget_closings, ledger
 
 
@@ -53,6 +54,11 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def client(endpoint: str) -> Any:
     return s3(endpoint)
+
+
+@pytest.fixture
+def dynamodb(endpoint: str) -> Any:
+    return boto3.session.Session("test", "test").client("dynamodb", REGION, endpoint_url=endpoint)
 
 
 @pytest.fixture

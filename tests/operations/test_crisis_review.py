@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from operations import crisis_review
@@ -24,11 +23,6 @@ NOW = datetime(2026, 11, 30, 6, 47, tzinfo=UTC)
 PATIENCE = timedelta(minutes=5)
 EMPTY = Reviewed(events=0, escalations=0, by_site={}, keyword_only=0, missed=(), undated=())
 _names = itertools.count(1)
-
-
-@pytest.fixture
-def dynamodb(endpoint: str) -> Any:
-    return boto3.session.Session("test", "test").client("dynamodb", REGION, endpoint_url=endpoint)
 
 
 @pytest.fixture

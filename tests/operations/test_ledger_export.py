@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from operations import ledger_export
@@ -23,11 +22,6 @@ from tests.operations.backups import REGION, answers, ledger_table, locked_bucke
 
 Making = Callable[..., LedgerExport]
 _names = itertools.count(1)
-
-
-@pytest.fixture
-def dynamodb(endpoint: str) -> Any:
-    return boto3.session.Session("test", "test").client("dynamodb", REGION, endpoint_url=endpoint)
 
 
 @pytest.fixture

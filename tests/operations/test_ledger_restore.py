@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from operations import ledger_restore
@@ -24,11 +23,6 @@ from tests.operations.backups import REGION, ledger_table, locked_bucket
 OLD, NEW = "20261127T051700000000Z-0a1b2c3d", "20261128T051700000000Z-0a1b2c3d"
 _names = itertools.count(1)
 Items = dict[str, str]
-
-
-@pytest.fixture
-def dynamodb(endpoint: str) -> Any:
-    return boto3.session.Session("test", "test").client("dynamodb", REGION, endpoint_url=endpoint)
 
 
 def make_table(dynamodb: Any) -> str:
