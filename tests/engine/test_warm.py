@@ -92,7 +92,9 @@ def test_a_process_can_be_ended_while_another_thread_waits_for_it(warm: Warm, tm
 
 
 def test_ctrl_c_reaches_a_process_as_it_reaches_python(warm: Warm, tmp_path: Path) -> None:
-    process = started(warm, tmp_path, "-c", "import time\nprint('ready', flush=True)\ntime.sleep(60)")
+    # Short sleeps: Python notices a signal that comes just before a sleep only after it
+    code = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)"
+    process = started(warm, tmp_path, "-c", code)
     wait_until((tmp_path / "out").read_text)
     process.send_signal(signal.SIGINT)
     process.wait(30)
