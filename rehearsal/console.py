@@ -14,6 +14,7 @@ from recovery.naming import state_bucket, state_key
 from rehearsal.offline import SiteWorld
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_route53 import Route53Client
@@ -36,6 +37,11 @@ class Console:
     def route53(self) -> Route53Client:
         """Route 53."""
         return self._client("route53")
+
+    @functools.cached_property
+    def cloudfront(self) -> CloudFrontClient:
+        """CloudFront."""
+        return self._client("cloudfront")
 
     @functools.cached_property
     def s3(self) -> S3Client:

@@ -12,6 +12,7 @@ from recovery.naming import APPLICATION_SECRET, PASSWORD_SECRET, site_host
 from rehearsal.world.faults import Faults
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
     from mypy_boto3_route53 import Route53Client
 
 
@@ -53,6 +54,14 @@ def separate_passwords(region: str, account: str, faults: Faults) -> dict[str, A
         arn, version = stop_replication_to_replica(region, account, name, faults)
         adopted[key] = {"secretArn": arn, "versionId": version, "number": 1}
     return adopted
+
+
+def distribution_of(cloudfront: CloudFrontClient, domain: str) -> str:
+    """The id of the distribution with the page of the last resort, as docs/runbooks/adopt.md finds it."""
+    pages = cloudfront.get_paginator("list_distributions").paginate()
+    found = [entry for page in pages for entry in page["DistributionList"].get("Items", ())]
+    (id_,) = [entry["Id"] for entry in found if domain in entry["Aliases"].get("Items", ())]
+    return id_
 
 
 def delete_records_of(route53: Route53Client, zone_id: str, site: str, domain: str) -> list[str]:

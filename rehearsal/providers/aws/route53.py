@@ -1,12 +1,11 @@
-"""Route 53 zones, records and health checks, in a form that a DNS evaluator can read back with boto3."""
+"""Route 53 zones and records, in a form that a DNS evaluator can read back with boto3."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
 
-from rehearsal.providers.aws.adapter import Adapter, Call, Created, remover, words
-from rehearsal.providers.aws.translate import parameters
+from rehearsal.providers.aws.adapter import Adapter, Call, Created, words
+from rehearsal.providers.aws.health_checks import tag
 from rehearsal.providers.backend import Plain, UnsupportedError, digest
 
 _CHANGES = threading.Lock()
@@ -21,14 +20,9 @@ def _create_zone(call: Call) -> Created:
     if call.inputs.get("enableAcceleratedRecovery"):
         call.pretend("UpdateHostedZoneFeatures", HostedZoneId=id_, EnableAcceleratedRecovery=True)
         call.table("route53-accelerated")[id_] = True
-    _tag(call, "hostedzone", id_)
+    tag(call, "hostedzone", id_)
     call.table("route53-zones")[id_] = name.rstrip(".")
     return id_, _zone_outputs(id_, made["DelegationSet"]["NameServers"])
-
-
-def _tag(call: Call, kind: str, id_: str) -> None:
-    if call.tag_list:
-        call.do("ChangeTagsForResource", ResourceType=kind, ResourceId=id_, AddTags=call.tag_list)
 
 
 def _zone_outputs(id_: str, servers: list[str]) -> Plain:
@@ -138,6 +132,7 @@ def _create_record(call: Call) -> Created:
         _refuse_a_double(call, fqdn)
         if not call.inputs.get("allowOverwrite"):
             _refuse_an_overwrite(call, fqdn)
+        _refuse_an_alias_to_nothing(call)
         _change(call, ("UPSERT", _record_set(call.inputs, fqdn)))
     parts = [call.inputs["zoneId"], fqdn, call.inputs["type"], call.inputs.get("setIdentifier")]
     return "_".join(str(part) for part in parts if part), {"fqdn": fqdn}
@@ -148,6 +143,17 @@ def _refuse_an_overwrite(call: Call, fqdn: str) -> None:
     own = (fqdn, call.inputs["type"]), call.inputs.get("setIdentifier", "")
     if own in ((_key(other), other.get("SetIdentifier", "")) for other in _records(call)):
         raise UnsupportedError(f"InvalidChangeBatch: the record exists: {fqdn}, {call.inputs['type']}")
+
+
+def _refuse_an_alias_to_nothing(call: Call) -> None:
+    """Refuse an alias to a name of the zone that has no record. moto takes it.
+
+    Source: Amazon Route 53 API Reference, "ChangeResourceRecordSets", InvalidChangeBatch.
+    """
+    zone, names = call.inputs["zoneId"], {_key(other)[0] for other in _records(call)}
+    for alias in call.inputs.get("aliases") or []:
+        if alias["zoneId"] == zone and str(alias["name"]).rstrip(".") not in names:
+            raise UnsupportedError(f"InvalidChangeBatch: the alias target {alias['name']} was not found")
 
 
 def _refuse_a_double(call: Call, fqdn: str) -> None:
@@ -165,20 +171,29 @@ def _refuse_a_double(call: Call, fqdn: str) -> None:
 
 
 def _find_record(call: Call) -> tuple[Plain, Plain] | None:
-    """A plain record, which has a TTL and values.
+    """A plain record, which has a TTL and values, or an alias. With failover records, the id ends in the set's name.
 
     Raises:
-        UnsupportedError: for an alias, and for one record of several with the same name.
+        UnsupportedError: for a record with another policy.
     """
     zone, name, type_, *rest = call.id.split("_")
     sets = call.do("ListResourceRecordSets", HostedZoneId=zone, StartRecordName=name, StartRecordType=type_)
-    found = [record for record in sets["ResourceRecordSets"] if _key(record) == (name, type_)]
-    if not found:
+    identifier = rest[0] if rest else ""
+    same = [record for record in sets["ResourceRecordSets"] if _key(record) == (name, type_)]
+    record = next((record for record in same if record.get("SetIdentifier", "") == identifier), None)
+    if record is None:
         return None
-    if rest or "ResourceRecords" not in found[0]:
-        raise UnsupportedError(f"{call.id}: the stand-in imports plain records only")
-    values = [record["Value"] for record in found[0]["ResourceRecords"]]
-    return {"zoneId": zone, "name": name, "type": type_, "ttl": found[0]["TTL"], "records": values}, {"fqdn": name}
+    if {"Region", "Weight", "HealthCheckId"} & record.keys():
+        raise UnsupportedError(f"{call.id}: the stand-in imports plain records and aliases with failover only")
+    inputs: Plain = {"zoneId": zone, "name": name, "type": type_}
+    if "ResourceRecords" in record:
+        inputs |= {"ttl": record["TTL"], "records": [value["Value"] for value in record["ResourceRecords"]]}
+    if alias := record.get("AliasTarget"):
+        target = {"name": alias["DNSName"], "zoneId": alias["HostedZoneId"]}
+        inputs["aliases"] = [target | {"evaluateTargetHealth": alias["EvaluateTargetHealth"]}]
+    if "Failover" in record:
+        inputs |= {"setIdentifier": identifier, "failoverRoutingPolicies": [{"type": record["Failover"]}]}
+    return inputs, {"fqdn": name}
 
 
 def _update_record(call: Call) -> Plain:
@@ -218,42 +233,6 @@ def _check_record(inputs: Plain) -> list[tuple[str, str]]:
     return failures
 
 
-_CHECK_NAMES = {
-    "fqdn": "FullyQualifiedDomainName",
-    "ipAddress": "IPAddress",
-    "invertHealthcheck": "Inverted",
-    "childHealthchecks": "ChildHealthChecks",
-    "childHealthThreshold": "HealthThreshold",
-    "enableSni": "EnableSNI",
-}
-_CHECK_KEYS = words(
-    "type fqdn ipAddress port resourcePath searchString requestInterval failureThreshold measureLatency"
-    " invertHealthcheck disabled enableSni childHealthchecks childHealthThreshold regions"
-)
-_CHECK_FIXED = words("type requestInterval measureLatency")
-
-
-def _check_config(call: Call, keys: frozenset[str]) -> Plain:
-    shape: Any = call.clients.model("route53", "CreateHealthCheck").input_shape
-    values = {key: call.inputs[key] for key in sorted(keys) if call.inputs.get(key) is not None}
-    return parameters(shape.members["HealthCheckConfig"], values, _CHECK_NAMES)
-
-
-def _create_check(call: Call) -> Created:
-    made = call.do(
-        "CreateHealthCheck", CallerReference=digest(call.urn, 32), HealthCheckConfig=_check_config(call, _CHECK_KEYS)
-    )
-    id_: str = made["HealthCheck"]["Id"]
-    _tag(call, "healthcheck", id_)
-    return id_, {"arn": f"arn:aws:route53:::healthcheck/{id_}"}
-
-
-def _update_check(call: Call) -> Plain:
-    """Send every input that can change: moto drops the regions of a health check that is updated without them."""
-    call.do("UpdateHealthCheck", HealthCheckId=call.id, **_check_config(call, _CHECK_KEYS - _CHECK_FIXED))
-    return {}
-
-
 ADAPTERS = (
     Adapter(
         type="aws:route53/zone:Zone",
@@ -282,14 +261,5 @@ ADAPTERS = (
         delete=_delete_record,
         find=_find_record,
         check=_check_record,
-    ),
-    Adapter(
-        type="aws:route53/healthCheck:HealthCheck",
-        service="route53",
-        inputs=_CHECK_KEYS,
-        create=_create_check,
-        update=_update_check,
-        updates=_CHECK_KEYS - _CHECK_FIXED,
-        delete=remover("DeleteHealthCheck", HealthCheckId="id"),
     ),
 )

@@ -176,11 +176,42 @@ def test_a_zone_and_its_plain_records_are_found_by_their_ids(world):
     assert world.west.find(RECORD, urn("adopted", RECORD), f"{zone}_www.{inputs['name']}_CAA") is None
 
 
-def test_an_alias_is_not_imported(world):
+@pytest.mark.parametrize("kind", ["PRIMARY", "SECONDARY"])
+def test_an_alias_with_failover_is_found_by_its_identifier(world, kind):
     zone, made = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
-    alias = [{"name": "alb.example", "zoneId": "Z3AADJGX6KTTL2", "evaluateTargetHealth": False}]
-    id_, _ = make(world.east, RECORD, {"zoneId": zone, "name": made["name"], "type": "A", "aliases": alias})
-    with pytest.raises(UnsupportedError, match="plain records only"):
+    records = {
+        role: {
+            "zoneId": zone,
+            "name": made["name"],
+            "type": "A",
+            "aliases": [{"name": f"{role}.example".lower(), "zoneId": "Z3AADJGX6KTTL2", "evaluateTargetHealth": True}],
+            "setIdentifier": role.lower(),
+            "failoverRoutingPolicies": [{"type": role}],
+        }
+        for role in ("PRIMARY", "SECONDARY")
+    }
+    ids = {role: make(world.east, RECORD, inputs)[0] for role, inputs in records.items()}
+    found, _ = world.west.find(RECORD, urn("adopted", RECORD), ids[kind])
+    assert found == records[kind]
+
+
+def test_an_alias_to_a_name_that_does_not_exist_is_refused(world):
+    zone, made = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    alias = [{"name": f"web.{made['name']}", "zoneId": zone, "evaluateTargetHealth": True}]
+    inputs = {"zoneId": zone, "name": made["name"], "type": "A", "aliases": alias}
+    with pytest.raises(UnsupportedError, match=r"the alias target web\..* was not found"):
+        make(world.east, RECORD, inputs)
+    values = {"records": ["192.0.2.1"], "ttl": 60}
+    make(world.east, RECORD, {**inputs, "name": f"web.{made['name']}", **values, "aliases": []})
+    assert make(world.east, RECORD, inputs)
+
+
+def test_a_latency_record_is_not_imported(world):
+    zone, made = make(world.east, ZONE, {"name": f"{unique('platform')}.example"})
+    policy = {"setIdentifier": "east", "latencyRoutingPolicies": [{"region": "us-east-2"}]}
+    inputs = {"zoneId": zone, "name": made["name"], "type": "A", "ttl": 60, "records": ["192.0.2.1"], **policy}
+    id_, _ = make(world.east, RECORD, inputs)
+    with pytest.raises(UnsupportedError, match="plain records and aliases with failover only"):
         world.west.find(RECORD, urn("adopted", RECORD), id_)
 
 
