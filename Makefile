@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles alerts monitoring engine workflow test-engine rehearse rehearse-all bench compare
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles alerts monitoring browser engine workflow test-engine rehearse rehearse-all bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,7 +71,7 @@ mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that 
 	$(BIN)/python -m tests.policy.table
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring and not oracles"
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring and not oracles and not browser"
 
 test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
 	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli and not alerts"
@@ -94,6 +94,10 @@ alerts: $(STAMP) ## check and test the alerting rules (needs promtool and amtool
 monitoring: $(STAMP) ## page through a real Prometheus and Alertmanager (needs both)
 	@command -v prometheus >/dev/null && command -v prometheus-alertmanager >/dev/null || { echo "prometheus and prometheus-alertmanager: not found; $(PROMTOOL_HINT)" >&2; exit 1; }
 	$(BIN)/pytest -q -m monitoring
+
+browser: $(STAMP) ## look at the page of the last resort in a real browser (needs Chromium)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "chromium: not found; hint: install the package chromium" >&2; exit 1; }
+	$(BIN)/pytest -q -m browser tests/page
 
 engine: ## build the real Pulumi engine into .engine (needs Go 1.26), unless the official commands are on PATH
 	@if command -v pulumi >/dev/null && command -v pulumi-language-python >/dev/null; \

@@ -27,6 +27,8 @@ class Certificate(pulumi.ComponentResource):
 
     arn: pulumi.Output[str]
     """Known only when the certificate is issued, so a listener is created after it."""
+    proof: pulumi.Output[str]
+    """The name of the record that proves the ownership. ACM asks for the same one in every region."""
 
     def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Certificate", name, {}, opts)
@@ -58,5 +60,5 @@ class Certificate(pulumi.ComponentResource):
             validation_record_fqdns=[record.fqdn],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.arn = validation.certificate_arn
+        self.arn, self.proof = validation.certificate_arn, record.fqdn
         self.register_outputs({})

@@ -46,6 +46,8 @@ class HealthChecks(pulumi.ComponentResource):
     """Healthy while the site detects a crisis and can note it. This works in every site, whichever site leads."""
     web_id: pulumi.Output[str]
     """Healthy while backend and frontend answer and, with the PRIMARY records, no switch says that the peer leads."""
+    answers_id: pulumi.Output[str]
+    """Healthy while backend and frontend answer, whichever site leads."""
 
     def __init__(self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:HealthChecks", name, {}, opts)
@@ -55,7 +57,9 @@ class HealthChecks(pulumi.ComponentResource):
         self.app_id = app.id
         self.crisis_id = self._https("crisis", host, CRISIS_PATH, tier=objectives.CRISIS.name).id
         page = self._https("page", host, PAGE_PATH, tier=objectives.CORE.name)
-        self.web_id = self._all_of(app, page, *(self._switches() if args.has_primary_record else [])).id
+        switches = self._switches() if args.has_primary_record else []
+        self.web_id = self._all_of("web", app, page, *switches).id
+        self.answers_id = self._all_of("answers", app, page).id if switches else self.web_id
         self.register_outputs({})
 
     def _https(
@@ -89,13 +93,13 @@ class HealthChecks(pulumi.ComponentResource):
             self._https("yields", site_host(own, domain), YIELDS_PATH, tier=tier, never=yields_answer(own)),
         ]
 
-    def _all_of(self, *checks: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
+    def _all_of(self, role: str, *checks: aws.route53.HealthCheck) -> aws.route53.HealthCheck:
         return aws.route53.HealthCheck(
-            f"{self._name}-web",
+            f"{self._name}-{role}",
             type="CALCULATED",
             child_healthchecks=[check.id for check in checks],
             child_health_threshold=len(checks),
-            tags=self._tags("web", objectives.CORE.name),
+            tags=self._tags(role, objectives.CORE.name),
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -15,7 +15,7 @@ import pulumi_aws as aws
 from components.health import HealthChecks, HealthChecksArgs
 from components.site import Site
 from recovery import objectives
-from recovery.naming import site_host
+from recovery.naming import ALIVE, WEB, site_host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,15 @@ class TrafficArgs:
 
 
 class Traffic(pulumi.ComponentResource):
-    """This site's records for `<site>.<domain>`, `<domain>`, `www.<domain>` and `api.<domain>`."""
+    """This site's records for `<site>.<domain>`, `web.<domain>`, `alive.<domain>` and `api.<domain>`.
+
+    `<domain>` and `www.<domain>` lead to those of `web` while one is healthy, and then to those of `alive`, which ask
+    for nothing but an answer (see `components.last_resort`).
+    """
 
     checks: HealthChecks
+    common: tuple[aws.route53.Record, ...]
+    """The records for `web.<domain>` and `alive.<domain>`."""
 
     def __init__(self, name: str, args: TrafficArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lifeline:index:Traffic", name, {}, opts)
@@ -51,8 +57,10 @@ class Traffic(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self._site_record()
-        self._failover_record("apex", args.domain, self.checks.web_id)
-        self._failover_record("www", f"www.{args.domain}", self.checks.web_id)
+        self.common = (
+            self._failover_record(WEB, self.checks.web_id),
+            self._failover_record(ALIVE, self.checks.answers_id),
+        )
         self._crisis_record(self.checks.crisis_id)
         self.register_outputs({})
 
@@ -80,11 +88,11 @@ class Traffic(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _failover_record(self, role: str, host: str, check: pulumi.Output[str]) -> None:
-        aws.route53.Record(
-            f"{self._name}-{role}",
+    def _failover_record(self, label: str, check: pulumi.Output[str]) -> aws.route53.Record:
+        return aws.route53.Record(
+            f"{self._name}-{label}",
             zone_id=self._args.zone_id,
-            name=host,
+            name=f"{label}.{self._args.domain}",
             type="A",
             aliases=[self._alias],
             failover_routing_policies=[{"type": "PRIMARY" if self._args.has_primary_record else "SECONDARY"}],

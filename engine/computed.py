@@ -28,6 +28,8 @@ def computed_id(type_: str, urn: str, inputs: dict[str, Any]) -> str:
         return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta.get("name", digest(urn)))
     if type_ == "aws:route53/zone:Zone":
         return f"Z{digest(urn, 12).upper()}"
+    if type_ == "aws:cloudfront/distribution:Distribution":
+        return f"E{digest(urn, 13).upper()}"
     for key in ("name", "bucket", "identifier", "tableName", "function"):
         if isinstance(inputs.get(key), str):
             return str(inputs[key])
@@ -109,6 +111,18 @@ def _validation(id_: str, inputs: dict[str, Any], region: str, account: str) -> 
     return {"certificateArn": inputs["certificateArn"]}
 
 
+def _function(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {"arn": f"arn:aws:cloudfront::{account}:function/{id_}"}
+
+
+def _distribution(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+    return {
+        "arn": f"arn:aws:cloudfront::{account}:distribution/{id_}",
+        "domainName": f"{digest(id_, 14)}.cloudfront.net",
+        "hostedZoneId": "Z2FDTNDATAQYW2",
+    }
+
+
 def _eks_component(id_: str, inputs: dict[str, Any], region: str, account: str) -> dict[str, Any]:
     name = str(inputs.get("name", id_))
     kubeconfig = {"clusters": [{"name": name, "cluster": {"server": f"https://{name}.eks"}}]}
@@ -175,7 +189,10 @@ _EXTRA: dict[str, Any] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
     "aws:route53/zone:Zone": _zone,
+    "aws:route53/record:Record": lambda id_, inputs, r, a: {"fqdn": inputs["name"]},
     "aws:acm/certificate:Certificate": _certificate,
+    "aws:cloudfront/function:Function": _function,
+    "aws:cloudfront/distribution:Distribution": _distribution,
     "aws:acm/certificateValidation:CertificateValidation": _validation,
     "aws:s3/bucket:Bucket": _bucket,
     "aws:iam/role:Role": _role,

@@ -18,6 +18,7 @@ from policy.model import Resource, Site
 from policy.rules.dns import CHECK, RECORD
 from policy.rules.workloads import DEPLOYMENT
 from recovery import objectives
+from recovery.naming import WEB
 from recovery.objectives import Tier
 from rehearsal.assumptions import BY_TIER, POD_START
 
@@ -73,8 +74,8 @@ def _terms(site: Site, tier: Tier) -> Iterator[Term]:
 
 def _entrance(site: Site, tier: Tier) -> Resource:
     """The record at which the tier's clients arrive. Crisis services have an address of their own."""
-    kind = "latencyRoutingPolicies" if tier in (objectives.CRISIS, objectives.HOTLINE) else "failoverRoutingPolicies"
-    records = [entry for entry in site.of(RECORD) if entry.get(kind)]
+    label = "api" if tier in (objectives.CRISIS, objectives.HOTLINE) else WEB
+    records = [entry for entry in site.of(RECORD) if str(entry.get("name")).startswith(f"{label}.")]
     if not records:
         raise ValueError(f"{site.name} declares no record for the tier {tier.name}")
     return records[0]

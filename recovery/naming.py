@@ -26,12 +26,15 @@ LEADER_PATH = "/lifeline/leader"
 SWITCH_HEALTH_PATH = "/lifeline/health"
 """The path at which the switch's process answers. The load balancer routes no request there."""
 
+WEB, ALIVE, FALLBACK = "web", "alive", "fallback"
+"""The labels of names in the zone to which the public ones lead: the site that takes the web traffic; any site that
+answers; and that or, without one, the page of the last resort."""
+
 BACKUP_DUMPS = "dumps/"
 BACKUP_MANIFESTS = "manifests/"
 BACKUP_CHECKS = "checks/"
 BACKUP_CONFIGURATION = "configuration/"
-"""The prefixes of a backup bucket: dumps, their manifests, the results of restoring them, and exports of the
-configuration."""
+"""The prefixes of a backup bucket: dumps, their manifests, results of restores, and exports of the configuration."""
 LEDGER_EXPORTS = "exports/"
 LEDGER_RECORDS = "records/"
 """The prefixes of a bucket of ledger exports: the data, and a record of each complete export."""

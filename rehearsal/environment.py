@@ -30,6 +30,7 @@ from rehearsal.world.client import BlackBoxClient, Habit
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.cloud import lose_buckets
 from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
+from rehearsal.world.edge import Edge
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
 from rehearsal.world.front import Fronts
@@ -82,6 +83,7 @@ class Environment:
             )
             self._exit = guard.pop_all()
         self.hotline = self._exit.enter_context(HotlineProviders(secrets.token_hex(16)))
+        self._edge = self._exit.enter_context(Edge(self.effects.declared))
         self._balancers: dict[str, str] = {}
         self.platforms: dict[str, SitePlatform] = {}
         self._pods: dict[str, Pods] = {}
@@ -252,6 +254,8 @@ class Environment:
         return Network(self._find, self.faults, near)
 
     def _find(self, balancer: str, how: Ask) -> tuple[str, tuple[str, int]]:
+        if edge := self._edge.find(balancer, how):
+            return "", edge
         site = self.account.sites.get(self._balancers[balancer])
         if site is None:
             raise TimeoutError(f"{balancer} does not exist any more")

@@ -9,8 +9,8 @@ EKS = "rehearsal.providers.eks"
 SERVICES = tuple(
     f"pulumi_aws.{service}"
     for service in (
-        "acm", "amp", "backup", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "iam", "kinesis", "kms", "lb", "rds",
-        "route53", "s3", "secretsmanager", "sns", "vpc", "wafv2",
+        "acm", "amp", "backup", "cloudfront", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "iam", "kinesis", "kms",
+        "lb", "rds", "route53", "s3", "secretsmanager", "sns", "vpc", "wafv2",
     )
 )  # fmt: skip
 """The parts of the provider's SDK that the program uses. They load when they are used, which takes most of a second."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components.certificate import Certificate, CertificateArgs
+from components.last_resort import LastResort, LastResortArgs
 from components.ledger import Ledger
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.routes import Routes, RoutesArgs
@@ -35,10 +36,13 @@ def zone(config: SiteConfig, site: Site, ledger: Ledger | None = None) -> pulumi
     return Zone("zone", args).zone_id
 
 
-def front(context: Context, zone_id: pulumi.Input[str]) -> LoadBalancer:
-    """The load balancer, with its certificate."""
-    args = CertificateArgs(domain=context.config.domain, zone_id=zone_id, site=context.site)
-    certificate = Certificate("certificate", args)
+def certificate(context: Context, zone_id: pulumi.Input[str]) -> Certificate:
+    """The certificate of the load balancer."""
+    return Certificate("certificate", CertificateArgs(domain=context.config.domain, zone_id=zone_id, site=context.site))
+
+
+def front(context: Context, certificate: Certificate) -> LoadBalancer:
+    """The load balancer."""
     return LoadBalancer(
         "front",
         LoadBalancerArgs(
@@ -93,5 +97,25 @@ def traffic(context: Context, zone_id: pulumi.Input[str], front: LoadBalancer) -
             load_balancer_dns_name=front.dns_name,
             load_balancer_zone_id=front.zone_id,
             site=context.site,
+        ),
+    )
+
+
+def last_resort(context: Context, zone_id: pulumi.Input[str], certificate: Certificate, traffic: Traffic) -> None:
+    """The page while no site answers, in the stack that owns the zone."""
+    config = context.config
+    if not config.owns_globals:
+        return
+    LastResort(
+        "last-resort",
+        LastResortArgs(
+            domain=config.domain,
+            zone_id=zone_id,
+            proof=certificate.proof,
+            ownership=config.ownership,
+            known_zone_id=config.zone_id,
+            distribution_id=config.adopted.distribution_id if config.adopted else None,
+            site=context.site,
+            after=traffic.common,
         ),
     )

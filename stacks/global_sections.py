@@ -54,6 +54,8 @@ class AdoptedPassword(Section):
 class AdoptedConfig(Section):
     """The global resources that another stack made, as this one finds them. The lines stay after the adoption."""
 
+    distribution_id: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{12,20}$")]
+    """The distribution of CloudFront with the page of the last resort."""
     ledger: Literal["found", "later", "lost"] = "found"
     """`later` while the region of the ledger's other copy does not answer: the provider reads both. `lost`: no copy is
     left, and this stack makes another table."""

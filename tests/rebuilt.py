@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.adopted import PAGE
 from tests.harness import stack_config
 
 NAME, SOURCE = "tertiary", "primary"
@@ -26,7 +27,7 @@ DATABASE: dict[str, Any] = {**_OWN["lifeline:database"], "seeded": 2, "restores"
 CHANGES: dict[str, Any] = {
     "globals": "adopt",
     "zoneId": "Z0000000000EXAMPLE",
-    "adopted": {"ledger": "lost"},
+    "adopted": PAGE | {"ledger": "lost"},
     "lostSites": {"primary": "us-east-2", "secondary": "us-west-2"},
     "primaryRecord": NAME,
     "peer": {"site": "quaternary", "region": "us-west-2", "cidr": "10.40.0.0/16"},

@@ -15,12 +15,12 @@ from policy.model import Site
 from policy.settings import Settings
 from policy.sources import from_registrations
 from stacks.stackfile import StackFile
+from tests.adopted import ADOPTED
 from tests.harness import FAILED_OVER, ROOT, deploy, only
 from tests.moved import LOST, MOVED, RELEASED
 from tests.policy.draft import TODAY
 from tests.stacks import test_ledger_elsewhere as elsewhere
 from tests.stacks.test_config import accepted, mistakes
-from tests.test_transitions import ADOPTED
 
 
 def site(**changes: Any) -> list[Registration]:

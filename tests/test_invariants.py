@@ -55,6 +55,10 @@ EVERY_SITE = {
 us-east-1. No flip changes them."""
 RDS_COPY = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 FIRST_SITE = EVERY_SITE | {
+    ("aws:acm/certificate:Certificate", "region"),
+    ("aws:acm/certificateValidation:CertificateValidation", "certificateArn"),
+    ("aws:acm/certificateValidation:CertificateValidation", "region"),
+    ("aws:cloudfront/distribution:Distribution", "viewerCertificate"),
     (RDS_COPY, "kmsKeyId"),
     (RDS_COPY, "region"),
     ("aws:dynamodb/table:Table", "globalTableWitness"),
@@ -80,6 +84,7 @@ DATA_CLASSES = {"none", "operational", "credentials", "phi"}
 UNTAGGABLE_AWS = {
     "aws:acm/certificateValidation:CertificateValidation",
     "aws:backup/selection:Selection",
+    "aws:cloudfront/function:Function",
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
     "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
@@ -180,11 +185,12 @@ def test_only_what_joins_the_sites_names_a_foreign_region(site: str) -> None:
 @every_site
 def test_only_copies_and_alarms_of_health_checks_are_in_another_region(stack: str, timeline: tuple[str, ...]) -> None:
     elsewhere = [resource for resource in custom(stack, timeline) if resource.inputs.get("region") is not None]
-    assert len(elsewhere) == {"primary": 55, "secondary": 54}[stack]
+    assert len(elsewhere) == {"primary": 57, "secondary": 54}[stack]
     copies = (
         "alarms-outside-",
         "backups-copy-",
         "database-copies-",
+        "last-resort-",
         "vaults-copy-",
         "ledger-exports-copy-",
         "logs-copy-",

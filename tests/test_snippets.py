@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from stacks.config import parse
 from stacks.stackfile import StackFile
 from tests import rebuilt
+from tests.adopted import ADOPTED
 from tests.harness import ROOT
-from tests.test_transitions import ADOPTED
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^(?P<indent> *)```yaml\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)

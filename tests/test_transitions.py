@@ -11,6 +11,7 @@ from engine.deployment import Step
 from engine.diff import steps_between
 from engine.registration import urn
 from tests import modes, moved, rebuilt
+from tests.adopted import ADOPTED, CERTIFICATE, GLOBAL_COMPONENTS, GLOBALS
 from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
@@ -82,28 +83,6 @@ FORMER_VERSIONS = {
 }
 """The state forgets the former version of a secret, and Secrets Manager keeps it (tests/components/test_secrets.py)."""
 
-SECRET = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lifeline/database/"
-ADOPTED = {
-    key: {"secretArn": f"{SECRET}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
-    for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
-}
-"""The global resources, as a stack that adopts them finds them."""
-GLOBALS = [
-    "dynamodb/table:Table ledger-table",
-    "route53/record:Record zone-issuers",
-    "route53/zone:Zone zone-zone",
-    *(
-        f"secretsmanager/{kind} {name}"
-        for kind, suffix in (("secret:Secret", "secret"), ("secretVersion:SecretVersion", "version"))
-        for name in (f"password-{suffix}", f"application-password-{suffix}")
-    ),
-]
-GLOBAL_COMPONENTS = [
-    "index:DatabasePassword application-password",
-    "index:DatabasePassword password",
-    "index:Ledger ledger",
-    "index:Zone zone",
-]
 READERS = (
     "backend",
     "fence",
@@ -314,6 +293,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "globals": "adopt", "adopted": ADOPTED},
         [
             *(f"create {component}" for component in GLOBAL_COMPONENTS),
+            *(f"create {resource}" for resource in CERTIFICATE),
             *(f"import {resource}" for resource in GLOBALS),
             *KEY_USERS,
         ],
@@ -330,7 +310,7 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "globals": "left", "zoneId": ZONE_ID},
         [
             *(f"delete {component}" for component in GLOBAL_COMPONENTS),
-            *(f"forget {resource}" for resource in GLOBALS),
+            *(f"forget {resource}" for resource in (*GLOBALS, *CERTIFICATE)),
             *(f"forget index/randomPassword:RandomPassword {n}-random" for n in ("application-password", "password")),
         ],
     ),

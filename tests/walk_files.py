@@ -7,6 +7,7 @@ from typing import Any
 
 from recovery import timeline as rules
 from recovery.timeline import DatabaseId
+from tests.adopted import PAGE
 from tests.walk_model import Cloud
 from tests.walk_sites import FILES, FIRST, REGIONS, SEATS, Site
 
@@ -21,9 +22,9 @@ def globals_of(site: Site) -> dict[str, Any]:
 
 
 def adopted(site: Site) -> dict[str, Any]:
-    """The passwords, as a stack in a region finds them."""
+    """The page and the passwords, as a stack in a region finds them."""
     arn = f"arn:aws:secretsmanager:{site.region}:123456789012:secret:lifeline/database/"
-    return {
+    return PAGE | {
         key: {"secretArn": f"{arn}{name}-AbCdEf", "versionId": "11111111-2222-3333-4444-555555555555", "number": 1}
         for key, name in (("ownerPassword", "password"), ("applicationPassword", "application"))
     }
@@ -45,7 +46,7 @@ def file_after_loss(seat: str, names: tuple[str, str], cloud: Cloud, last: dict[
     return file | {
         "lifeline:globals": "adopt",
         "lifeline:zoneId": ZONE,
-        "lifeline:adopted": {"ledger": "lost"},
+        "lifeline:adopted": PAGE | {"ledger": "lost"},
         "lifeline:timeline": [*last["lifeline:timeline"], f"{name}-{epoch}"],
         "lifeline:discards": last.get("lifeline:discards", []),
         "lifeline:switchover": {"drain": epoch},

@@ -8,10 +8,13 @@ from policy.model import Resource, Site
 from policy.rule import About, Severity, must_be, must_be_protected, resource_rule, shown, site_rule
 from policy.rules.front import BALANCER
 from recovery import objectives
+from recovery.naming import ALIVE, FALLBACK, WEB
 
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"
 ZONE = "aws:route53/zone:Zone"
+DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
+FUNCTION = "aws:cloudfront/function:Function"
 _DNS = "Amazon Route 53 Developer Guide"
 
 
@@ -31,14 +34,17 @@ def routed(record: Resource) -> bool:
     ),
 )
 def check_feeds_a_record(site: Site) -> Iterator[tuple[Resource, str]]:
-    """Every health check decides about traffic, and every record of a site has one."""
+    """Every health check decides about traffic, and every record of a site has one.
+
+    The name of the sites has theirs, and the page of the last resort needs none.
+    """
     used = {urn for record in site.of(RECORD) for urn in record.links.get("healthCheckId", ())}
     children = {urn for check in site.of(CHECK) for urn in check.links.get("childHealthchecks", ())}
     for check in site.of(CHECK):
         if check.urn not in used | children:
             yield check, "no record and no calculated check uses it"
     for record in site.of(RECORD):
-        if routed(record) and not record.links.get("healthCheckId"):
+        if routed(record) and not record.links.get("healthCheckId") and not leads_on(site, record):
             yield record, "healthCheckId is not set: Route 53 counts the record as healthy always"
 
 
@@ -130,9 +136,9 @@ def short_lived(record: Resource, *, maximum_seconds: int = 60) -> Iterator[str]
     ),
 )
 def moves_alone(record: Resource) -> Iterator[str]:
-    """The failure of one service does not move the traffic of another."""
-    for alias in record.items("aliases"):
-        yield from must_be(alias, False, "evaluateTargetHealth")
+    """The failure of one service does not move the traffic of another. A public name follows the sites' records."""
+    if record.items("aliases"):
+        yield from must_be(record, bool(_follows(record)), "aliases", 0, "evaluateTargetHealth")
 
 
 @site_rule(
@@ -140,7 +146,7 @@ def moves_alone(record: Resource) -> Iterator[str]:
     about=About(
         severity=Severity.CRITICAL,
         clauses=("164.308(a)(7)(ii)(B)",),
-        remediation="Declare failover records for the domain and `www`, and a latency record for `api`, in both sites.",
+        remediation="Declare failover records for `web` and `alive`, and a latency record for `api`, in both sites.",
         reference=f"{_DNS}, 'Choosing a routing policy'",
         incident="aws-2025-10",
     ),
@@ -148,7 +154,7 @@ def moves_alone(record: Resource) -> Iterator[str]:
 def every_entrance(site: Site) -> Iterator[tuple[Resource, str]]:
     """Each public name has a record of this site, which exists before it is needed."""
     records = [entry for entry in site.of(RECORD) if routed(entry)]
-    failover = [entry for entry in records if entry.get("failoverRoutingPolicies")]
+    failover = [entry for entry in records if entry.get("failoverRoutingPolicies") and not leads_on(site, entry)]
     latency = [entry for entry in records if entry.get("latencyRoutingPolicies")]
     anchor = (site.of(BALANCER) or site.of(RECORD))[:1]
     for expected, matches, kind in ((2, failover, "failover"), (1, latency, "latency")):
@@ -159,6 +165,67 @@ def every_entrance(site: Site) -> Iterator[tuple[Resource, str]]:
         yield from (
             (entry, f"the failover records are {', '.join(sorted(kinds))}, expected one kind") for entry in failover
         )
+
+
+@site_rule(
+    "route53-record-last-resort",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(C)",),
+        remediation="Lead the domain and `www` to `web` and otherwise to `fallback`, leading to `alive` and otherwise "
+        "to the page.",
+        reference=f"{_DNS}, 'How health checks work in complex Amazon Route 53 configurations'",
+        incident="aws-2025-10",
+    ),
+)
+def last_resort(site: Site) -> Iterator[tuple[Resource, str]]:
+    """Each public name leads to a page with numbers to call while no site is healthy."""
+    for zone in site.of(ZONE):
+        domain = zone.get("name")
+        ways = {domain: (WEB, FALLBACK), f"www.{domain}": (WEB, FALLBACK), f"{FALLBACK}.{domain}": (ALIVE, "")}
+        for name, labels in ways.items():
+            for kind, label in zip(("PRIMARY", "SECONDARY"), labels, strict=True):
+                record = next((entry for entry in site.of(RECORD) if _is_answer(entry, name, kind)), None)
+                if label and (record is None or _follows(record) != label):
+                    yield zone, f"{name} does not lead to {label} as {kind}"
+                if not label and (record is None or not any(site.linked(record, "aliases", DISTRIBUTION))):
+                    yield zone, f"{name} does not lead to a distribution as {kind}"
+
+
+def _is_answer(record: Resource, name: str, kind: str) -> bool:
+    return record.get("name") == name and record.get("failoverRoutingPolicies", 0, "type") == kind
+
+
+@site_rule(
+    "cloudfront-distribution-answers-alone",
+    about=About(
+        severity=Severity.CRITICAL,
+        clauses=("164.308(a)(7)(ii)(C)", "164.312(e)(1)"),
+        remediation="Let a published function answer each viewer's request over TLS, and protect both.",
+        reference="Amazon CloudFront Developer Guide, 'Generate HTTP responses'",
+        incident="aws-2025-10",
+        also=("CKV_AWS_34", "CKV_AWS_174", "cloudfront-viewer-policy-https"),
+    ),
+)
+def answers_alone(site: Site) -> Iterator[tuple[Resource, str]]:
+    """The page of the last resort needs no site: a function has it."""
+    for page in site.of(DISTRIBUTION):
+        behavior, certificate = "defaultCacheBehavior", "viewerCertificate"
+        faults = [
+            *must_be(page, True, "enabled"),
+            # The sites have no AAAA records, so one of the page would always win.
+            *must_be(page, False, "isIpv6Enabled"),
+            *must_be(page, "redirect-to-https", behavior, "viewerProtocolPolicy"),
+            *must_be(page, "viewer-request", behavior, "functionAssociations", 0, "eventType"),
+            *must_be(page, "TLSv1.2_2021", certificate, "minimumProtocolVersion"),
+            *must_be_protected(page),
+        ]
+        yield from ((page, fault) for fault in faults)
+        if not any(site.linked(page, behavior, FUNCTION)):
+            yield page, f"{behavior} uses no function of this stack, expected the one with the page"
+    for function in site.of(FUNCTION):
+        faults = [*must_be(function, True, "publish"), *must_be_protected(function)]
+        yield from ((function, fault) for fault in faults)
 
 
 @resource_rule(
@@ -179,6 +246,17 @@ def zone_not_deletable(zone: Resource) -> Iterator[str]:
     yield from must_be_protected(zone)
 
 
+def _follows(record: Resource) -> str:
+    """The label of the common name to which a record leads; empty if it leads elsewhere."""
+    label, _, domain = str(record.get("aliases", 0, "name")).partition(".")
+    return label if label in (WEB, ALIVE, FALLBACK) and str(record.get("name")).endswith(domain) else ""
+
+
+def leads_on(site: Site, record: Resource) -> bool:
+    """Whether a record leads from a public name to the sites' common names, or to the page of the last resort."""
+    return bool(_follows(record)) or any(site.linked(record, "aliases", DISTRIBUTION))
+
+
 RULES = (
     check_feeds_a_record,
     detection_in_time,
@@ -186,5 +264,7 @@ RULES = (
     short_lived,
     moves_alone,
     every_entrance,
+    last_resort,
+    answers_alone,
     zone_not_deletable,
 )

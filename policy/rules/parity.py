@@ -11,7 +11,7 @@ from policy.rule import About, Severity, pair_rule, shown
 from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE
 from policy.rules.database_upkeep import PARAMETERS
 from policy.rules.databases import INSTANCE, replicas
-from policy.rules.dns import RECORD
+from policy.rules.dns import RECORD, leads_on
 from policy.rules.independence import RELEASE
 from policy.rules.keys import SECRETS
 from policy.rules.ledger import TABLE
@@ -211,7 +211,8 @@ def records_opposite(first: Site, second: Site) -> Iterator[Fault]:
 
 
 def _answers(site: Site) -> dict[str, Resource]:
-    return {str(entry.get("name")): entry for entry in site.of(RECORD) if entry.get("setIdentifier") is not None}
+    records = (entry for entry in site.of(RECORD) if entry.get("setIdentifier") is not None)
+    return {str(entry.get("name")): entry for entry in records if not leads_on(site, entry)}
 
 
 @pair_rule(

@@ -6,6 +6,8 @@ to the age of the newest copy. It plays docs/runbooks/both-regions-lost.md.
 
 from __future__ import annotations
 
+import contextlib
+import http
 from dataclasses import dataclass, replace
 
 from recovery import objectives
@@ -28,6 +30,8 @@ from rehearsal.scenarios.losses import losses_of, users_in
 from rehearsal.scenarios.new_sites import edit, new_file, one_writer
 from rehearsal.scenarios.verification import verify
 from rehearsal.world import operator
+from rehearsal.world.browser import FAILURES
+from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
 NETWORKS = {"tertiary": "10.30.0.0/16", "quaternary": "10.40.0.0/16"}
@@ -46,8 +50,8 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         environment.clock.sleep(actions.LOAD_SECONDS)
     disaster = environment.clock.now()
     with phases("both regions are lost, and return with the locked copies alone"):
-        files = _files(lost, str(lost[0].config.zone_id or lost[1].config.zone_id))
-        _lose(environment, reporter, lost)
+        files = _files(environment, lost)
+        page = _lose(environment, reporter, client, lost)
     with phases("a new site is built, and the crisis services answer"):
         home, steps = actions.build_another(environment, reporter, files[0])
         crisis = (objectives.CRISIS, objectives.HOTLINE)
@@ -57,6 +61,7 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         restored = users_in(environment, home)
         actions.wait_until_back(environment, client, disaster)
     with phases("its standby is built, and the zone is owned"):
+        _delete_records(environment, reporter, lost[1])
         away, made = actions.build_another(environment, reporter, _with_timeline(files[1], home))
         environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
         steps += made + actions.apply(environment, reporter, home, globals="own")
@@ -73,6 +78,7 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         writes_ended=disaster,
         steps=steps,
         checks=(
+            page,
             *restore_checks(environment, home, kept.night, restored),
             _events_check(environment, home, kept.events),
             *_rebuilt_checks(environment, home, away, steps),
@@ -108,22 +114,47 @@ def _events(environment: Environment, site: SiteWorld) -> frozenset[str]:
     return frozenset(key for key in keys if key.startswith("event#"))
 
 
-def _lose(environment: Environment, reporter: Reporter, sites: tuple[SiteWorld, SiteWorld]) -> None:
+def _lose(environment: Environment, reporter: Reporter, client: People, sites: tuple[SiteWorld, SiteWorld]) -> Check:
+    """Lose both sites. Until the standby is built, the failing check of the second one leads people to the page."""
     for site in sites:
         environment.lose_region(site)
-    environment.clock.sleep(actions.SETTLE_SECONDS)
-    for site in sites:
-        zone_id, domain = environment.zone_id, site.config.domain
-        deleted = operator.delete_records_of(environment.console.route53, zone_id, site.name, domain)
-        reporter.say(f"{len(deleted)} records and health checks of {site.name} were deleted")
-    environment.read_zone()
+    page = _page_check(environment, client, sites[0].config.domain)
+    _delete_records(environment, reporter, sites[0])
     for site in sites:
         environment.forget(site)
     environment.lose_stores()
+    return page
 
 
-def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, StackFile]:
+def _page_check(environment: Environment, client: People, domain: str) -> Check:
+    """Whether people get the page of the last resort, by DNS alone, at both names."""
+
+    def answer() -> bool:
+        with contextlib.suppress(*FAILURES):
+            answers = [client.browser.page(host) for host in (domain, f"www.{domain}")]
+            return all(status == http.HTTPStatus.SERVICE_UNAVAILABLE and "tel:988" in text for status, text in answers)
+        return False
+
+    seconds = actions.until(environment, answer)
+    limit = 2 * objectives.detection_seconds(objectives.RECORD_TTL_SECONDS)
+    return Check(
+        f"people get the page with numbers to call within {limit} s",
+        passed=seconds <= limit,
+        detail=f"after {seconds:.0f} s",
+    )
+
+
+def _delete_records(environment: Environment, reporter: Reporter, site: SiteWorld) -> None:
+    zone_id, domain = environment.zone_id, site.config.domain
+    deleted = operator.delete_records_of(environment.console.route53, zone_id, site.name, domain)
+    reporter.say(f"{len(deleted)} records and health checks of {site.name} were deleted")
+    environment.read_zone()
+
+
+def _files(environment: Environment, lost: tuple[SiteWorld, SiteWorld]) -> tuple[StackFile, StackFile]:
     """The files of both new sites: those of the lost ones, with the lines of the runbook."""
+    zone_id = str(lost[0].config.zone_id or lost[1].config.zone_id)
+    page = operator.distribution_of(environment.console.cloudfront, lost[0].config.domain)
     gone = {site.name: site.region for site in lost}
     names = tuple(NETWORKS)
     account = lost[0].config.account
@@ -146,7 +177,7 @@ def _files(lost: tuple[SiteWorld, SiteWorld], zone_id: str) -> tuple[StackFile, 
     edit(
         first,
         globals="adopt",
-        adopted={"ledger": "lost"},
+        adopted={"distributionId": page, "ledger": "lost"},
         timeline=["primary-1", f"{names[0]}-2"],
         switchover={"drain": 2},
         ledger={**first.config["lifeline:ledger"], "restores": exports},
@@ -198,5 +229,5 @@ def _rebuilt_checks(
     return (
         one_writer(environment, home, away),
         Check("nothing is deleted or replaced", passed=not ended, detail=", ".join(ended)),
-        Check("the zone is adopted, and nothing else", passed=len(imported) == 2, detail=", ".join(imported)),
+        Check("the zone and the page are adopted, and nothing else", passed=len(imported) == 10, detail=str(imported)),
     )

@@ -22,7 +22,7 @@ from rehearsal.world import operator
 from stacks.stackfile import StackFile
 
 NAME, CIDR = "tertiary", "10.30.0.0/16"
-_TOUCHED = ("dynamodb", "route53", "secretsmanager")
+_TOUCHED = ("cloudfront", "dynamodb", "route53", "secretsmanager")
 _READS = ("Describe", "Get", "List")
 
 
@@ -108,7 +108,11 @@ def adopt(
         survivor: the site that adopts.
         ledger: `later` as `ledger` if the region of the ledger's other copy does not answer.
     """
-    adopted = operator.separate_passwords(survivor.region, survivor.config.account, environment.faults) | ledger
+    adopted = {
+        "distributionId": operator.distribution_of(environment.console.cloudfront, survivor.config.domain),
+        **operator.separate_passwords(survivor.region, survivor.config.account, environment.faults),
+        **ledger,
+    }
     before = survivor.aws.clients.calls.copy()
     steps = actions.apply(environment, reporter, survivor, globals="adopt", adopted=adopted)
     calls = survivor.aws.clients.calls - before
@@ -119,7 +123,7 @@ def adopt(
     )
     imported = sum(step.op == "import" for step in steps)
     text = f"{imported} resources are adopted, and AWS is only asked about them"
-    expected = 6 if ledger else 7
+    expected = 14 if ledger else 15
     return steps, Check(text, passed=imported == expected and not writes, detail=", ".join(writes))
 
 

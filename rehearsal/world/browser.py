@@ -76,6 +76,11 @@ class Browser:
             raise RefusedError(f"{status}: {text.decode(errors='replace')[:200]}")
         return cast("dict[str, Any]", json.loads(text))
 
+    def page(self, host: str) -> tuple[int, str]:
+        """The status and the text of the page of a host. An error has a page too."""
+        status, _, text = self._ask(host, "GET", "/", None)
+        return status, text.decode(errors="replace")
+
     def insist(self, host: str, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send a write that has an id, and again while it is not answered, as docs/clients.md says."""
         return self.insisted(lambda: self.send(host, method, path, body))

@@ -91,6 +91,11 @@ def _names_in(declared: Declared, certificate: str) -> list[str]:
     return [found.inputs["domainName"], *found.inputs.get("subjectAlternativeNames", ())] if found else []
 
 
+def is_for(declared: Declared, certificate: str, host: str) -> bool:
+    """Whether a certificate is for a host."""
+    return any(_is_named(host, name) for name in _names_in(declared, certificate))
+
+
 def _is_named(host: str, name: str) -> bool:
     """Whether a name in a certificate is a host's: a wildcard stands for one label (RFC 6125, section 6.4.3)."""
     return host == name or (name.startswith("*.") and host.partition(".")[2] == name[2:])

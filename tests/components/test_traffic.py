@@ -49,8 +49,8 @@ def test_a_site_has_exactly_these_records(site):
     resources = registered(site)
     assert {(resources[name].inputs["name"], resources[name].inputs["type"]) for name in names(resources, RECORD)} == {
         (f"{site}.{DOMAIN}", "A"),
-        (DOMAIN, "A"),
-        (f"www.{DOMAIN}", "A"),
+        (f"web.{DOMAIN}", "A"),
+        (f"alive.{DOMAIN}", "A"),
         (f"api.{DOMAIN}", "CNAME"),
     }
 
@@ -66,9 +66,9 @@ def test_a_sites_own_name_answers_whatever_its_role_and_health(site):
 @pytest.mark.parametrize(
     ("first", "roles"), [("primary", ("PRIMARY", "SECONDARY")), ("secondary", ("SECONDARY", "PRIMARY"))]
 )
-@pytest.mark.parametrize("role", ["apex", "www"])
-def test_the_first_site_answers_the_primary_records(first, roles, role):
-    resources = [registered(site, first=first)[role].inputs for site in ("primary", "secondary")]
+@pytest.mark.parametrize("name", ["web", "alive"])
+def test_the_first_site_answers_the_primary_records(first, roles, name):
+    resources = [registered(site, first=first)[name].inputs for site in ("primary", "secondary")]
     assert tuple(inputs["failoverRoutingPolicies"][0]["type"] for inputs in resources) == roles
     assert [inputs["setIdentifier"] for inputs in resources] == ["primary", "secondary"]
 
@@ -87,7 +87,11 @@ def test_the_first_site_yields_when_it_is_ill_or_a_switch_says_that_the_peer_lea
     children = ["checks-app", "checks-page", "checks-peer-leads", "checks-yields"]
     assert web.inputs["childHealthchecks"] == [id_of(resources[name]) for name in children]
     assert web.inputs["childHealthThreshold"] == 4
-    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
+    assert resources["web"].inputs["healthCheckId"] == id_of(web)
+    answers = resources["checks-answers"]
+    assert answers.inputs["childHealthchecks"] == [id_of(resources[f"checks-{name}"]) for name in ("app", "page")]
+    assert answers.inputs["childHealthThreshold"] == 2
+    assert resources["alive"].inputs["healthCheckId"] == id_of(answers)
 
 
 @pytest.mark.parametrize(("first", "peer"), [("primary", "secondary"), ("secondary", "primary")])
@@ -119,7 +123,7 @@ def test_the_second_site_answers_by_its_own_health_alone():
     web = resources["checks-web"]
     assert web.inputs["childHealthchecks"] == [id_of(resources[name]) for name in ("checks-app", "checks-page")]
     assert web.inputs["childHealthThreshold"] == 2
-    assert {resources[role].inputs["healthCheckId"] for role in ("apex", "www")} == {id_of(web)}
+    assert {resources[name].inputs["healthCheckId"] for name in ("web", "alive")} == {id_of(web)}
 
 
 def test_the_checks_of_the_web_meet_both_services_that_a_page_needs():
@@ -134,7 +138,7 @@ def test_checks_ask_the_site_itself_and_not_a_name_that_moves(site):
     asked = {
         (resources[name].inputs["fqdn"], resources[name].inputs["resourcePath"])
         for name in names(resources, CHECK)
-        if name != "checks-web"
+        if name not in ("checks-web", "checks-answers")
     }
     hosts = {path: PEERS[site] if path == LEADS_PATH else site for path in CHECKED_PATHS}
     switch = set() if site == "primary" else {LEADS_PATH, YIELDS_PATH}

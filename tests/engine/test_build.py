@@ -63,13 +63,15 @@ def test_the_official_commands_on_path_are_used_and_nothing_is_built(tools: Path
     assert not (tmp_path / "bin").exists()
 
 
-def test_the_gate_says_at_its_end_what_it_cannot_run_without_go_and_npm(tools: Path) -> None:
+def test_the_gate_says_at_its_end_what_it_cannot_run_without_go_npm_and_a_browser(tools: Path) -> None:
     command(tools, "make", 'echo "made: $*"')
     done = subprocess.run([".ci/run"], cwd=ROOT, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "made: check policy test test-slow alerts monitoring rehearse-all",
         "made: mutate-program SAMPLE=10",
+        "NOT RUN: the page of the last resort in a real browser",
+        "hint: install Chromium, then run 'make browser'",
         "NOT RUN: the comparison with independent implementations of IAM and of network policies",
         "hint: install Node.js 20 or newer, then run 'make oracles'",
         "NOT RUN: the tests of the real Pulumi engine, and a rehearsal with it",

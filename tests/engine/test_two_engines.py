@@ -17,10 +17,11 @@ from components.targets import PATHS
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
+from rehearsal.console import Console
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
-from rehearsal.world.operator import separate_passwords
+from rehearsal.world.operator import distribution_of, separate_passwords
 from tests.engine.digests import digests
 from tests.engine.jobs import run_claims
 from tests.harness import ROOT
@@ -113,7 +114,8 @@ def hand_over(run: Run, account: OfflineAccount, owner: SiteWorld, taker: SiteWo
 
     change("release", owner, globals="release")
     change("left", owner, globals="left", zoneId=taker.config.zone_id)
-    adopted = separate_passwords(taker.region, taker.config.account, account.faults)
+    page = distribution_of(Console(account.endpoint_url).cloudfront, taker.config.domain)
+    adopted = {"distributionId": page, **separate_passwords(taker.region, taker.config.account, account.faults)}
     change("adopt", taker, globals="adopt", adopted=adopted)
     change("own", taker, globals="own")
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.ownership import Ownership
+from tests.adopted import PAGE
 from tests.harness import deploy
 from tests.stacks.test_config import accepted, mistakes
 
@@ -15,7 +16,7 @@ FAILED_OVER = ["primary-1", "secondary-1"]
 
 def adopted(region: str = "us-west-2", number: int = 1) -> dict[str, Any]:
     names = {"ownerPassword": "password", "applicationPassword": "application"}
-    return {
+    return PAGE | {
         key: {
             "secretArn": f"arn:aws:secretsmanager:{region}:123456789012:secret:lifeline/database/{name}-AbCdEf",
             "versionId": "11111111-2222-3333-4444-555555555555",
@@ -49,7 +50,7 @@ def test_the_zone_is_made_after_the_ledger_so_that_an_outdated_owner_makes_no_se
     made = {entry.name: entry for entry in deploy("primary")}
     assert made["ledger-table"].urn in made["zone-zone"].dependencies
     waiting = {name for name, entry in made.items() if made["zone-zone"].urn in entry.dependencies}
-    assert {"traffic-apex", "traffic-api", "traffic-site", "traffic-www", "zone-issuers"} <= waiting
+    assert {"traffic-alive", "traffic-api", "traffic-site", "traffic-web", "zone-issuers"} <= waiting
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from policy.sources import from_registrations
 from recovery.naming import LEDGER_TABLE
 from stacks.config import ConfigError, parse
 from stacks.stackfile import StackFile
+from tests.adopted import ADOPTED, PAGE, RECORDS
 from tests.harness import ROOT, deploy, only, stack_config
 from tests.policy.draft import TODAY
 from tests.rebuilt import DATABASE, DUMP, EMPTY, FILLED, NAME, SITE, SOURCE, WITH_DATA, copies_of
-from tests.test_transitions import ADOPTED
 
 JOB = "kubernetes:batch/v1:Job"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -56,15 +56,16 @@ def test_the_policies_find_nothing(stage: str) -> None:
     assert judge(judged, settings=read_settings(), today=TODAY).findings == ()
 
 
-def test_the_zone_is_adopted_and_everything_else_is_made() -> None:
+def test_the_zone_and_the_page_are_adopted_and_everything_else_is_made() -> None:
     imported = {entry.name for entry in site().values() if entry.import_id}
-    assert imported == {"zone-zone", "zone-issuers"}
+    page = {f"last-resort-{part}" for part in ("distribution", "function", *RECORDS)}
+    assert imported == {"zone-zone", "zone-issuers", *page}
     assert {"ledger-table", "password-random", "password-secret", "application-password-version"} <= set(site())
     assert site()["ledger-table"].ignore_changes == ()
 
 
 def test_a_ledger_that_is_found_is_adopted_while_the_passwords_are_made() -> None:
-    resources = {entry.name: entry for entry in deploy(NAME, EMPTY, **{**SITE, "adopted": {}, "ledger": {}})}
+    resources = {entry.name: entry for entry in deploy(NAME, EMPTY, **{**SITE, "adopted": PAGE, "ledger": {}})}
     assert resources["ledger-table"].import_id
     assert "claims-epoch-1-primary-1" not in resources
     assert resources["password-secret"].import_id in (None, "")
@@ -197,14 +198,14 @@ BUCKETS = "lifeline-123456789012-primary-backups"
             ["lifeline:ledger.restores[0]: names both a bucket and a table"],
         ),
         (
-            {"adopted": {}},
+            {"adopted": PAGE},
             [
                 "lifeline:ledger.restores[0]: is set, and no ledger is lost",
                 "lifeline:ledger.restores[1]: is set, and no ledger is lost",
             ],
         ),
         (
-            {"adopted": {"ledger": "lost", "ownerPassword": ADOPTED["ownerPassword"]}},
+            {"adopted": PAGE | {"ledger": "lost", "ownerPassword": ADOPTED["ownerPassword"]}},
             [
                 "lifeline:adopted.applicationPassword: is missing",
                 "lifeline:adopted.ownerPassword.secretArn: is arn:aws:secretsmanager:us-west-2:123456789012:secret:"

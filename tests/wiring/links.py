@@ -99,12 +99,24 @@ LINKS: tuple[Link, ...] = (
     Link(rf"(platform-)?{SERVICES}-binding", "spec", (r"targets-\g<service>",), r".*:targetgroup/.*"),
     Link(r"front-listener-https", "certificateArn", ("certificate-validation",), r'"arn:aws:acm:.*'),
     Link(
-        r"traffic-(apex|site|www)",
+        r"traffic-(alive|site|web)",
         "aliases",
         ("front-alb",),
         r'.*"name": "[^"]*\.elb\.amazonaws\.com".*"zoneId": "Z\w+".*',
     ),
-    Link(r"(traffic-(apex|api|site|www)|certificate-proof)", "zoneId", ("zone-zone",), r'"Z\w+"'),
+    Link(
+        r"(traffic-(alive|api|site|web)|last-resort-(apex|fallback|www)-(first|otherwise)|certificate-proof)",
+        "zoneId",
+        ("zone-zone",),
+        r'"Z\w+"',
+    ),
+    Link(
+        r"last-resort-(apex-first|apex-otherwise|fallback-first|www-first|www-otherwise)",
+        "aliases",
+        ("zone-zone",),
+        r'.*"name": "(web|fallback|alive)\..*"zoneId": "Z\w+".*',
+    ),
+    Link(r"last-resort-validation", "validationRecordFqdns", ("certificate-proof",), r'\["_.*"\]'),
     # the database and its users
     Link(r"(exporter-pods|fence-pods|platform-backend|roles-1)", "spec", ("database-1-instance",)),
     Link(

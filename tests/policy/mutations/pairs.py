@@ -92,8 +92,8 @@ RELATIONS = (
         "route53-record-opposite",
         "Route 53 refuses the second answer",
         both(
-            put("traffic-apex", "PRIMARY", "failoverRoutingPolicies", 0, "type"),
-            put("traffic-www", "PRIMARY", "failoverRoutingPolicies", 0, "type"),
+            put("traffic-web", "PRIMARY", "failoverRoutingPolicies", 0, "type"),
+            put("traffic-alive", "PRIMARY", "failoverRoutingPolicies", 0, "type"),
         ),
         "secondary",
     ),

@@ -79,7 +79,7 @@ STEPS = (
     ),
     StepMutation(HISTORY, "an epoch is skipped", added("create", JOB, "claims-epoch-3-secondary-1")),
     StepMutation(
-        QUIET, "the flip waits for Route 53", added("update", "aws:route53/record:Record", "traffic-apex", "aliases")
+        QUIET, "the flip waits for Route 53", added("update", "aws:route53/record:Record", "traffic-web", "aliases")
     ),
     StepMutation(QUIET, "the flip waits for IAM", added("create", "aws:iam/role:Role", "new-role")),
     StepMutation(

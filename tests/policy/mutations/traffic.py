@@ -63,14 +63,44 @@ TRAFFIC = (
     Mutation(
         "route53-record-moves-alone",
         "a lost hotline moves the website",
-        put("traffic-apex", True, "aliases", 0, "evaluateTargetHealth"),
+        put("traffic-web", True, "aliases", 0, "evaluateTargetHealth"),
+    ),
+    Mutation(
+        "route53-record-moves-alone",
+        "the page never takes over",
+        put("last-resort-apex-first", False, "aliases", 0, "evaluateTargetHealth"),
     ),
     Mutation("route53-record-every-entrance", "people in crisis find no address", drop("traffic-api")),
-    Mutation("route53-record-every-entrance", "no traffic can move here", drop("traffic-www")),
+    Mutation("route53-record-every-entrance", "no traffic can move here", drop("traffic-web")),
     Mutation(
         "route53-record-every-entrance",
         "half of the names stay",
-        put("traffic-www", "SECONDARY", "failoverRoutingPolicies", 0, "type"),
+        put("traffic-alive", "SECONDARY", "failoverRoutingPolicies", 0, "type"),
+    ),
+    Mutation("route53-record-last-resort", "the name with www leads nowhere", drop("last-resort-www-first")),
+    Mutation("route53-record-last-resort", "no one finds the page", drop("last-resort-fallback-otherwise")),
+    Mutation(
+        "route53-record-last-resort",
+        "everybody gets the page",
+        put("last-resort-apex-first", "other.mentalhealthplatform.com", "aliases", 0, "name"),
+    ),
+    Mutation(
+        "cloudfront-distribution-answers-alone",
+        "the page is switched off",
+        put("last-resort-distribution", False, "enabled"),
+    ),
+    Mutation(
+        "cloudfront-distribution-answers-alone",
+        "an origin that does not exist is asked",
+        put("last-resort-distribution", GONE, "defaultCacheBehavior", "functionAssociations"),
+    ),
+    Mutation(
+        "cloudfront-distribution-answers-alone",
+        "the page stays a draft",
+        put("last-resort-function", False, "publish"),
+    ),
+    Mutation(
+        "cloudfront-distribution-answers-alone", "a destroy takes the page", unprotect("last-resort-distribution")
     ),
     Mutation("route53-zone-not-deletable", "all names are gone", unprotect("zone-zone")),
     Mutation("route53-zone-not-deletable", "a destroy empties it first", put("zone-zone", True, "forceDestroy")),

@@ -47,14 +47,17 @@ def declared_checks(site: str) -> Iterator[HealthCheck]:
 
 def declared_records(site: str) -> Iterator[Record]:
     for entry in _declared(site, RECORD):
-        if entry.inputs["name"] == DOMAIN and "failoverRoutingPolicies" in entry.inputs:
+        inputs = entry.inputs
+        if "failoverRoutingPolicies" in inputs:
+            (alias,) = inputs["aliases"]
+            own = "elb" in alias["name"]
             yield Record(
-                name=DOMAIN,
+                name=inputs["name"],
                 type="A",
-                alias=Alias(site, evaluate_target_health=False),
-                set_identifier=site,
-                failover=entry.inputs["failoverRoutingPolicies"][0]["type"],
-                health_check=entry.inputs["healthCheckId"],
+                alias=Alias(site if own else alias["name"], alias["evaluateTargetHealth"]),
+                set_identifier=inputs["setIdentifier"],
+                failover=inputs["failoverRoutingPolicies"][0]["type"],
+                health_check=inputs.get("healthCheckId", ""),
             )
 
 
@@ -178,7 +181,7 @@ def test_a_lost_leader_is_left_at_once_in_both_directions(world: World) -> None:
     world.claim("primary-1", "secondary-1")
     world.ready(2)
     assert world.settle() == "secondary"
-    # All checks fail, and Route 53 answers PRIMARY.
+    # No site takes the web traffic any more, and one that answers is better than the page.
     world.lost = {"secondary"}
     assert world.settle() == "primary"
 
@@ -189,6 +192,13 @@ def test_a_first_site_that_is_lost_and_returns_gets_no_traffic_back(moved: World
     moved.lost = set()
     moved.restart("primary")
     assert moved.settle() == "secondary"
+
+
+def test_no_site_is_left_and_the_page_takes_over_until_one_returns(world: World) -> None:
+    world.lost = {*SITES}
+    assert world.settle().endswith(".cloudfront.net")
+    world.lost = {"primary"}
+    assert world.settle() == "secondary"
 
 
 @pytest.mark.parametrize("site", SITES)
