@@ -114,6 +114,8 @@ class Database(pulumi.ComponentResource):
     instance: aws.rds.Instance
     address: pulumi.Output[str]
     """The host name. A promotion does not change it."""
+    client_group_id: pulumi.Output[str]
+    """The security group that admits the site's pods."""
     log_groups: dict[str, pulumi.Output[str]]
     """The name of each log group, by the log that it takes."""
 
@@ -142,7 +144,7 @@ class Database(pulumi.ComponentResource):
         self.log_groups = logs.groups
         monitoring = MonitoringRole(f"{name}-monitoring", args.site, self._child)
         self.instance = self._instance(network, self._parameter_group(), monitoring, [logs, monitoring, *args.after])
-        self.address = self.instance.address
+        self.address, self.client_group_id = self.instance.address, network.client_group_id
         self.register_outputs({})
 
     def _parameter_group(self) -> aws.rds.ParameterGroup:
@@ -179,7 +181,8 @@ class Database(pulumi.ComponentResource):
             engine_version=args.engine_version,
             **_birth(args),
             **_end(args),
-            **_observation(args),
+            **observation(args.key_arn),
+            enabled_cloudwatch_logs_exports=list(EXPORTS),
             monitoring_role_arn=monitoring.arn,
             instance_class=args.instance_class,
             # Also declared for a replica, which has it with its key: without it, the provider would replace the
@@ -260,11 +263,11 @@ def _end(args: DatabaseArgs) -> dict[str, Any]:
     }
 
 
-def _observation(args: DatabaseArgs) -> dict[str, Any]:
+def observation(key_arn: pulumi.Input[str]) -> dict[str, Any]:
+    """The settings of Performance Insights, with the key for its data, and of Enhanced Monitoring."""
     return {
         "performance_insights_enabled": True,
-        "performance_insights_kms_key_id": args.key_arn,
+        "performance_insights_kms_key_id": key_arn,
         "performance_insights_retention_period": INSIGHTS_RETENTION_DAYS,
         "monitoring_interval": MONITORING_SECONDS,
-        "enabled_cloudwatch_logs_exports": list(EXPORTS),
     }

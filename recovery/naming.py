@@ -1,7 +1,6 @@
 """Names that both sites derive from configuration, so that neither site reads the other's stack.
 
-This module alone derives the names that the other site refers to: database ARNs, buckets, the switch and the ledger.
-See docs/adr/0004-names-instead-of-references.md.
+This module alone derives the names that the other site refers to (docs/adr/0004-names-instead-of-references.md).
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ SWITCH_HEALTH_PATH = "/lifeline/health"
 """The path at which the switch's process answers. The load balancer routes no request there."""
 
 WEB, ALIVE, FALLBACK = "web", "alive", "fallback"
-"""The labels of names in the zone to which the public ones lead: the site that takes the web traffic; any site that
-answers; and that or, without one, the page of the last resort."""
+"""The labels of the names to which the public ones lead: the site with the web traffic; any site; that, or the page."""
 
 BACKUP_DUMPS = "dumps/"
 BACKUP_MANIFESTS = "manifests/"
@@ -156,6 +154,11 @@ def database_identifier(database: DatabaseId) -> str:
     return f"{PROJECT}-{database}"
 
 
+def delayed_replica(database: DatabaseId) -> str:
+    """The identifier of the replica, in the same region, that applies a database's changes after a delay."""
+    return f"{database_identifier(database)}-delayed"
+
+
 def promotion_snapshot(database: DatabaseId, epoch: int) -> str:
     """The identifier of the snapshot that is taken after a database was promoted to lead an epoch."""
     return f"{database_identifier(database)}-epoch-{epoch}"
@@ -257,8 +260,7 @@ def of_generation(name: str, generation: int) -> str:
 def target_group(service: str, port: int, *, site: str, generation: int) -> str:
     """The name of a target group, at most 32 characters. A site that replaces a lost one in its region has its own.
 
-    A port cannot be changed in place: the name contains it, so that the group for a new port can exist beside the old
-    one until the rules have moved.
+    A port cannot be changed in place. The name contains it, so a new port's group exists beside the old one meanwhile.
     """
     owner = hashlib.sha256(of_generation(site, generation).encode()).hexdigest()[:6]
     return f"{service}-{port}-{owner}"
@@ -282,8 +284,7 @@ def registry(*, account: str, region: str) -> str:
 def chart(name: str, *, account: str, region: str) -> str:
     """A chart's copy in the registry of the site's own region.
 
-    Pulumi loads the chart at every `up` to check the release, even if nothing changes. With a public repository, a flip
-    would fail whenever that repository fails.
+    Pulumi loads it at every `up` to check the release: with a public repository, a flip would fail whenever that does.
     Source: pulumi/pulumi-kubernetes, `provider/pkg/provider/helm_release.go`, `Check`.
     """
     return f"oci://{registry(account=account, region=region)}/charts/{name}"

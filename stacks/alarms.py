@@ -14,6 +14,7 @@ from components.health import HealthChecks
 from components.metric_alarms import MetricAlarms, MetricAlarmsArgs
 from recovery import naming, objectives
 from recovery.naming import PROJECT
+from recovery.timeline import DatabaseId
 from stacks.contacts import read_contacts
 from stacks.context import Context
 
@@ -31,6 +32,10 @@ def alarms(context: Context, checks: HealthChecks) -> None:
     for database in context.config.databases:
         group = data.database(database, storage_gib=context.config.database.storage_gib)
         _declare(context, f"database-{database.epoch}", group, topics, tier=objectives.DATA.name)
+    if late := context.config.database.delayed:
+        source = DatabaseId(site, late.epoch)
+        group = data.delayed(source, storage_gib=context.config.database.storage_gib)
+        _declare(context, f"delayed-{source.epoch}", group, topics, tier=objectives.DATA.name)
     if context.site.has_ledger:  # DynamoDB has metrics where a copy is; the peer has the alarms of its copy
         _declare(context, "ledger", data.ledger(site), topics, tier=objectives.CRISIS.name)
     _declare(context, "logs", copies.logs(site), topics)

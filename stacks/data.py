@@ -12,6 +12,7 @@ from components import job_permissions, secrets
 from components.claims import Claims, ClaimsArgs
 from components.database import Database, DatabaseArgs, Restore
 from components.database_roles import DatabaseRoles, DatabaseRolesArgs
+from components.delayed_replica import DelayedReplica, DelayedReplicaArgs
 from components.fence import Handover, HandoverArgs
 from components.kube.once import CLAIM, PROMOTION_WAIT, PROMOTION_WAIT_SECONDS, ROLES, STRICT_WAIT_SECONDS
 from components.ledger import Ledger, LedgerArgs
@@ -151,6 +152,28 @@ def databases(context: Context, waits: PromotionWaits, claims: Claims, passwords
     owner = passwords.owner.value if passwords else None
     after = (*claims.jobs, *waits.jobs)
     return {database: _database(context, database, owner, after) for database in context.config.databases}
+
+
+def delayed_replica(context: Context, databases: Databases) -> None:
+    """The replica that is late on purpose, if there is one. A flip does not touch it."""
+    config = context.config
+    if config.database.delayed is None:
+        return
+    source = DatabaseId(config.site, config.database.delayed.epoch)
+    args = DelayedReplicaArgs(
+        source=source,
+        source_identifier=databases[source].instance.identifier,
+        minutes=config.database.delayed.minutes,
+        engine_version=config.database.engine_version,
+        instance_class=config.database.instance_class,
+        storage_gib=config.database.storage_gib,
+        max_storage_gib=config.database.max_storage_gib,
+        security_group_id=databases[source].client_group_id,
+        key_arn=context.keys.database_arn,
+        logs_key_arn=context.keys.logs_arn,
+        site=context.site,
+    )
+    DelayedReplica(f"delayed-{source.epoch}", args)
 
 
 def roles(context: Context, passwords: Passwords | None, databases: Databases) -> DatabaseRoles:

@@ -158,6 +158,14 @@ class RestoreConfig(Section):
         return self.empty or self.dump is not None
 
 
+class DelayedConfig(Section):
+    """A replica in the site's own region that is late on purpose: rows that a mistake deletes stay there meanwhile."""
+
+    epoch: int = Field(ge=1, le=rules.MAX_EPOCHS)
+    """The epoch at which the database that it follows was seeded."""
+    minutes: int = Field(default=60, ge=5, le=1440)
+
+
 class DatabaseConfig(Section):
     """RDS for PostgreSQL."""
 
@@ -171,6 +179,7 @@ class DatabaseConfig(Section):
     unprotected: tuple[int, ...] = Field(default=(), strict=False)
     """Epochs of databases, no longer current, whose deletion Pulumi and RDS allow: the step before `retired`."""
     restores: tuple[RestoreConfig, ...] = Field(default=(), strict=False)
+    delayed: DelayedConfig | None = None
     owner_password: int = Field(default=1, ge=1, le=100)
     application_password: int = Field(default=1, ge=1, le=100)
     """The numbers of the passwords. A higher number makes a new password (docs/runbooks/rotation.md)."""

@@ -36,6 +36,7 @@ def build(config: SiteConfig) -> None:
     platform.fence(context, databases, workloads)
     backups.backups(context, workloads, databases, roles)
     copies.copies(context, workloads, databases, logs.logs(context, front))
+    data.delayed_replica(context, databases)
     traffic = edge.traffic(context, zone_id, front)
     edge.last_resort(context, zone_id, certificate, traffic)
     monitoring.monitoring(context, workloads)

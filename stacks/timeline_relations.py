@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from stacks.sections import RestoreConfig
 
 
+FIRST_DELAYED = {14: 19, 15: 14, 16: 10, 17: 6}
+"""The first minor version of each major one that can delay a replica; newer ones all can.
+
+Source: Amazon RDS User Guide, "Configuring delayed replication with RDS for PostgreSQL".
+"""
+
+
 def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
     """The contradictions in the timeline, and of the values that name its epochs."""
     if not 0 < len(site.timeline) <= rules.MAX_EPOCHS:
@@ -41,6 +48,7 @@ def timeline_problems(site: SiteConfig) -> Iterator[Problem]:
         yield from _seeding_problems(site, history)
         yield from _retirement_problems(site, history)
         yield from _old_database_problems(site, history)
+        yield from _delayed_problems(site)
         yield from _kept_problems(site, history)
         yield from _switchover_problems(site, history)
         yield from _restore_problems(site, history)
@@ -210,6 +218,20 @@ def _old_database_problems(site: SiteConfig, history: list[DatabaseId]) -> Itera
                 yield Problem(path, f"names {named}, which this site does not declare", hint)
             elif key == "reconciled" and named not in history:
                 yield Problem(path, f"names {named}, which never led and is not fenced", "remove it")
+
+
+def _delayed_problems(site: SiteConfig) -> Iterator[Problem]:
+    plan, path = site.database.delayed, "lifeline:database.delayed"
+    if plan is None:
+        return
+    source, version = DatabaseId(site.site, plan.epoch), site.database.engine_version
+    if source not in site.databases:
+        hint = "remove the line, or name the epoch at which a database that this site declares was seeded"
+        yield Problem(f"{path}.epoch", f"names {source}, which this site does not declare", hint)
+    major, minor = (int(part) for part in version.split("."))
+    if minor < FIRST_DELAYED.get(major, 0):
+        hint = f"upgrade to {major}.{FIRST_DELAYED[major]} or newer, or remove the line"
+        yield Problem(path, f"is set, and RDS for PostgreSQL {version} cannot delay a replica", hint)
 
 
 def _switchover_problems(site: SiteConfig, history: list[DatabaseId]) -> Iterator[Problem]:

@@ -60,6 +60,7 @@ COUNTED: dict[str, list[str]] = {
         "maintenance at primary",
     ],
     "retire": ["deletion is allowed"],
+    "delayed-replica": ["a delayed replica"],
     "adopt": ["the global resources are left", "the global resources are adopted"],
     "rotation": ["another password of the application", "another password of the owner"],
     "reconcile": ["reconciliation begins", "reconciliation ends"],

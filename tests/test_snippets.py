@@ -57,6 +57,7 @@ CASES: dict[str, list[Case]] = {
         Case("primary"),
         Case("primary", {"cluster": {"generations": [1, 2], "serving": 2, "unreachable": [1], "since": 1}}),
     ],
+    "docs/runbooks/delayed-replica.md": [Case("primary")],
     "docs/runbooks/emergency.md": [Case("primary")],
     "docs/runbooks/failback.md": [
         Case("primary"),

@@ -17,6 +17,7 @@ from tests.harness import FAILED_BACK, FAILED_OVER, PRIMARY_LEADS, deploy
 TAKEN = ("primary-1", "secondary-1", "primary-2", "secondary-3")
 RESTORED = ("primary-1", "primary-2")
 DISCARDED = ("primary-1", "secondary-1", "primary-1")
+LATE_ALARMS = ("database-silent", "database-storage-low")
 STANDBY = [
     "update apps/v1:Deployment fence-pods",
     "update core/v1:ConfigMap platform-config",
@@ -274,6 +275,23 @@ TRANSITIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = 
         {"timeline": FAILED_OVER, "database": {"seeded": 2, "reconciled": [1]}},
         {"timeline": FAILED_OVER, "database": {"seeded": 2}},
         [f"delete {RECONCILERS}"],
+    ),
+    "a delayed replica": (
+        "primary",
+        {},
+        {"database": {"delayed": {"epoch": 1}}},
+        [
+            *(f"create cloudwatch/logGroup:LogGroup delayed-1-logs-{export}" for export in ("postgresql", "upgrade")),
+            *(f"create cloudwatch/metricAlarm:MetricAlarm alarms-delayed-1-{name}" for name in LATE_ALARMS),
+            "create iam/role:Role delayed-1-monitoring-role",
+            "create iam/rolePolicyAttachment:RolePolicyAttachment delayed-1-monitoring-policy",
+            "create index:DatabaseLogs delayed-1-logs",
+            "create index:DelayedReplica delayed-1",
+            "create index:MetricAlarms alarms-delayed-1",
+            "create index:MonitoringRole delayed-1-monitoring",
+            "create rds/instance:Instance delayed-1-instance",
+            "create rds/parameterGroup:ParameterGroup delayed-1-parameters",
+        ],
     ),
     "deletion is allowed": (
         "primary",

@@ -28,6 +28,12 @@ def database(database_id: DatabaseId, *, storage_gib: int) -> tuple[Alarm, ...]:
     return (_silent(subject), _storage_low(subject, storage_gib), _replica_lag(subject))
 
 
+def delayed(database_id: DatabaseId, *, storage_gib: int) -> tuple[Alarm, ...]:
+    """The alarms of a database's replica that is late on purpose. It keeps the log of its delay on its disk."""
+    subject = naming.delayed_replica(database_id)
+    return (_silent(subject), _storage_low(subject, storage_gib))
+
+
 def _silent(subject: str) -> Alarm:
     return Alarm(
         name="DatabaseSilent",

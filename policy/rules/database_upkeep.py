@@ -7,7 +7,7 @@ from typing import Any
 
 from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, must_be, must_be_at_least, must_be_set, pair_rule, resource_rule, shown
-from policy.rules.databases import INSTANCE, replicas
+from policy.rules.databases import INSTANCE, is_delayed, replicas
 
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 _GUIDE = "Amazon RDS User Guide"
@@ -125,7 +125,7 @@ def observed(instance: Resource, *, maximum_seconds: int = 60) -> Iterator[str]:
 def windows_apart(instance: Resource) -> Iterator[str]:
     """The times at which RDS may refuse a promotion are known, and do not join into a longer one."""
     backup, maintenance = instance.get("backupWindow"), instance.get("maintenanceWindow")
-    if UNKNOWN in (backup, maintenance):
+    if UNKNOWN in (backup, maintenance) or is_delayed(instance):
         return
     if not isinstance(backup, str) or not isinstance(maintenance, str):
         yield f"backupWindow is {shown(backup)} and maintenanceWindow {shown(maintenance)}, expected both to be set"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from policy.model import Resource, Site
 from policy.rule import About, Severity, must_be, must_be_at_least, must_be_protected, must_be_set, resource_rule
+from recovery.naming import PROJECT
 
 INSTANCE = "aws:rds/instance:Instance"
 COPIES = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 _GUIDE = "Amazon RDS User Guide"
+DELAYED = re.compile(rf"{PROJECT}-[a-z0-9]+-\d+-delayed")
+"""The identifiers of replicas that are late on purpose, and never take over: `recovery.naming.delayed_replica`."""
 BORN = ("engine", "username", "password", "dbName", "allocatedStorage")
 """The inputs of a database that was created empty."""
 
@@ -28,7 +32,8 @@ BORN = ("engine", "username", "password", "dbName", "allocatedStorage")
 def encrypted(instance: Resource) -> Iterator[str]:
     """The storage of a database is encrypted with a key of ours."""
     yield from must_be(instance, True, "storageEncrypted")
-    yield from must_be_set(instance, "kmsKeyId")
+    if not is_delayed(instance):  # in its source's region, a replica has its source's key, and may not name it
+        yield from must_be_set(instance, "kmsKeyId")
 
 
 @resource_rule(
@@ -44,8 +49,9 @@ def encrypted(instance: Resource) -> Iterator[str]:
     ),
 )
 def multi_az(instance: Resource) -> Iterator[str]:
-    """A database has a standby in another zone, whatever its role."""
-    yield from must_be(instance, True, "multiAz")
+    """A database that may lead has a standby in another zone, whatever its role."""
+    if not is_delayed(instance):
+        yield from must_be(instance, True, "multiAz")
 
 
 @resource_rule(
@@ -61,8 +67,9 @@ def multi_az(instance: Resource) -> Iterator[str]:
     ),
 )
 def backups_kept(instance: Resource, *, minimum_days: int = 30) -> Iterator[str]:
-    """RDS can restore a database to any second of the last month."""
-    yield from must_be_at_least(instance, minimum_days, "backupRetentionPeriod")
+    """RDS can restore a database that may lead to any second of the last month."""
+    if not is_delayed(instance):
+        yield from must_be_at_least(instance, minimum_days, "backupRetentionPeriod")
 
 
 @resource_rule(
@@ -78,9 +85,10 @@ def backups_kept(instance: Resource, *, minimum_days: int = 30) -> Iterator[str]
     ),
 )
 def not_deletable(instance: Resource) -> Iterator[str]:
-    """AWS and Pulumi both refuse to delete a database."""
-    yield from must_be(instance, True, "deletionProtection")
-    yield from must_be_protected(instance)
+    """AWS and Pulumi both refuse to delete a database that has data of its own."""
+    if not is_delayed(instance):
+        yield from must_be(instance, True, "deletionProtection")
+        yield from must_be_protected(instance)
 
 
 @resource_rule(
@@ -97,6 +105,8 @@ def not_deletable(instance: Resource) -> Iterator[str]:
 )
 def leaves_backups(instance: Resource) -> Iterator[str]:
     """A deleted database leaves its backups and a last snapshot."""
+    if is_delayed(instance):
+        return
     yield from must_be(instance, False, "deleteAutomatedBackups")
     yield from must_be(instance, True, "copyTagsToSnapshot")
     # RDS refuses a final snapshot of a database that replicates a lost leader.
@@ -135,7 +145,7 @@ def private(instance: Resource) -> Iterator[str]:
 )
 def promotable(instance: Resource) -> Iterator[str]:
     """A replica becomes a leader in one apply, without being replaced."""
-    if instance.get("replicateSourceDb") is None:
+    if instance.get("replicateSourceDb") is None or is_delayed(instance):
         return
     for key in ("parameterGroupName", "vpcSecurityGroupIds", "dbSubnetGroupName", "kmsKeyId"):
         yield from must_be_set(instance, key)
@@ -164,13 +174,18 @@ def copies_kept(copy: Resource, *, minimum_days: int = 30) -> Iterator[str]:
     yield from must_be_set(copy, "kmsKeyId")
 
 
+def is_delayed(instance: Resource) -> bool:
+    """Whether a database is late on purpose: it never leads, and its source has the backups."""
+    return DELAYED.fullmatch(str(instance.get("identifier"))) is not None
+
+
 def replicas(first: Site, second: Site) -> Iterator[tuple[Site, Resource, Site, Resource | None]]:
     """Each replica with its site, the other site, and its source there; None if the other site declares no such one."""
     for site, peer in ((first, second), (second, first)):
         sources = {str(entry.get("identifier")): entry for entry in peer.of(INSTANCE)}
         for replica in site.of(INSTANCE):
             arn = replica.get("replicateSourceDb")
-            if isinstance(arn, str):
+            if isinstance(arn, str) and not is_delayed(replica):
                 yield site, replica, peer, sources.get(arn.rpartition(":")[2])
 
 

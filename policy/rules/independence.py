@@ -8,7 +8,7 @@ from typing import Any
 
 from policy.model import Resource, Site
 from policy.rule import About, Severity, site_rule
-from policy.rules.databases import INSTANCE
+from policy.rules.databases import INSTANCE, is_delayed
 from recovery.naming import site_host
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -58,9 +58,11 @@ def _without(value: Any, key: str) -> Any:
     ),
 )
 def replica_from_elsewhere(site: Site) -> Iterator[tuple[Resource, str]]:
-    """A replica is in another region than its source, with a key of its own region."""
+    """A replica that may lead is in another region than its source, with a key of its own region."""
     for instance in site.of(INSTANCE):
         source, key = instance.get("replicateSourceDb"), instance.get("kmsKeyId")
+        if is_delayed(instance):
+            continue
         if isinstance(source, str) and (not source.startswith("arn:") or f":{site.region}:" in source):
             yield instance, f"replicateSourceDb is {source}, expected a database in another region"
         if isinstance(key, str) and f":{site.region}:" not in key:
@@ -86,7 +88,7 @@ def alarm_for_every_database(site: Site) -> Iterator[tuple[Resource, str]]:
         if not alarm.items("alarmActions") or alarm.get("actionsEnabled") is False:
             yield alarm, "alarmActions reach no one"
     for instance in site.of(INSTANCE):
-        needed = {"DatabaseConnections", "FreeStorageSpace", "ReplicaLag"}
+        needed = {"DatabaseConnections", "FreeStorageSpace", *(() if is_delayed(instance) else ("ReplicaLag",))}
         missing = needed - watched.get(instance.get("identifier"), set())
         if missing:
             yield instance, f"no alarm watches {', '.join(sorted(missing))}"

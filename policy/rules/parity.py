@@ -10,7 +10,7 @@ from policy.model import UNKNOWN, Resource, Site
 from policy.rule import About, Severity, pair_rule, shown
 from policy.rules.clusters import CLUSTER, COMPONENT, NODES, TEMPLATE
 from policy.rules.database_upkeep import PARAMETERS
-from policy.rules.databases import INSTANCE, replicas
+from policy.rules.databases import INSTANCE, is_delayed, replicas
 from policy.rules.dns import RECORD, leads_on
 from policy.rules.independence import RELEASE
 from policy.rules.keys import SECRETS
@@ -59,12 +59,16 @@ def databases_alike(first: Site, second: Site) -> Iterator[Fault]:
 
 def _database_facts(site: Site) -> dict[str, tuple[Resource, Any]]:
     keys = ("instanceClass", "maxAllocatedStorage", "storageType", "multiAz", "backupRetentionPeriod")
-    newest = site.of(INSTANCE)[-1:]
+    newest = [entry for entry in site.of(INSTANCE) if not is_delayed(entry)][-1:]
     facts = {key: (instance, instance.get(key)) for instance in newest for key in keys}
-    for group in site.of(PARAMETERS)[-1:]:
+    for group in [entry for entry in site.of(PARAMETERS) if not _delays(entry)][-1:]:
         facts["family"] = group, group.get("family")
         facts["parameters"] = group, sorted((entry["name"], entry["value"]) for entry in group.items("parameters"))
     return facts
+
+
+def _delays(group: Resource) -> bool:
+    return any(entry["name"] == "recovery_min_apply_delay" for entry in group.items("parameters"))
 
 
 @pair_rule(

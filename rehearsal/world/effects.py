@@ -9,6 +9,7 @@ from rehearsal.world.clock import ScaledClock
 from rehearsal.world.declared import Declared
 from rehearsal.world.front import Fronts
 from rehearsal.world.postgres import PostgresServers
+from rehearsal.world.tls import PARAMETERS
 
 INSTANCE = "aws:rds/instance:Instance"
 CHANGE_SECONDS = 60
@@ -37,7 +38,7 @@ class EnvironmentEffects:
         name = str(inputs["identifier"])
         source, point = inputs.get("replicateSourceDb"), inputs.get("restoreToPointInTime")
         if source:
-            self._servers.replicate(name, str(source).rsplit(":", 1)[-1])
+            self._servers.replicate(name, str(source).rsplit(":", 1)[-1], delay=self._delay(inputs))
         elif point:
             moment = "latest" if point.get("useLatestRestorableTime") else str(point["restoreTime"])
             self._clock.sleep(CHANGE_SECONDS)
@@ -70,6 +71,12 @@ class EnvironmentEffects:
             self._servers.kill(name)
             self._servers.start(name)
             self._servers.promote(name)
+
+    def _delay(self, inputs: Mapping[str, Any]) -> int:
+        """The milliseconds after which a replica applies a change, by its parameter group."""
+        group = self.declared.get(PARAMETERS, str(inputs.get("parameterGroupName")))
+        settings = {entry["name"]: entry["value"] for entry in group.inputs["parameters"]} if group else {}
+        return int(settings.get("recovery_min_apply_delay", 0))
 
     def deleted(self, type_: str, region: str, id_: str, outputs: Mapping[str, Any]) -> None:
         """Stop a server."""

@@ -1,7 +1,6 @@
 """Real PostgreSQL servers on loopback, one per database of the timeline, with real streaming replication.
 
-Commits are durable (fsync) and do not wait for the replica, because RDS replicates asynchronously between regions.
-Therefore the loss in a disaster is measured and not assumed.
+Commits are durable (fsync) and do not wait for the replica, as between regions: the loss is measured and not assumed.
 """
 
 from __future__ import annotations
@@ -51,8 +50,7 @@ class PostgresServers:
     """The servers of a rehearsal, by name. Safe to share between threads. Closing it removes everything.
 
     Args:
-        root: the folder for each server's log, `<name>.log`. Data and sockets are in a temporary folder, because a
-            socket's path must be short and the folder accessible to the user that PostgreSQL runs as.
+        root: the folder for each server's log, `<name>.log`. Data and sockets are in a temporary one: a path is short.
     """
 
     def __init__(self, root: Path) -> None:
@@ -102,8 +100,8 @@ class PostgresServers:
                 load_schema(server)
             return server
 
-    def replicate(self, name: str, source_name: str) -> Server:
-        """Create and start a replica of a running server.
+    def replicate(self, name: str, source_name: str, *, delay: int = 0) -> Server:
+        """Create and start a replica of a running server, which applies each change `delay` real milliseconds later.
 
         Raises:
             PostgresError: if the name is taken, the source does not run or the replica does not start.
@@ -116,6 +114,8 @@ class PostgresServers:
                 *("-c", "fast", "-R", "-C", "-S", slot(name), "--no-sync"),
             ]
             binaries.run(command, self._account, ADMIN_ENVIRONMENT)
+            settings = self._data(name) / "postgresql.auto.conf"
+            settings.write_text(f"{settings.read_text()}recovery_min_apply_delay = {delay}\n")
             self._servers[name] = server
             self.start(name)
             return server
