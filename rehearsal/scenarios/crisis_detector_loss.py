@@ -20,6 +20,7 @@ from rehearsal.scenarios.verification import call, none_fails, said, verify
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, OWN_MODEL
 from rehearsal.world.people import People
 from rehearsal.world.platform import CRISIS_DETECTOR
+from rehearsal.world.scheduling import Placement, placements
 
 _WEIGHTS = {**OWN_MODEL.weights, "numb": 0.6}
 GOOD = {"weights": _WEIGHTS, "threshold": OWN_MODEL.threshold}
@@ -54,7 +55,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
         surge = {"crisisFallback": KEYWORD_ONLY, "crisisReplicas": objectives.CRISIS_SURGE_REPLICAS}
         steps += _in_both(environment, reporter, (struck, other), lambda _: surge)
         degraded = _mode(client, struck)
-        pods = {site.name: site.cluster.pods(NAMESPACE, CRISIS_DETECTOR) for site in (struck, other)}
+        pods = {site.name: _pods(environment, site) for site in (struck, other)}
         environment.clock.sleep(actions.WARM_UP_SECONDS)
     with phases("back to the model before"):
         steps += _in_both(environment, reporter, (struck, other), lambda site: {"modelVersion": good[site.name]})
@@ -77,10 +78,13 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
             Check("the model finds what no keyword does, before and after", passed=before and after),
             Check("the other site answers meanwhile, with its model", passed=led_away == HYBRID, detail=led_away),
             Check("both sites answer by keywords alone", passed=degraded == KEYWORD_ONLY, detail=degraded),
-            Check(
-                f"each site has {objectives.CRISIS_SURGE_REPLICAS} pods of the crisis detector in the surge",
-                passed=set(pods.values()) == {objectives.CRISIS_SURGE_REPLICAS},
-                detail=str(pods),
+            *(
+                Check(
+                    f"each of {objectives.CRISIS_SURGE_REPLICAS} pods of the surge finds a node at {site}",
+                    passed=found.placed == found.wanted == objectives.CRISIS_SURGE_REPLICAS,
+                    detail=f"{found.placed} of {found.wanted} {found.reason}".rstrip(),
+                )
+                for site, found in pods.items()
             ),
             none_fails("no request of the website fails", client, (objectives.CORE,), began),
             *checks,
@@ -105,6 +109,12 @@ def _in_both(
     return tuple(
         step for site in sites for step in actions.apply(environment, reporter, site, emergency=emergency(site))
     )
+
+
+def _pods(environment: Environment, site: SiteWorld) -> Placement:
+    """The pods of the crisis detector that find a node beside all others."""
+    found = placements(environment.effects.declared, site.cluster, site.clusters.serving)
+    return found[NAMESPACE, CRISIS_DETECTOR]
 
 
 def _mode(client: People, site: SiteWorld) -> str:

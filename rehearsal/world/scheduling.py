@@ -53,8 +53,17 @@ class Node:
     taints: tuple[Plain, ...]
 
 
-def unplaced(declared: Declared, cluster: KubernetesApi, name: str) -> dict[tuple[str, str], str]:
-    """The Deployments of which no pod finds a node, by namespace and name, with the reason.
+@dataclass(frozen=True)
+class Placement:
+    """The pods that a Deployment wants, those that find a node, and the reason for which the next one finds none."""
+
+    wanted: int
+    placed: int
+    reason: str = ""
+
+
+def placements(declared: Declared, cluster: KubernetesApi, name: str) -> dict[tuple[str, str], Placement]:
+    """The pods of every Deployment that find a node, by namespace and name.
 
     All nodes run that the groups may have, since an autoscaler adds them. Charts' and add-ons' pods are not counted.
 
@@ -68,13 +77,20 @@ def unplaced(declared: Declared, cluster: KubernetesApi, name: str) -> dict[tupl
     deployments = sorted(
         cluster.view("Deployment"), key=lambda entry: -values.get(_pod(entry).get("priorityClassName", ""), 0)
     )
-    reasons: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], Placement] = {}
     for deployment in deployments:
         meta = deployment["metadata"]
         wanted = cluster.pods(meta["namespace"], meta["name"])
-        if wanted and not _placed(deployment, wanted, nodes):
-            reasons[meta["namespace"], meta["name"]] = _reason(_pod(deployment), nodes, name)
-    return reasons
+        placed = _placed(deployment, wanted, nodes)
+        reason = _reason(_pod(deployment), nodes, name) if placed < wanted else ""
+        found[meta["namespace"], meta["name"]] = Placement(wanted, placed, reason)
+    return found
+
+
+def unplaced(declared: Declared, cluster: KubernetesApi, name: str) -> dict[tuple[str, str], str]:
+    """The Deployments of which no pod finds a node, by namespace and name, with the reason. As `placements`."""
+    found = placements(declared, cluster, name).items()
+    return {key: entry.reason for key, entry in found if entry.wanted and not entry.placed}
 
 
 def _placed(deployment: Plain, wanted: int, nodes: list[Node]) -> int:

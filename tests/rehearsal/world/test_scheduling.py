@@ -9,7 +9,7 @@ import pytest
 
 from rehearsal.providers.kubernetes.api import KubernetesApi
 from rehearsal.world.declared import Declared
-from rehearsal.world.scheduling import TEMPLATE, unplaced
+from rehearsal.world.scheduling import TEMPLATE, Placement, placements, unplaced
 from rehearsal.world.services import NODES
 
 SPREAD = {"topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}
@@ -26,8 +26,8 @@ def nodes(*sizes: int, type_: str = "m7i.large", **more: Any) -> Declared:
     return declared
 
 
-def reasons(declared: Declared, *deployments: Mapping[str, Any]) -> dict[str, str]:
-    """The reasons for which no pod of some Deployments finds a node. Each is a pod with `name` and `replicas`."""
+def cluster_of(*deployments: Mapping[str, Any]) -> KubernetesApi:
+    """A cluster with some Deployments. Each is a pod with `name` and `replicas`."""
     cluster = KubernetesApi()
     for name, value in (("crisis", 100), ("core", 10)):
         meta = {"name": name}
@@ -39,9 +39,26 @@ def reasons(declared: Declared, *deployments: Mapping[str, Any]) -> dict[str, st
         meta = {"name": entry["name"], "namespace": "app"}
         template = {"replicas": entry.get("replicas", 1), "template": {"spec": spec}}
         cluster._put({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": template})
-    found = unplaced(declared, cluster, "west")
+    return cluster
+
+
+def reasons(declared: Declared, *deployments: Mapping[str, Any]) -> dict[str, str]:
+    """The reasons for which no pod of some Deployments finds a node."""
+    found = unplaced(declared, cluster_of(*deployments), "west")
     assert {namespace for namespace, _ in found} <= {"app"}
     return {name: reason for (_, name), reason in found.items()}
+
+
+def test_the_pods_of_a_surge_that_find_no_node_are_counted() -> None:
+    cluster = cluster_of(
+        {"name": "web", "replicas": 2, "priorityClassName": "core"},
+        {"name": "detector", "replicas": 10, "priorityClassName": "crisis"},
+    )
+    found = placements(nodes(3), cluster, "west")
+    reason = "no node of west has room for 500 millicores and 1024 MiB"
+    assert found == {("app", "detector"): Placement(10, 9, reason), ("app", "web"): Placement(2, 0, reason)}
+    found = placements(nodes(4), cluster, "west")
+    assert found == {("app", "detector"): Placement(10, 10), ("app", "web"): Placement(2, 2)}
 
 
 def test_pods_find_room_on_a_node() -> None:
