@@ -16,6 +16,9 @@ States = Mapping[str, Mapping[str, Resource]]
 _SHORTEST_ID = 8
 """Shorter ids are words that may occur elsewhere."""
 _EC2_ID = re.compile(r"\b[a-z]+-[0-9a-f]{17}\b")
+_FORGOTTEN = re.compile(r"certificate/[0-9a-f-]{36}")
+"""A certificate that no stack has in its state any more."""
+_EDGE = re.compile(r"\b[a-z0-9]+\.cloudfront\.net")
 _API_SERVER = re.compile(r"https://[^\"]+\.eks\.amazonaws\.com")
 
 
@@ -39,9 +42,9 @@ def _generated_ids(resources: Iterable[Resource]) -> dict[str, str]:
         if len(resource.id) >= _SHORTEST_ID and resource.id not in inputs:
             names[resource.id] = f"<{resource.name}>"
         # EKS creates a security group that is not a resource of the program. Its id is an output of the cluster only.
-        # The address of its API server has a random part.
+        # The address of its API server has a random part, and so has the name of a distribution.
         outputs = json.dumps(resource.outputs)
-        for id_ in (*_EC2_ID.findall(outputs), *_API_SERVER.findall(outputs)):
+        for id_ in (*_EC2_ID.findall(outputs), *_API_SERVER.findall(outputs), *_EDGE.findall(outputs)):
             if id_ not in inputs:
                 names.setdefault(id_, f"<part of {resource.name}>")
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))
@@ -61,4 +64,4 @@ def canonical(resource: Resource, ids: Mapping[str, str]) -> str:
     text = json.dumps(inputs, sort_keys=True)
     for id_, name in ids.items():
         text = text.replace(id_, name)
-    return text
+    return _FORGOTTEN.sub("certificate/<forgotten>", text)
