@@ -48,9 +48,11 @@ LINKS: tuple[Link, ...] = (
     _key(r"cluster-1-eks", "encryptionConfigKeyArn", "cluster"),
     Link(r"cluster-1-nodes-template", "blockDeviceMappings", ("keys-cluster",), r".*:key/.*"),
     _key(r"database-1-instance", "kmsKeyId", "database"),
-    _key(r"database-1-instance", "performanceInsightsKmsKeyId", "database"),
+    _key(r"(database|delayed)-1-instance", "performanceInsightsKmsKeyId", "database"),
     _key(r"(application-)?password-secret", "kmsKeyId", "secrets"),
-    _key(r"(cluster-1-logs|network-flow-logs-group|database-1-logs-(postgresql|upgrade))", "kmsKeyId", "logs"),
+    _key(
+        r"(cluster-1-logs|network-flow-logs-group|(database|delayed)-1-logs-(postgresql|upgrade))", "kmsKeyId", "logs"
+    ),
     _key(r"(front-firewall-log|pod-logs-(platform|system))", "kmsKeyId", "logs"),
     # network
     Link(r"cluster-1-eks", "vpcId", ("network-vpc",), r'"vpc-\w+"'),
@@ -126,6 +128,8 @@ LINKS: tuple[Link, ...] = (
         r'.*"DB_HOST": "lifeline-primary-1\.[^"]*\.rds\.amazonaws\.com".*',
     ),
     Link(r"database-1-instance", "password", ("password-random",)),
+    Link(r"delayed-1-instance", "replicateSourceDb", ("database-1-instance",), r'"lifeline-primary-1"'),
+    Link(r"delayed-1-instance", "vpcSecurityGroupIds", ("database-1-network-clients",)),
     Link(r"claims-epoch-1-primary-1", "spec", ("ledger-table",), r'.*"value": "lifeline-crisis-ledger".*'),
     # the rights of pods
     _policy(r"(postgresql-backup|recovery-exporter)", "backups-own-key", "keys-secrets"),
@@ -159,7 +163,10 @@ LINKS: tuple[Link, ...] = (
     Link(r"alarms-outside-crisis-unreachable", "dimensions", ("traffic-checks-crisis",)),
     Link(r"alarms-outside-site-unreachable", "dimensions", ("traffic-checks-app",)),
     Link(
-        r"alarms-(database|ledger|vault).*", "(alarmActions|okActions)", ("alarms-pages-topic",), r'\["arn:aws:sns:.*'
+        r"alarms-(database|delayed|ledger|vault).*",
+        "(alarmActions|okActions)",
+        ("alarms-pages-topic",),
+        r'\["arn:aws:sns:.*',
     ),
     Link(r"alarms-(copies|logs).*", "(alarmActions|okActions)", ("alarms-tickets-topic",), r'\["arn:aws:sns:.*'),
     Link(r"backup-events-target", "arn", ("alarms-tickets-topic",), r'"arn:aws:sns:.*'),

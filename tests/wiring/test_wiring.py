@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stacks.config import parse
@@ -9,15 +11,18 @@ from tests.harness import PRIMARY_LEADS, deploy, deploy_anew, stack_config
 from tests.wiring.links import missing, violations
 from tests.wiring.swaps import Swap, swaps
 
-CONFIG = parse(stack_config("primary"), stack="primary")
+OPTIONS: dict[str, Any] = {"database": {"delayed": {"epoch": 1}}}
+"""Options of a site, whose wiring is looked at too."""
+CONFIG = parse(stack_config("primary", **OPTIONS), stack="primary")
 ALL = swaps()
 SHARE = 5
 """The fast tests run every fifth swap, and `make test-slow` the others."""
 
 
 def test_every_reference_between_components_is_that_of_the_table() -> None:
-    assert violations(deploy("primary"), CONFIG) == []
-    assert missing(deploy("primary")) == []
+    resources = deploy("primary", PRIMARY_LEADS, **OPTIONS)
+    assert violations(resources, CONFIG) == []
+    assert missing(resources) == []
 
 
 def test_there_are_at_least_twenty_swaps_in_the_fast_tests_and_each_changes_something_else() -> None:
@@ -30,7 +35,7 @@ def noticed(swap: Swap) -> bool:
     """Whether the program fails with a swap, or its references are not those of the table."""
     with swap.applied():
         try:
-            return violations(deploy_anew("primary", PRIMARY_LEADS), CONFIG) != []
+            return violations(deploy_anew("primary", PRIMARY_LEADS, **OPTIONS), CONFIG) != []
         except Exception:  # noqa: BLE001 - a program that fails is a swap that is noticed
             return True
 
