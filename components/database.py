@@ -16,7 +16,7 @@ import pulumi_aws as aws
 
 from components.database_logs import EXPORTS, DatabaseLogs, DatabaseLogsArgs
 from components.database_network import DatabaseNetwork, DatabaseNetworkArgs
-from components.database_parameters import family, parameters
+from components.database_parameters import Parameter, family, parameters
 from components.monitoring_role import MonitoringRole
 from components.site import Site
 from recovery import objectives
@@ -153,12 +153,7 @@ class Database(pulumi.ComponentResource):
             f"{self._name}-parameters",
             family=family(self._args.engine_version),
             description="Lifeline: the same settings at both sites",
-            parameters=[
-                aws.rds.ParameterGroupParameterArgs(
-                    name=setting.name, value=setting.value, apply_method=setting.apply_method
-                )
-                for setting in settings
-            ],
+            parameters=arguments(settings),
             tags=self._args.site.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
             opts=self._child,
         )
@@ -261,6 +256,14 @@ def _end(args: DatabaseArgs) -> dict[str, Any]:
         "skip_final_snapshot": stale,
         "final_snapshot_identifier": None if stale else f"{database_identifier(args.database)}-final",
     }
+
+
+def arguments(settings: Sequence[Parameter]) -> list[aws.rds.ParameterGroupParameterArgs]:
+    """Settings as a parameter group takes them."""
+    return [
+        aws.rds.ParameterGroupParameterArgs(name=setting.name, value=setting.value, apply_method=setting.apply_method)
+        for setting in settings
+    ]
 
 
 def observation(key_arn: pulumi.Input[str]) -> dict[str, Any]:

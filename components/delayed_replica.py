@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.database import MAINTENANCE_WINDOW, PORT, observation
+from components.database import MAINTENANCE_WINDOW, PORT, arguments, observation
 from components.database_logs import EXPORTS, DatabaseLogs, DatabaseLogsArgs
 from components.database_parameters import Parameter, family, parameters
 from components.monitoring_role import MonitoringRole
@@ -99,12 +99,7 @@ class DelayedReplica(pulumi.ComponentResource):
             f"{self._name}-parameters",
             family=family(self._args.engine_version),
             description="Lifeline: the settings of the databases, and a delay",
-            parameters=[
-                aws.rds.ParameterGroupParameterArgs(
-                    name=setting.name, value=setting.value, apply_method=setting.apply_method
-                )
-                for setting in (*parameters(storage_gib=self._args.storage_gib), delay)
-            ],
+            parameters=arguments((*parameters(storage_gib=self._args.storage_gib), delay)),
             tags=self._args.site.tags.of(tier="data", data="none", name=f"{self._name}-parameters"),
             opts=self._child,
         )
