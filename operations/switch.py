@@ -9,7 +9,6 @@ A third answer is for the backend: the site that leads at this moment, which it 
 
 from __future__ import annotations
 
-import contextlib
 import http
 import math
 import threading
@@ -57,7 +56,10 @@ class Switch:
         self._site = site
         self._ledger = ledger
         self._leader: str | None = None
-        self._lock = threading.Lock()
+        self._failure: LedgerUnreadableError | None = None
+        self._turn = threading.Condition()
+        self._begun = self._ended = 0
+        """Reads of the ledger."""
 
     def look(self) -> str | None:
         """Read the ledger. Returns the site of the newest ready mark; None if no database has been ready yet.
@@ -65,25 +67,43 @@ class Switch:
         Raises:
             LedgerUnreadableError: if the ledger does not answer. The answers stay as they are.
         """
-        with self._lock:
-            return self._look()
+        self._read(patience=None)
+        if self._failure is not None:
+            raise self._failure
+        return self._leader
 
-    def _look(self) -> str | None:
+    def _read(self, patience: float | None) -> None:
+        """Wait for a read that begins from now on. One is enough for all who wait, so their number delays no one.
+
+        Args:
+            patience: the longest time to wait for another one's read, in seconds; None for as long as it takes.
+        """
+        with self._turn:
+            needed = self._begun + 1
+            if not self._turn.wait_for(lambda: self._ended >= min(needed, self._begun), patience):
+                return
+            if self._ended >= needed:
+                return
+            self._begun = needed
+        try:
+            self._leader, self._failure = self._newest(), None
+        except LedgerUnreadableError as error:
+            self._failure = error
+        finally:
+            with self._turn:
+                self._ended = needed
+                self._turn.notify_all()
+
+    def _newest(self) -> str | None:
         ready = self._ledger.newest_ready()
-        leader = ready.database.site if ready is not None else None
-        if leader is not None and leader != self._leader:
+        leader = ready.database.site if ready is not None else self._leader
+        if leader != self._leader:
             say("switch", site=self._site, leader=leader)
-            self._leader = leader
         return leader
 
     def _leads_now(self) -> Answer:
         """The site that leads, read at once: a write must not be refused because the last look is seconds old."""
-        if self._lock.acquire(timeout=_LOOK_SECONDS):
-            try:
-                with contextlib.suppress(LedgerUnreadableError):
-                    self._look()
-            finally:
-                self._lock.release()
+        self._read(patience=_LOOK_SECONDS)
         if self._leader is None:
             return http.HTTPStatus.SERVICE_UNAVAILABLE, "not known yet"
         return http.HTTPStatus.OK, self._leader

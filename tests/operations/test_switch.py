@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
@@ -16,6 +17,8 @@ from operations.switch import Switch, SwitchServer
 from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH
 from recovery.timeline import DatabaseId
 from tests.operations.world import REFUSED, SILENT, Table, ledger
+
+_Answer = TypeVar("_Answer")
 
 LEADS = {LEADS_PATH: (200, "lifeline-leads primary"), YIELDS_PATH: (404, "primary leads")}
 YIELDS = {LEADS_PATH: (404, "secondary leads"), YIELDS_PATH: (200, "lifeline-yields primary")}
@@ -149,6 +152,49 @@ def test_backends_do_not_queue_behind_a_slow_ledger(monkeypatch: pytest.MonkeyPa
     assert switch.answer(LEADER_PATH) == (200, "primary")
     go_on.set()
     look.join()
+
+
+class Turns(threading.Condition):
+    """Counts those who have come to wait. They hold the lock until they wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._come = threading.Semaphore(0)
+
+    def wait_for(self, predicate: Callable[[], _Answer], timeout: float | None = None) -> _Answer:
+        self._come.release()
+        return super().wait_for(predicate, timeout)
+
+    def have_come(self, number: int) -> bool:
+        return all(self._come.acquire(timeout=10) for _ in range(number))
+
+
+def test_any_number_of_backends_share_a_read_that_began_after_they_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first read may be too old for those who asked during it. The second is not, and serves them all."""
+    table = ready(Table("primary-1"), 1)
+    switch, reads = Switch("primary", ledger(table)), 0
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        nonlocal reads
+        reads += 1
+        asked.set()
+        assert go_on.wait(10)
+
+    switch.look()
+    table.before_read = wait
+    monkeypatch.setattr("operations.switch._LOOK_SECONDS", 15)
+    turns = Turns()
+    monkeypatch.setattr(switch, "_turn", turns)
+    with ThreadPoolExecutor(21) as backends:
+        first = backends.submit(switch.look)
+        assert asked.wait(10)
+        others = [backends.submit(switch.answer, LEADER_PATH) for _ in range(20)]
+        assert turns.have_come(21)
+        go_on.set()
+        assert first.result(10) == "primary"
+        assert {other.result(10) for other in others} == {(200, "primary")}
+    assert reads == 2 * 3
 
 
 @pytest.fixture
