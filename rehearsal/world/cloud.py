@@ -14,15 +14,22 @@ from typing import Any
 import botocore.loaders
 import moto.backends
 import moto.core.loaders
+import moto.core.responses
 import moto.core.utils
 import moto.iam.models
+import moto.kms.models
+import moto.kms.utils
 import moto.rds.models
 import moto.s3.models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
+from rehearsal.world.direct import direct
+
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
 _MODELS = moto.core.loaders.create_loader()
+_KEY = functools.cache(moto.kms.utils.generate_private_key)
+_METHODS = functools.cache(moto.core.utils.method_names_from_class)
 
 
 @contextmanager
@@ -44,7 +51,8 @@ def empty_account() -> Generator[str]:
         reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
         with urllib.request.urlopen(reset) as answer:
             answer.read()
-        yield f"http://{host}:{port}"
+        with direct(f"{host}:{port}"):
+            yield f"http://{host}:{port}"
     finally:
         server.stop()
 
@@ -127,19 +135,22 @@ _read: Callable[[str], Any] = functools.cache(botocore.loaders.JSONFileLoader().
 
 
 def _spare_repeated_work() -> None:
-    """Make moto and botocore do four things once that they otherwise repeat for each request, session, service or role.
+    """Make moto and botocore do six things once that they otherwise repeat for each request, session, service or role.
 
-    Each request lists moto's own folder, behind one lock. Each session of botocore reads the list of AWS's endpoints
-    and the descriptions of the services that it calls; moto makes a session per service, and the world one per secret
-    of a pod. Each service of moto reads the descriptions of all services. Each role searches every partition of AWS for
-    its key, and parses AWS's managed policies once per partition; this project uses the partition `aws` only. Without
-    this, a failback takes a quarter longer, and two sites are 800,000 objects instead of 500,000.
+    Each request lists moto's own folder, behind one lock, and the methods of a class. Each session of botocore reads
+    the list of AWS's endpoints and the descriptions of the services that it calls; moto makes a session per service,
+    and the world one per secret of a pod. Each service of moto reads the descriptions of all services. Each role
+    searches every partition of AWS for its key, and parses AWS's managed policies once per partition; this project
+    uses the partition `aws` only. Each key draws an RSA key that symmetric ones, the only ones here, do not use.
+    Without this, a failback takes a quarter longer, and two sites are 800,000 objects instead of 500,000.
     """
     replacements: tuple[tuple[ModuleType | type, str, object], ...] = (
         (botocore.loaders.JSONFileLoader, "load_file", lambda _, path: _read(path)),
         (moto.backends, "list_of_moto_modules", lambda: _SERVICES),
+        (moto.core.responses, "method_names_from_class", _METHODS),
         (moto.core.utils, "create_loader", lambda: _MODELS),
         (moto.iam.models, "PARTITION_NAMES", ["aws"]),
+        (moto.kms.models, "generate_private_key", _KEY),
     )
     for module, name, value in replacements:
         setattr(module, name, value)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import http
 import json
 import re
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from recovery.naming import LEDGER_KEY
+from rehearsal.world.direct import ask
 from rehearsal.world.faults import Faults, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received, UnknownCallError
-from rehearsal.world.serving import Serving
+from rehearsal.world.serving import ConnectionsServer, Serving
 
 _SCOPE = re.compile(r"Credential=(?P<caller>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _REFUSALS = {
@@ -69,9 +70,8 @@ class AwsGateway(Serving):
         return f"http://127.0.0.1:{self.port}"
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ConnectionsServer):
     daemon_threads = True
-    request_queue_size = 128
 
     def __init__(
         self,
@@ -82,15 +82,21 @@ class _Server(ThreadingHTTPServer):
         way: Callable[[str, str], str | None],
     ) -> None:
         self.way = way
-        self.upstream = urlsplit(upstream)
+        self.upstream = urlsplit(upstream).netloc
         self.faults = faults
         self.ledger = ledger
         self.refusal = refusal
         super().__init__(("127.0.0.1", 0), _Handler)
 
+    def server_close(self) -> None:
+        super().server_close()
+        self.reset_all()
+
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 10
+    protocol_version = "HTTP/1.1"
+    timeout = 65
+    """Real seconds. A pod keeps its connection, as one to AWS: a new one for each call costs as much as the call."""
 
     def do_GET(self) -> None:
         self._pass_on()
@@ -139,19 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
         refusal = _refused(server, caller, received)
         if refusal is not None:
             return refusal
-        status, headers, answer = self._ask(server, received.body)
+        headers = self.headers.items()
+        status, answered, answer = ask(server.upstream, self.command, self.path, headers, received.body)
         if operation in _WRITES and status == http.HTTPStatus.OK:
             server.ledger.mirror(region, json.loads(received.body)[_WRITES[operation]][LEDGER_KEY]["S"])
-        return status, headers, answer
-
-    def _ask(self, server: _Server, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(str(server.upstream.hostname), server.upstream.port, timeout=10)
-        try:
-            connection.request(self.command, self.path, body or None, dict(self.headers.items()))
-            response = connection.getresponse()
-            return response.status, response.getheaders(), response.read()
-        finally:
-            connection.close()
+        return status, answered, answer
 
     def _answer(self, status: int, headers: list[tuple[str, str]], answer: bytes) -> None:
         self.send_response(status)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import http
 import json
-import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from rehearsal.world.serving import STOP_SECONDS
-
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with zero seconds: closing a connection resets it."""
+from rehearsal.world.serving import STOP_SECONDS, ConnectionsServer, reset
 
 
 @dataclass(frozen=True)
@@ -85,45 +79,28 @@ class LoopbackServer:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ConnectionsServer):
     daemon_threads = False  # so that server_close waits for them
-    request_queue_size = 128
 
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
         self.answer = answer
         self.gone = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def vanish(self) -> None:
         self.gone.set()
-        with self._open_lock:
-            for connection in self._open:
-                _reset(connection)
+        self.reset_all()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        with self._open_lock:
-            self._open.add(request)
-            if self.gone.is_set():
-                _reset(request)
-                return False
+        super().verify_request(request, client_address)
+        if self.gone.is_set():
+            reset(request)
+            return False
         return True
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._open_lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
-
-
-def _reset(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

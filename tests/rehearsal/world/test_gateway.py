@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -278,6 +280,19 @@ def test_an_error_keeps_its_code_and_its_words(client: Clients, gateway: str) ->
         errors.append(error(refused.value))
     assert errors[0] == errors[1]
     assert errors[1]["Code"] == "ResourceNotFoundException"
+
+
+def test_a_pod_keeps_its_connection(gateway: str, tables: None) -> None:
+    scope = f"AWS4-HMAC-SHA256 Credential=pod/20260101/{EAST}/dynamodb/aws4_request, Signature=0"
+    headers = {"Authorization": scope, "X-Amz-Target": "DynamoDB_20120810.ListTables"}
+    with closing(http.client.HTTPConnection(urlsplit(gateway).netloc, timeout=10)) as connection:
+        sockets = []
+        for _ in range(2):
+            connection.request("POST", "/", b"{}", headers)
+            answer = connection.getresponse()
+            assert (answer.status, LEDGER_TABLE in answer.read().decode()) == (200, True)
+            sockets.append(connection.sock)
+    assert sockets[0] is sockets[1] is not None
 
 
 def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: Faults) -> None:
