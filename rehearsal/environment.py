@@ -91,6 +91,7 @@ class Environment:
         self.account.run_job = lambda site, job: self._pods_at(site).run(job)
         # Before the platforms are open, no one can meet pods that begin.
         self.account.wait_for = lambda site, made: self.platforms and wait_for(self._pods_at(site), made)
+        self.account.changes = lambda: self.effects.declared.changes
         self.console = Console(self.account.endpoint_url)
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -122,6 +123,8 @@ class OfflineAccount:
         """Runs a site's Job until it ends. Without it, Jobs are refused."""
         self.wait_for: Callable[[str, dict[str, Any]], object] = lambda *_: None
         """Waits until the pods of a site's new Deployment are available."""
+        self.changes: Callable[[], int] = itertools.count().__next__
+        """Returns another number after each change of a resource. Without it, each call counts as one."""
         os.environ.update(_MOTO)
         self.programs = self._stack.enter_context(programs or warm_programs())
         """Runs the program, the pods, and the stand-in for pulumi-eks."""
@@ -192,7 +195,7 @@ class OfflineAccount:
     def permissions(self) -> Permissions:
         """The decisions of IAM on the calls of pods."""
         (account,) = {site.config.account for site in self.sites.values()}
-        return Permissions(self.endpoint_url, account, self.pod_role)
+        return Permissions(self.endpoint_url, account, self.pod_role, self.changes)
 
     def _site(self, file: StackFile, config: SiteConfig) -> SiteWorld:
         clusters = Clusters(lambda: _serving_cluster(self.sites[config.site].config), config.cluster.version)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from recovery.naming import LEDGER_CHECKS, LEDGER_KEY
+from recovery.naming import LEDGER_CHECKS, LEDGER_KEY, ready_key
 from rehearsal.world.detector import KEYWORD_ONLY
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.loopback import Reply, Request
@@ -45,6 +45,7 @@ class CrisisServices:
         self._ledger = ledger
         self._refusal = refusal
         self._model, self._provider = model, provider
+        self._marks: dict[int, Mapping[str, Any]] = {}
         self.handlers: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/api/crisis/health"): self._health,
             ("GET", "/api/crisis/test"): self._test,
@@ -61,6 +62,16 @@ class CrisisServices:
             ConnectionError: if it does not answer.
         """
         return self._ledger.get(self._copy, key)
+
+    def ready_mark(self, epoch: int) -> Mapping[str, Any] | None:
+        """The ready mark of an epoch, or None. It is read until it is there: it is never changed.
+
+        Raises:
+            ConnectionError: if the copy of the ledger does not answer.
+        """
+        if epoch not in self._marks and (mark := self.read(ready_key(epoch))) is not None:
+            self._marks[epoch] = mark
+        return self._marks.get(epoch)
 
     def detector_refusal(self) -> str | None:
         """The reason for which the detector's pods do not live; None if they do."""

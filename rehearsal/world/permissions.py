@@ -37,7 +37,8 @@ _LIST = {"list-type", "prefix", "encoding-type", "continuation-token", "max-keys
 
 
 _KEPT_SECONDS = 1.0
-"""Real seconds for which the policies of a role are kept. A change of IAM takes seconds to be seen everywhere."""
+"""Real seconds for which the policies of a role are kept although a resource has changed. A change of IAM takes seconds
+to be seen everywhere."""
 
 
 class UnknownCallError(Exception):
@@ -76,14 +77,18 @@ class Permissions:
         endpoint: moto's address.
         account: twelve digits.
         role: the ARN of the role of a service account in a region; None if it has none.
+        changes: returns another number after each change of a resource, which may be one of a role.
     """
 
-    def __init__(self, endpoint: str, account: str, role: Callable[[str, str], str | None]) -> None:
+    def __init__(
+        self, endpoint: str, account: str, role: Callable[[str, str], str | None], changes: Callable[[], int]
+    ) -> None:
         session = boto3.session.Session("rehearsal", "rehearsal")
         self._iam: IAMClient = session.client("iam", "us-east-1", endpoint_url=endpoint)
         self._account = account
         self._role = role
-        self._documents: dict[str, tuple[float, list[Mapping[str, Any]]]] = {}
+        self._changes = changes
+        self._documents: dict[str, tuple[float, int, list[Mapping[str, Any]]]] = {}
 
     def refusal(self, caller: str, received: Received) -> str | None:
         """The words with which AWS refuses a call; None if it is allowed.
@@ -108,13 +113,14 @@ class Permissions:
         )
 
     def _policies(self, role: str, *, again: bool) -> list[Mapping[str, Any]]:
-        at, documents = self._documents.get(role, (float("-inf"), list[Mapping[str, Any]]()))
-        if again or time.monotonic() - at > _KEPT_SECONDS:
+        at, known, documents = self._documents.get(role, (float("-inf"), -1, list[Mapping[str, Any]]()))
+        changes = self._changes()
+        if again or (changes != known and time.monotonic() - at > _KEPT_SECONDS):
             name = role.rpartition("/")[2]
             names = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
             answers = [self._iam.get_role_policy(RoleName=name, PolicyName=entry) for entry in names]
             documents = [cast("Mapping[str, Any]", answer["PolicyDocument"]) for answer in answers]
-            self._documents[role] = time.monotonic(), documents
+            self._documents[role] = time.monotonic(), changes, documents
         return documents
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH, ready_key, site_host
+from recovery.naming import LEADER_PATH, LEADS_PATH, SWITCH_HEALTH_PATH, YIELDS_PATH, site_host
 from rehearsal.world.crisis import CrisisServices
 from rehearsal.world.health import AGENT
 from rehearsal.world.ledger import GlobalTable
@@ -276,7 +276,7 @@ class SitePlatform:
         """Whether the site takes writes and its epoch is ready: its pods have rolled out and have the role."""
         config = self._read_config()
         try:
-            mark = self.crisis.read(ready_key(int(config.get("EPOCH", "0"))))
+            mark = self.crisis.ready_mark(int(config.get("EPOCH", "0")))
             named = mark is not None and mark["database"] == config.get("DATABASE")
             return named and self._not_ready(BACKEND) is None and self.takes_writes()
         except ConnectionError:

@@ -96,14 +96,14 @@ def unplaced(declared: Declared, cluster: KubernetesApi, name: str) -> dict[tupl
 def _placed(deployment: Plain, wanted: int, nodes: list[Node]) -> int:
     """Place a Deployment's pods, and return how many found a node."""
     pod, spread = _pod(deployment), Counter[str]()
+    room, open_ = _wanted(pod), [node for node in nodes if _admits(node, pod)]
+    zones = {node.zone for node in open_}
     for number in range(wanted):
-        open_ = [node for node in nodes if _admits(node, pod)]
-        zones = {node.zone for node in open_}
-        fitting = [node for node in open_ if node.room.holds(_wanted(pod)) and _keeps(pod, spread, node.zone, zones)]
+        fitting = [node for node in open_ if node.room.holds(room) and _keeps(pod, spread, node.zone, zones)]
         if not fitting:
             return number
         node = min(fitting, key=lambda node: (spread[node.zone], -node.room.millicores))
-        node.room = node.room.without(_wanted(pod))
+        node.room = node.room.without(room)
         spread[node.zone] += 1
     return wanted
 

@@ -139,9 +139,17 @@ def allow(iam: Any, *patterns: str) -> None:
 
 
 @pytest.fixture
-def permissions(iam: Any) -> Permissions:
+def changes() -> list[int]:
+    """The number of changes of resources."""
+    return [0]
+
+
+@pytest.fixture
+def permissions(iam: Any, changes: list[int]) -> Permissions:
     roles = {("us-west-2", "fence"): ROLE}
-    return Permissions(iam.meta.endpoint_url, ACCOUNT, lambda region, account: roles.get((region, account)))
+    return Permissions(
+        iam.meta.endpoint_url, ACCOUNT, lambda region, account: roles.get((region, account)), lambda: changes[0]
+    )
 
 
 FENCE = identity("us-west-2", "fence")
@@ -162,14 +170,19 @@ def test_a_role_is_read_again_before_its_pods_are_refused(iam: Any, permissions:
 
 
 def test_a_right_that_is_taken_away_is_gone_soon(
-    iam: Any, permissions: Permissions, monkeypatch: pytest.MonkeyPatch
+    iam: Any, permissions: Permissions, changes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(iam, "handover#*", "ready#*")
     assert permissions.refusal(FENCE, put("ready#1")) is None
     allow(iam, "handover#*")
+    changes[0] += 1
     assert permissions.refusal(FENCE, put("ready#1")) is None, "as IAM, it takes a while"
     monkeypatch.setattr("rehearsal.world.permissions._KEPT_SECONDS", 0.0)
     assert permissions.refusal(FENCE, put("ready#1")) is not None
+    allow(iam, "handover#*", "ready#*")
+    assert permissions.refusal(FENCE, put("ready#1")) is None
+    allow(iam, "handover#*")
+    assert permissions.refusal(FENCE, put("ready#1")) is None, "no change was told, so nothing is read"
 
 
 @pytest.mark.parametrize("caller", ["rehearsal", "us-east-2.fence", "us-west-2.other", ""])

@@ -112,10 +112,11 @@ def test_a_site_that_cannot_write_serves_the_crisis(site: Site, change: dict[str
 def test_a_site_is_ready_when_its_epoch_is_marked_and_its_database_takes_writes(
     site: Site, ledger: GlobalTable
 ) -> None:
-    site.config |= {"EPOCH": "7", "DATABASE": "primary-7"}
-    assert not site.platform.is_ready()
-    ledger.put(EAST, {LEDGER_KEY: "ready#7", "database": "secondary-1"})
+    ledger.put(EAST, {LEDGER_KEY: "ready#6", "database": "secondary-1"})
+    site.config |= {"EPOCH": "6", "DATABASE": "primary-7"}
     assert not site.platform.is_ready(), "the mark is another database's"
+    site.config |= {"EPOCH": "7"}
+    assert not site.platform.is_ready()
     ledger.put(EAST, {LEDGER_KEY: "ready#7", "database": "primary-7"})
     assert site.platform.is_ready()
     site.pods["mental-health-backend"] = 0
