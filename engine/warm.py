@@ -33,7 +33,7 @@ _DIED = 255
 """The exit code of a process of which nothing is known, because the server was killed."""
 
 
-@dataclass
+@dataclass(eq=False)
 class WarmProcess:
     """A process that the server started. Its methods are those of `subprocess.Popen`."""
 
@@ -88,13 +88,26 @@ class Warm:
     Args:
         modules: the modules whose libraries are imported.
         root: the folder that has the project's packages.
+        passes: file descriptors that its processes inherit.
     """
 
-    def __init__(self, *modules: str, root: Path = PROGRAM_ROOT) -> None:
-        self._modules, self._root = modules, root
+    def __init__(self, *modules: str, root: Path = PROGRAM_ROOT, passes: Sequence[int] = ()) -> None:
+        self._modules, self._root, self._passes = modules, root, passes
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
+
+    @classmethod
+    def borrowed(cls, lent: int) -> Self:
+        """The server of another process, which has lent it. It goes on when the block ends."""
+        borrowed = cls()
+        borrowed._orders = socket.socket(fileno=os.dup(lent))
+        return borrowed
+
+    def lend(self) -> int:
+        """A file descriptor with which processes that inherit it give orders as well."""
+        with self._lock:
+            return self._began().fileno()
 
     def __enter__(self) -> Self:
         return self
@@ -103,8 +116,9 @@ class Warm:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            if self._server is not None and self._orders is not None:
-                self._orders.close()  # the server ends with its orders
+            if self._orders is not None:
+                self._orders.close()  # the server ends when all who may give orders have closed theirs
+            if self._server is not None:
                 self._server.wait()
 
     def begin(self) -> None:
@@ -144,7 +158,7 @@ class Warm:
                 self._orders.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LONGEST_ORDER)
                 command = [sys.executable, "-u", "-m", "engine.warm", str(its.fileno()), *self._modules]
                 self._server = subprocess.Popen(
-                    command, cwd=self._root, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()]
+                    command, cwd=self._root, stdin=subprocess.DEVNULL, pass_fds=[its.fileno(), *self._passes]
                 )
         return self._orders
 

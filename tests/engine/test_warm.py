@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,6 +115,31 @@ def test_other_words_are_refused(warm: Warm, tmp_path: Path) -> None:
 def test_the_server_ends_with_the_block(tmp_path: Path) -> None:
     with Warm() as warm:
         started(warm, tmp_path, "-c", "").wait(30)
+        server = warm._server
+    assert server is not None
+    assert server.returncode == 0
+
+
+BORROW = """
+import sys
+from engine.warm import Warm
+for _ in range(2):  # as a process that plays two scenarios
+    with Warm.borrowed(int(sys.argv[1])) as warm:
+        code = "import sys; print('colorsys' in sys.modules)"
+        process = warm.start("-c", code, env={}, stdout=1, stderr=2)
+        assert process.wait(30) == 0
+"""
+
+
+def test_a_server_is_lent_to_a_process_that_inherits_it(tmp_path: Path) -> None:
+    with Warm("colorsys") as warm:
+        lent = warm.lend()
+        borrower = [sys.executable, "-c", BORROW, str(lent)]
+        for _ in range(2):  # a borrower that ends takes the server from no one
+            ended = subprocess.run(borrower, pass_fds=[lent], capture_output=True, text=True, check=True, timeout=30)
+            assert ended.stdout == "True\nTrue\n"
+        with Warm(passes=[lent]) as other:
+            assert said(other, tmp_path, BORROW, str(lent)) == "True\nTrue"
         server = warm._server
     assert server is not None
     assert server.returncode == 0

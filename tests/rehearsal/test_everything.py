@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import threading
 import time
@@ -26,9 +27,13 @@ sys.exit(1 if name == "broken" else 0)
 SLEEP = "import time; print('begun', flush=True); time.sleep(60)"
 
 
+def started(output: int, code: str, *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", code, *words], stdout=output, stderr=output)
+
+
 def played(folder: Path, *names: str) -> tuple[int, str]:
     text = io.StringIO()
-    player = Player([sys.executable, "-c", PLAY, str(folder)], ["--seed", "7"])
+    player = Player(lambda name, output: started(output, PLAY, str(folder), name, "--seed", "7"))
     return play_all(player, names, Console(file=text, width=200)), text.getvalue()
 
 
@@ -51,7 +56,7 @@ def test_what_is_broken_is_told_in_full_and_the_others_are_played_nevertheless(t
 
 
 def test_a_stop_ends_what_runs_and_begins_nothing_else() -> None:
-    player, ended = Player([sys.executable, "-c", SLEEP]), []
+    player, ended = Player(lambda _, output: started(output, SLEEP)), []
     threads = [threading.Thread(target=lambda: ended.append(player.play("long").code)) for _ in range(2)]
     for thread in threads:
         thread.start()
