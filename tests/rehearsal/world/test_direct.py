@@ -35,7 +35,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Client:
-    session = boto3.session.Session("rehearsal", "rehearsal", region_name="eu-west-1")
+    session: Any = boto3.session.Session("rehearsal", "rehearsal", region_name="eu-west-1")
     return lambda service: session.client(service, endpoint_url=address)
 
 
