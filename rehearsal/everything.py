@@ -128,7 +128,7 @@ def run(names: Sequence[str], *, engine: str, seed: int) -> int:
 
 def play_all(player: Player, names: Sequence[str], console: Console) -> int:
     """Play scenarios with a player, and print what became of each."""
-    broken = 0
+    began, broken = time.monotonic(), 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for played in pool.map(player.play, in_order(names)):
             kept = played.code == 0
@@ -136,7 +136,10 @@ def play_all(player: Player, names: Sequence[str], console: Console) -> int:
             if not kept:
                 console.print(played.output, highlight=False, markup=False)
             console.print(f"{'kept  ' if kept else 'BROKEN'} {played.name}: {played.seconds:.0f} s", highlight=False)
-    console.print(f"{len(names) - broken} of {len(names)} scenarios are kept", highlight=False)
+    minutes = (time.monotonic() - began) / 60
+    console.print(
+        f"{len(names) - broken} of {len(names)} scenarios are kept, in {minutes:.1f} minutes", highlight=False
+    )
     return 1 if broken else 0
 
 
