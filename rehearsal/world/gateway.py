@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from recovery.naming import LEDGER_KEY
-from rehearsal.world.direct import ask
+from rehearsal.world.direct import Answer, ask
 from rehearsal.world.faults import Faults, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received, UnknownCallError
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = _refusal(received.service, str(error), "Throttling")
         self._answer(*answer)
 
-    def _result(self, server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _result(self, server: _Server, caller: str, received: Received) -> Answer:
         region, operation = received.region, received.operation
         if closed := server.way(caller, received.service):
             raise RegionUnavailableError(received.service, region, closed)
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer)
 
 
-def _refused(server: _Server, caller: str, received: Received) -> tuple[int, list[tuple[str, str]], bytes] | None:
+def _refused(server: _Server, caller: str, received: Received) -> Answer | None:
     try:
         words = server.refusal(caller, received)
     except UnknownCallError as error:
@@ -173,6 +173,6 @@ def _refused(server: _Server, caller: str, received: Received) -> tuple[int, lis
     return _refusal(received.service, words)
 
 
-def _refusal(service: str, words: str, code: str = "AccessDenied") -> tuple[int, list[tuple[str, str]], bytes]:
+def _refusal(service: str, words: str, code: str = "AccessDenied") -> Answer:
     status, kind, form = _REFUSALS.get(service, _REFUSAL)
     return status, [("Content-Type", kind)], form.format(code, words).encode()
