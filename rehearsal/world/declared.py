@@ -26,13 +26,29 @@ class Resource:
         return str(self.inputs.get("tags", {}).get("Name", self.id))
 
 
+class _Kind:
+    """The resources of one type. It never changes, so a reader needs no lock, for which many threads would queue."""
+
+    def __init__(self, entries: Mapping[tuple[str, str], Resource]) -> None:
+        self.entries = entries
+        self._found: dict[tuple[tuple[str, Any], ...], tuple[Resource, ...]] = {}
+
+    def find(self, inputs: Plain) -> tuple[Resource, ...]:
+        """Those that have some inputs. Each request asks for the same ones."""
+        asked = tuple(inputs.items())
+        if asked not in self._found:
+            self._found[asked] = tuple(
+                entry for entry in self.entries.values() if all(entry.inputs.get(key) == value for key, value in asked)
+            )
+        return self._found[asked]
+
+
 class Declared:
     """Every resource that exists, as the account's effects report them. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._resources: dict[str, dict[tuple[str, str], Resource]] = {}
-        """A change replaces the resources of a type, so a reader needs no lock, for which many threads would queue."""
+        self._kinds: dict[str, _Kind] = {}
         self.changes = 0
         """The number of changes so far, for a caller that keeps what it has found until the next one."""
 
@@ -41,20 +57,24 @@ class Declared:
         with self._lock:
             self.changes += 1
             changed = Resource(type_, id_, inputs, outputs, region)
-            self._resources[type_] = {**self._resources.get(type_, {}), (region, id_): changed}
+            self._kinds[type_] = _Kind({**self._entries(type_), (region, id_): changed})
 
     def deleted(self, type_: str, id_: str, region: str = "") -> None:
         """Forget a resource."""
         with self._lock:
             self.changes += 1
-            left = {key: entry for key, entry in self._resources.get(type_, {}).items() if key != (region, id_)}
-            self._resources[type_] = left
+            left = {key: entry for key, entry in self._entries(type_).items() if key != (region, id_)}
+            self._kinds[type_] = _Kind(left)
 
-    def of(self, type_: str, **inputs: Any) -> list[Resource]:
+    def of(self, type_: str, **inputs: Any) -> tuple[Resource, ...]:
         """The resources of a type that have some inputs."""
-        found = self._resources.get(type_, {}).values()
-        return [entry for entry in found if all(entry.inputs.get(key) == value for key, value in inputs.items())]
+        kind = self._kinds.get(type_)
+        return kind.find(inputs) if kind else ()
 
     def get(self, type_: str, id_: str) -> Resource | None:
         """The resource of a type with an id that only one region has."""
-        return next((entry for (_, own), entry in self._resources.get(type_, {}).items() if own == id_), None)
+        return next((entry for (_, own), entry in self._entries(type_).items() if own == id_), None)
+
+    def _entries(self, type_: str) -> Mapping[tuple[str, str], Resource]:
+        kind = self._kinds.get(type_)
+        return kind.entries if kind else {}
