@@ -153,7 +153,6 @@ class OfflineAccount:
         config = parse(file.config, stack=source.name.split(".")[1])
         if self._ledger is None:
             self._ledger = GlobalTable(
-                self.endpoint_url,
                 replicas=config.ledger_regions,
                 witness=config.ledger.witness,
                 faults=self.faults,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ import moto.s3.models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
-from rehearsal.world.direct import direct
+from rehearsal.world.direct import ONE_AT_A_TIME, direct
 
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
 _MODELS = moto.core.loaders.create_loader()
@@ -117,17 +116,11 @@ def _modify_and_keep(self: moto.rds.models.RDSBackend, subnet_name: str, *change
 
 
 _answer: Callable[..., Any] = DomainDispatcherApplication.__call__
-_answering = threading.Lock()
 
 
 def _answer_alone(self: DomainDispatcherApplication, environ: dict[str, Any], start_response: Any) -> Any:
-    """Answer one request at a time.
-
-    moto's models are not made for threads: `create_role` reads all roles while another request adds one, and the answer
-    is a 500 then. The first request to a service also parses Python code, where Python 3.11 may raise SystemError if
-    two threads do so at once: python/cpython issue 106905.
-    """
-    with _answering:
+    """Answer one request at a time."""
+    with ONE_AT_A_TIME:
         return _answer(self, environ, start_response)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,11 @@ from werkzeug.test import run_wsgi_app
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """A status, headers and a body."""
+
+ONE_AT_A_TIME = threading.Lock()
+"""Held by whoever asks moto. Its models are not made for threads: `create_role` reads all roles while another request
+adds one, and the answer is a 500 then. The first request to a service also parses Python code, where Python 3.11 may
+raise SystemError if two threads do so at once: python/cpython issue 106905."""
 
 _log = logging.getLogger(__name__)
 _applications = dict[str, DomainDispatcherApplication]()

@@ -10,22 +10,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
-import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from recovery.naming import LEDGER_CHECKS, LEDGER_EVENTS, LEDGER_KEY, LEDGER_TABLE
+from recovery.naming import LEDGER_CHECKS, LEDGER_EVENTS, LEDGER_KEY
+from rehearsal.world.copies import TableCopy
 from rehearsal.world.faults import Faults, RegionUnavailableError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 Item = Mapping[str, str | int | bool]
 """An item of the ledger: flat values, including its key."""
@@ -33,44 +27,33 @@ Item = Mapping[str, str | int | bool]
 _SERVICE: Final = "dynamodb"
 _LAG_SECONDS = 1.0
 """Real seconds after which a write of an eventually consistent table reaches the other regions."""
-_BATCH = 25
-"""The most items that one BatchWriteItem takes. Source: Amazon DynamoDB API Reference, "BatchWriteItem"."""
-_CONFIG = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
 
 
 class GlobalTable:
     """The ledger, for callers in each of its regions. One lock provides the strong consistency.
 
     Args:
-        endpoint_url: moto's address. The table must exist in both replica regions before the first call.
-        replicas: the two regions that hold a copy and answer.
+        replicas: the two regions that hold a copy and answer. The table must exist in both before the first call.
         witness: the region that only counts for the majority. It answers no call.
         faults: the lost regions.
         declared: returns the record that the stand-in keeps of the table: `strong`, `regions` and `witness`. Without
             one, the table is strongly consistent in the regions above.
-        credentials: access key and secret. moto separates accounts by them.
     """
 
     def __init__(
         self,
-        endpoint_url: str,
         *,
         replicas: tuple[str, str],
         witness: str,
         faults: Faults,
         declared: Callable[[], Mapping[str, Any] | None] = lambda: None,
-        credentials: tuple[str, str] = ("rehearsal", "rehearsal"),
     ) -> None:
         self._faults = faults
         self._regions = (*replicas, witness)
         self._declared = declared
         self._under_way: list[tuple[float, str, Item]] = []
         """Writes of an eventually consistent table: when they arrive, from where, and the item."""
-        # boto3's default session is not safe to share between threads.
-        session = boto3.session.Session(*credentials)
-        self._clients: dict[str, DynamoDBClient] = {
-            region: session.client(_SERVICE, region, endpoint_url=endpoint_url, config=_CONFIG) for region in replicas
-        }
+        self._copies = {region: TableCopy(region) for region in replicas}
         self._missed: dict[str, dict[str, Item]] = {region: {} for region in replicas}
         self._lock = threading.RLock()
 
@@ -82,19 +65,10 @@ class GlobalTable:
             ThrottledError: if the caller's ledger refuses.
         """
         with self._asked(region, "PutItem"):
-            try:
-                self._clients[region].put_item(
-                    TableName=LEDGER_TABLE,
-                    Item=_encode(item),
-                    ConditionExpression="attribute_not_exists(#key)",
-                    ExpressionAttributeNames={"#key": LEDGER_KEY},
-                )
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                    return False
-                raise
-            self._spread(region, item)
-            return True
+            written = self._copies[region].put_if_absent(_encode(item))
+            if written:
+                self._spread(region, item)
+            return written
 
     def put(self, region: str, item: Item) -> None:
         """Write an item, replacing an existing one.
@@ -125,15 +99,13 @@ class GlobalTable:
             ThrottledError: if the caller's ledger refuses.
         """
         with self._asked(region, "Scan"):
-            pages = self._clients[region].get_paginator("scan").paginate(TableName=LEDGER_TABLE)
-            return [_decode(item) for page in pages for item in page["Items"]]
+            return [_decode(item) for item in self._copies[region].scan()]
 
     def lose(self) -> None:
         """Lose the table in every region, with each item that a region has missed."""
         with self._lock:
-            for region, client in self._clients.items():
-                client.update_table(TableName=LEDGER_TABLE, DeletionProtectionEnabled=False)
-                client.delete_table(TableName=LEDGER_TABLE)
+            for region, copy in self._copies.items():
+                copy.lose()
                 self._missed[region].clear()
 
     def mirror(self, region: str, key: str) -> None:
@@ -173,8 +145,8 @@ class GlobalTable:
             yield
 
     def _enter(self, region: str, operation: str) -> None:
-        if region not in self._clients:
-            raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._clients)}")
+        if region not in self._copies:
+            raise ValueError(f"the ledger has no copy in {region}, only in {', '.join(self._copies)}")
         self._faults.check(_SERVICE, region, operation)
         record = self._declared()
         if record and region not in record["regions"]:
@@ -200,7 +172,8 @@ class GlobalTable:
             self._copy(origin, item)
         for region, missed in self._missed.items():
             if missed and self._serves(region):
-                self._write_all(region, [*missed.values()])
+                for item in missed.values():
+                    self._write(region, item)
                 missed.clear()
 
     def _spread(self, origin: str, item: Item) -> None:
@@ -210,7 +183,7 @@ class GlobalTable:
             self._under_way.append((time.monotonic() + _LAG_SECONDS, origin, item))
 
     def _copy(self, origin: str, item: Item) -> None:
-        for region in self._clients:
+        for region in self._copies:
             if region == origin:
                 continue
             if self._serves(region):
@@ -219,21 +192,11 @@ class GlobalTable:
                 self._missed[region][str(item[LEDGER_KEY])] = item
 
     def _write(self, region: str, item: Item) -> None:
-        self._clients[region].put_item(TableName=LEDGER_TABLE, Item=_encode(item))
-
-    def _write_all(self, region: str, items: Sequence[Item]) -> None:
-        """Write many items in a few calls: what other callers wait for meanwhile counts as simulated time."""
-        for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
-            puts: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": _encode(item)}} for item in batch]
-            answer = self._clients[region].batch_write_item(RequestItems={LEDGER_TABLE: puts})
-            assert not answer["UnprocessedItems"], "moto processes every item"
+        self._copies[region].put(_encode(item))
 
     def _read(self, region: str, key: str) -> Item | None:
-        answer = self._clients[region].get_item(
-            TableName=LEDGER_TABLE, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True
-        )
-        return _decode(answer["Item"]) if "Item" in answer else None
+        found = self._copies[region].get(key)
+        return None if found is None else _decode(found)
 
 
 def event_keys(items: Iterable[Item]) -> set[str]:

@@ -69,7 +69,7 @@ def faults() -> Faults:
 
 @pytest.fixture
 def gateway(upstream: str, tables: None, faults: Faults) -> Iterator[str]:
-    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    ledger = GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=lambda caller, received: None) as running:
         yield running.url
 
@@ -296,7 +296,7 @@ def test_a_pod_keeps_its_connection(gateway: str, tables: None) -> None:
 
 
 def test_a_closed_gateway_answers_nobody(client: Clients, upstream: str, tables: None, faults: Faults) -> None:
-    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    ledger = GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=lambda caller, received: None) as running:
         reader = client("dynamodb", EAST, running.url)
         assert got(reader, "epoch#1") is None
@@ -311,7 +311,7 @@ def closed(upstream: str, tables: None, faults: Faults) -> Iterator[str]:
     def refusal(caller: str, received: Received) -> str | None:
         return None if caller == "allowed" else f"{caller} may not {received.method}"
 
-    ledger = GlobalTable(upstream, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    ledger = GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     with AwsGateway(upstream, faults=faults, ledger=ledger, refusal=refusal) as running:
         yield running.url
 

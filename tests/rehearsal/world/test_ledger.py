@@ -45,7 +45,7 @@ def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: Faults) -> 
             KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
         )
-    yield GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    yield GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     for client in tables.values():
         client.delete_table(TableName=LEDGER_TABLE)
 
@@ -85,7 +85,7 @@ def test_of_many_claims_at_once_one_wins(ledger: GlobalTable) -> None:
 
 def declared_as(endpoint: str, faults: Faults, *regions: str, strong: bool, witness: str | None) -> GlobalTable:
     record = {"regions": [*regions], "strong": strong, "witness": witness}
-    return GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults, declared=lambda: record)
+    return GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults, declared=lambda: record)
 
 
 @pytest.mark.usefixtures("ledger")

@@ -47,7 +47,7 @@ def faults() -> Faults:
 
 @pytest.fixture(scope="module")
 def ledger(endpoint: str, faults: Faults) -> GlobalTable:
-    return GlobalTable(endpoint, replicas=(EAST, WEST), witness=WITNESS, faults=faults)
+    return GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
 
 
 @pytest.fixture
