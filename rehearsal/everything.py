@@ -24,17 +24,16 @@ from rehearsal.programs import LENT, warm_programs
 
 AT_ONCE = 2
 LONGEST_FIRST = (
+    "both-regions-lost",
     "database-loss",
+    "rebuild-elsewhere",
+    "cluster-loss",
     "failback",
     "rebuild-region",
-    "split-brain",
-    "rebuild-elsewhere",
     "fence-crash",
-    "both-regions-lost",
-    "cluster-loss",
+    "split-brain",
 )
-"""The others follow in their order. With these last, one process would wait for the other at the end. Every second one
-waits more than it works, so that two that need all of a processor do not meet."""
+"""The others follow in their order. With these last, one process would wait for the other at the end."""
 
 
 @dataclass(frozen=True)
