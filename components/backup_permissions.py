@@ -33,7 +33,7 @@ def backup(
     arn = f"arn:aws:s3:::{bucket}"
     dumps, manifests = f"{arn}/{naming.BACKUP_DUMPS}*", f"{arn}/{naming.BACKUP_MANIFESTS}*"
     return document(
-        _read_claims(ledger),
+        _read_claims(ledger, "dynamodb:BatchGetItem", "dynamodb:GetItem"),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("WriteBackups", ("s3:AbortMultipartUpload", "s3:PutObject"), (dumps, manifests)),
         statement("ReadBackups", ("s3:GetObject", "s3:GetObjectRetention"), (dumps, manifests)),
@@ -48,7 +48,7 @@ def exporter(
     """The exporter: read claims, list the site's own backups, read their manifests, and connect to the database."""
     arn = f"arn:aws:s3:::{bucket}"
     return document(
-        _read_claims(ledger),
+        _read_claims(ledger, "dynamodb:BatchGetItem"),
         statement("ListBackups", ("s3:ListBucket",), (arn,)),
         statement("ReadManifests", ("s3:GetObject",), (f"{arn}/{naming.BACKUP_MANIFESTS}*",)),
         _use_bucket_key(("kms:Decrypt",), bucket_key_arn, region),
@@ -87,7 +87,7 @@ def restore(
     arns = [f"arn:aws:s3:::{bucket}" for bucket in sorted(buckets)]
     prefixes = (naming.BACKUP_DUMPS, naming.BACKUP_MANIFESTS)
     return document(
-        _read_claims(ledger),
+        _read_claims(ledger, "dynamodb:BatchGetItem"),
         statement("ListAllBackups", ("s3:ListBucket",), arns),
         statement("ReadAllBackups", ("s3:GetObject",), [f"{arn}/{prefix}*" for arn in arns for prefix in prefixes]),
         decrypt_objects("DecryptAllBackups", buckets, account),
@@ -215,8 +215,8 @@ def replication(
     )
 
 
-def _read_claims(ledger: str) -> Statement:
-    return statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*"))
+def _read_claims(ledger: str, *actions: str) -> Statement:
+    return statement("ReadClaims", actions, (ledger,), condition=ledger_keys("epoch#*"))
 
 
 def _use_bucket_key(actions: Sequence[str], key_arn: str, region: str, *, sid: str = "UseBucketKey") -> Statement:

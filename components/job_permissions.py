@@ -12,7 +12,12 @@ from recovery import naming
 def fence(*, account: str, region: str, ledger: str, secrets_key_arn: str | None) -> Document:
     """The fence's pods: read claims, write handover records and ready marks, read the password."""
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*", "handover#*")),
+        statement(
+            "ReadClaims",
+            ("dynamodb:GetItem", "dynamodb:BatchGetItem"),
+            (ledger,),
+            condition=ledger_keys("epoch#*", "handover#*"),
+        ),
         statement(
             "NoteHandover", ("dynamodb:PutItem", "dynamodb:UpdateItem"), (ledger,), condition=ledger_keys("handover#*")
         ),
@@ -43,7 +48,8 @@ def roles(*, account: str, region: str, secrets_key_arn: str | None) -> Document
 def switch(*, ledger: str) -> Document:
     """The switch's pods: read claims and ready marks."""
     return document(
-        statement("ReadMarks", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*", "ready#*"))
+        statement("ReadClaims", ("dynamodb:BatchGetItem",), (ledger,), condition=ledger_keys("epoch#*")),
+        statement("ReadMarks", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("ready#*")),
     )
 
 
@@ -74,7 +80,7 @@ def promotion_snapshot(*, account: str, region: str, ledger: str, site: str, sec
     databases = naming.databases_arn(site, account=account, region=region)
     snapshots = databases.replace(":db:", ":snapshot:")
     return document(
-        statement("ReadClaims", ("dynamodb:GetItem",), (ledger,), condition=ledger_keys("epoch#*")),
+        statement("ReadClaims", ("dynamodb:BatchGetItem",), (ledger,), condition=ledger_keys("epoch#*")),
         _read_instances(account=account, region=region, site=site),
         statement("FindSnapshot", ("rds:DescribeDBSnapshots",), (snapshots,)),
         statement("TakeSnapshot", ("rds:CreateDBSnapshot", "rds:AddTagsToResource"), (databases, snapshots)),

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.deadline import Deadline
-from operations.ledger_items import LedgerUnreadableError, held, missing, place_of, put_absent
+from operations.ledger_items import Item, LedgerUnreadableError, found, held, missing, place_of, put_absent
 from operations.records import Claim, Closing, HandoverRecord, HandoverState
 from recovery.naming import LEDGER_KEY, claim_key, closing_key, handover_key, ready_key
 from recovery.timeline import DatabaseId
@@ -53,8 +53,9 @@ class JobLedger:
     def newest_claim(self, deadline: Deadline | None = None) -> Claim | None:
         """The claim of the newest epoch, or None if no epoch was ever claimed.
 
-        Claims are never deleted, so the search continues from the newest claim seen before. It skips gaps: an epoch
-        stays unclaimed if a stack file names it and its run never reaches the claim.
+        Claims are never deleted, so the search continues from the newest claim seen before: one request, unless there
+        is a newer one. It skips gaps: an epoch stays unclaimed if a stack file names it and its run never reaches the
+        claim.
 
         Args:
             deadline: the moment after which nothing more is asked; None for never.
@@ -63,17 +64,16 @@ class JobLedger:
             LedgerUnreadableError: if the ledger does not answer.
             TooLateError: if the deadline passes.
         """
-        epoch = self._newest.epoch if self._newest else 0
-        ahead = epoch + LOOK_AHEAD
-        while epoch < ahead:
-            epoch += 1
-            if deadline is not None:
-                deadline.left()
-            claim = self.claim(epoch)
-            if claim is not None:
-                self._newest = claim
-                ahead = epoch + LOOK_AHEAD
-        return self._newest
+        asked = self._newest.epoch if self._newest else 0
+        while True:
+            known = self._newest.epoch if self._newest else 0
+            ahead = range(asked + 1, known + LOOK_AHEAD + 1)
+            if not ahead:
+                return self._newest
+            items = found(self._client, self._table, map(claim_key, ahead), deadline)
+            claims = [_claim(epoch, items[claim_key(epoch)]) for epoch in ahead if claim_key(epoch) in items]
+            self._newest = claims[-1] if claims else self._newest
+            asked = ahead[-1]
 
     def claim(self, epoch: int) -> Claim | None:
         """The claim of one epoch, or None if it was not claimed.
@@ -82,7 +82,7 @@ class JobLedger:
             LedgerUnreadableError: if the ledger does not answer.
         """
         item = self._get(claim_key(epoch))
-        return Claim(epoch, DatabaseId.parse(item["database"]["S"])) if item is not None else None
+        return _claim(epoch, item) if item is not None else None
 
     def claim_before(self, epoch: int, deadline: Deadline, of: DatabaseId | None = None) -> Claim | None:
         """The newest claim of an earlier epoch, or the newest by one database; None if there is none.
@@ -127,7 +127,7 @@ class JobLedger:
         for epoch in range(claim.epoch if claim else 0, known, -1):
             item = self._get(ready_key(epoch))
             if item is not None:
-                self._ready = Claim(epoch, DatabaseId.parse(item["database"]["S"]))
+                self._ready = _claim(epoch, item)
                 break
         return self._ready
 
@@ -266,9 +266,13 @@ class JobLedger:
         item = {LEDGER_KEY: {"S": key}, **{name: {"S": word} for name, word in words.items()}}
         return put_absent(self._client, self._table, item)
 
-    def _get(self, key: str) -> dict[str, Any] | None:
+    def _get(self, key: str) -> Item | None:
         try:
             answer = self._client.get_item(TableName=self._table, Key={LEDGER_KEY: {"S": key}}, ConsistentRead=True)
         except (BotoCoreError, ClientError) as error:
             raise LedgerUnreadableError(str(error)) from error
-        return cast("dict[str, Any] | None", answer.get("Item"))
+        return cast("Item | None", answer.get("Item"))
+
+
+def _claim(epoch: int, item: Item) -> Claim:
+    return Claim(epoch, DatabaseId.parse(item["database"]["S"]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operations.deadline import Deadline
 from recovery.naming import LEDGER_KEY
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ _BATCH = 100
 """The most items of one BatchGetItem. Source: Amazon DynamoDB API Reference."""
 _ROUNDS = 8
 """DynamoDB answers a part of a batch if the table is throttled. The rest is asked for again, so many times."""
+
+
+Item = dict[str, Any]
+"""An item in DynamoDB's JSON."""
 
 
 class LedgerUnreadableError(ConnectionError):
@@ -50,8 +55,8 @@ def held(write: Callable[[], object]) -> bool:
     return True
 
 
-def put_absent(client: DynamoDBClient, table: str, item: dict[str, Any]) -> bool:
-    """Put an item, in DynamoDB's JSON, on the condition that its key is absent. Returns whether it was.
+def put_absent(client: DynamoDBClient, table: str, item: Item) -> bool:
+    """Put an item on the condition that its key is absent. Returns whether it was.
 
     Raises:
         LedgerUnreadableError: if the ledger does not answer.
@@ -75,27 +80,44 @@ def missing(client: DynamoDBClient, table: str, keys: Iterable[str]) -> list[str
     asked = sorted(set(keys))
     present: set[str] = set()
     for start in range(0, len(asked), _BATCH):
-        present |= _present(client, table, asked[start : start + _BATCH])
+        names = {"ProjectionExpression": "#key", "ExpressionAttributeNames": {"#key": LEDGER_KEY}}
+        present |= _read(client, table, asked[start : start + _BATCH], names).keys()
     return [key for key in asked if key not in present]
 
 
-def _present(client: DynamoDBClient, table: str, keys: list[str]) -> set[str]:
-    request: dict[str, Any] = {
-        table: {
-            "Keys": [{LEDGER_KEY: {"S": key}} for key in keys],
-            "ConsistentRead": True,
-            "ProjectionExpression": "#key",
-            "ExpressionAttributeNames": {"#key": LEDGER_KEY},
-        }
-    }
-    present: set[str] = set()
+def found(client: DynamoDBClient, table: str, keys: Iterable[str], deadline: Deadline | None = None) -> dict[str, Item]:
+    """The items with some keys, at most 100, by strongly consistent reads. Keys without an item are left out.
+
+    Args:
+        client: of the region of the table.
+        table: its name.
+        keys: the items' keys.
+        deadline: the moment after which nothing more is asked; None for never.
+
+    Raises:
+        LedgerUnreadableError: if the ledger does not answer, or answers too slowly.
+        TooLateError: if the deadline passes.
+    """
+    return _read(client, table, list(keys), {}, deadline)
+
+
+def _read(
+    client: DynamoDBClient, table: str, keys: list[str], more: dict[str, Any], deadline: Deadline | None = None
+) -> dict[str, Item]:
+    """The items of one batch, by key."""
+    named = [{LEDGER_KEY: {"S": key}} for key in keys]
+    request: dict[str, Any] = {table: {"Keys": named, "ConsistentRead": True, **more}}
+    items: dict[str, Item] = {}
     for _ in range(_ROUNDS):
+        if deadline is not None:
+            deadline.left()
         try:
             answer = client.batch_get_item(RequestItems=request)
         except (BotoCoreError, ClientError) as error:
             raise LedgerUnreadableError(str(error)) from error
-        present |= {str(item[LEDGER_KEY].get("S")) for item in answer["Responses"].get(table, ())}
+        answered = cast("dict[str, list[Item]]", answer["Responses"]).get(table, [])
+        items |= {item[LEDGER_KEY]["S"]: item for item in answered}
         request = cast("dict[str, Any]", answer.get("UnprocessedKeys"))
         if not request:
-            return present
+            return items
     raise LedgerUnreadableError(f"{len(keys)} items were not read in {_ROUNDS} requests")

@@ -92,7 +92,8 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "hotline-gateway": _items(("GetItem", "PutItem"), *EVENTS),
     # The jobs.
     "fence": (
-        *_items(("GetItem",), "epoch#1", "handover#1"),
+        *_items(("GetItem", "BatchGetItem"), "epoch#1"),
+        *_items(("GetItem",), "handover#1"),
         *_items(("PutItem", "UpdateItem"), "handover#1"),
         *_items(("PutItem",), "ready#1", "closed#1"),
         *PASSWORD,
@@ -100,7 +101,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "claim": _items(("GetItem", "PutItem"), "epoch#1"),
     "promotion-wait": (*_items(("GetItem",), "epoch#1", "closed#1", "handover#1"), *PASSWORD),
     ROLES_CRON_JOB: (*PASSWORD, *APPLICATION_PASSWORD),
-    "switch": _items(("GetItem",), "epoch#1", "ready#1"),
+    "switch": (*_items(("BatchGetItem",), "epoch#1"), *_items(("GetItem",), "ready#1")),
     "handover": (
         *_items(("GetItem",), "epoch#1", "handover#1"),
         *_items(("UpdateItem",), "handover#1"),
@@ -108,19 +109,19 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *PASSWORD,
     ),
     SNAPSHOT_CRON_JOB: (
-        *_items(("GetItem",), "epoch#1"),
+        *_items(("BatchGetItem",), "epoch#1"),
         *_instances("DescribeDBInstances", "CreateDBSnapshot"),
         *_snapshots("DescribeDBSnapshots", "CreateDBSnapshot", "AddTagsToResource"),
         *PASSWORD,
     ),
     BACKUP_CRON_JOB: (
-        *_items(("GetItem",), "epoch#1"),
+        *_items(("GetItem", "BatchGetItem"), "epoch#1"),
         _list(_OWN),
         *_objects(_OWN, ("GetObject", "GetObjectRetention", "PutObject", "AbortMultipartUpload"), *DUMPS),
         *PASSWORD,
     ),
     EXPORTER: (
-        *_items(("GetItem",), "epoch#1"),
+        *_items(("BatchGetItem",), "epoch#1"),
         _list(_OWN),
         *_objects(_OWN, ("GetObject",), "manifests/m"),
         *PASSWORD,
@@ -132,7 +133,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     # Its Job exists during a restore only, so its buckets have their names.
     RESTORE_JOB: (
-        *_items(("GetItem",), "epoch#1"),
+        *_items(("BatchGetItem",), "epoch#1"),
         _list(_BY_NAME),
         _list(_COPY_BY_NAME),
         *_objects(_BY_NAME, ("GetObject",), *DUMPS),

@@ -291,7 +291,7 @@ def test_the_gate_waits_for_nothing_that_waits_for_the_claim():
 
 def test_the_fence_reads_claims_notes_handovers_and_closings_and_marks_epochs_as_ready():
     assert policy("secondary", "fence") == {
-        "ReadClaims": allow("dynamodb:GetItem", LEDGER, keys("epoch#*", "handover#*")),
+        "ReadClaims": allow(["dynamodb:GetItem", "dynamodb:BatchGetItem"], LEDGER, keys("epoch#*", "handover#*")),
         "NoteHandover": allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], LEDGER, keys("handover#*")),
         "MarkReady": allow("dynamodb:PutItem", LEDGER, keys("ready#*")),
         "NoteClosing": allow("dynamodb:PutItem", LEDGER, keys("closed#*")),

@@ -246,7 +246,7 @@ def test_a_service_trust_says_who_and_under_what_condition():
 def test_the_backup_adds_objects_and_can_neither_delete_nor_unlock_one():
     document = DOCUMENTS["backup"]
     assert allowed(document) == {
-        "ReadClaims": ["dynamodb:GetItem"],
+        "ReadClaims": ["dynamodb:BatchGetItem", "dynamodb:GetItem"],
         "ListBackups": ["s3:ListBucket"],
         "WriteBackups": ["s3:AbortMultipartUpload", "s3:PutObject"],
         "ReadBackups": ["s3:GetObject", "s3:GetObjectRetention"],

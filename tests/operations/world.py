@@ -62,6 +62,14 @@ class Table:
         found = self.items.get(Key[LEDGER_KEY]["S"])
         return {} if found is None else {"Item": found}
 
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        ((table, asked),) = RequestItems.items()
+        assert (table, asked.keys(), asked["ConsistentRead"]) == (LEDGER_TABLE, {"Keys", "ConsistentRead"}, True)
+        self.before_read()
+        self._fail()
+        keys = [key[LEDGER_KEY]["S"] for key in asked["Keys"]]
+        return {"Responses": {table: [self.items[key] for key in keys if key in self.items]}, "UnprocessedKeys": {}}
+
     def put_item(self, *, TableName: str, Item: dict[str, Any], **condition: Any) -> dict[str, Any]:  # noqa: N803
         key = self._write(TableName, Item, condition)
         self.items[key] = Item

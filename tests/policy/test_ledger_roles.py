@@ -26,15 +26,19 @@ RIGHTS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     "backend": {(*READ, *WRITE): EVENTS},
     "crisis-detector": {("GetItem", "PutItem"): EVENTS},
     "hotline-gateway": {("GetItem", "PutItem"): EVENTS},
-    "fence": {("GetItem",): ("epoch#", "handover#"), WRITE: ("handover#",), ("PutItem",): ("ready#", "closed#")},
+    "fence": {
+        ("GetItem", "BatchGetItem"): ("epoch#", "handover#"),
+        WRITE: ("handover#",),
+        ("PutItem",): ("ready#", "closed#"),
+    },
     "handover": {("GetItem",): ("epoch#", "handover#"), ("UpdateItem",): ("handover#",)},
     "promotion-wait": {("GetItem",): ("epoch#", "closed#", "handover#")},
     "claim": {("GetItem", "PutItem"): ("epoch#",)},
-    "switch": {("GetItem",): ("epoch#", "ready#")},
-    "postgresql-backup": {("GetItem",): ("epoch#",)},
-    "promotion-snapshot": {("GetItem",): ("epoch#",)},
-    "recovery-exporter": {("GetItem",): ("epoch#",)},
-    "restore": {("GetItem",): ("epoch#",)},
+    "switch": {("BatchGetItem",): ("epoch#",), ("GetItem",): ("ready#",)},
+    "postgresql-backup": {("GetItem", "BatchGetItem"): ("epoch#",)},
+    "promotion-snapshot": {("BatchGetItem",): ("epoch#",)},
+    "recovery-exporter": {("BatchGetItem",): ("epoch#",)},
+    "restore": {("BatchGetItem",): ("epoch#",)},
 }
 """By role: the operations on items, and the keys that each may name. A role that is not listed has no right."""
 EXPORT = "ledger-export"
