@@ -37,7 +37,7 @@ def faults() -> Faults:
 
 
 @pytest.fixture
-def ledger(endpoint: str, tables: dict[str, DynamoDBClient], faults: Faults) -> Iterator[GlobalTable]:
+def ledger(tables: dict[str, DynamoDBClient], faults: Faults) -> Iterator[GlobalTable]:
     for client in tables.values():
         client.create_table(
             TableName=LEDGER_TABLE,
@@ -83,18 +83,18 @@ def test_of_many_claims_at_once_one_wins(ledger: GlobalTable) -> None:
     assert ledger.get(EAST, "epoch#2") == {LEDGER_KEY: "epoch#2", "site": won[0]}
 
 
-def declared_as(endpoint: str, faults: Faults, *regions: str, strong: bool, witness: str | None) -> GlobalTable:
+def declared_as(faults: Faults, *regions: str, strong: bool, witness: str | None) -> GlobalTable:
     record = {"regions": [*regions], "strong": strong, "witness": witness}
     return GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults, declared=lambda: record)
 
 
 @pytest.mark.usefixtures("ledger")
 def test_with_eventual_consistency_a_write_is_acknowledged_before_it_is_everywhere(
-    endpoint: str, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
     monkeypatch.setattr("rehearsal.world.ledger.time", SimpleNamespace(monotonic=lambda: now[0]))
-    ledger = declared_as(endpoint, faults, EAST, WEST, strong=False, witness=None)
+    ledger = declared_as(faults, EAST, WEST, strong=False, witness=None)
     assert ledger.put_if_absent(EAST, {LEDGER_KEY: "first"})
     assert ledger.get(WEST, "first") is None
     now[0] += 1.0
@@ -110,16 +110,16 @@ def test_with_eventual_consistency_a_write_is_acknowledged_before_it_is_everywhe
 
 
 @pytest.mark.usefixtures("ledger")
-def test_a_table_answers_in_its_declared_regions_as_long_as_two_of_them_live(endpoint: str, faults: Faults) -> None:
-    one = declared_as(endpoint, faults, EAST, strong=True, witness=None)
+def test_a_table_answers_in_its_declared_regions_as_long_as_two_of_them_live(faults: Faults) -> None:
+    one = declared_as(faults, EAST, strong=True, witness=None)
     with pytest.raises(RegionUnavailableError, match="the ledger has no copy there"):
         one.get(WEST, "event#1")
-    two = declared_as(endpoint, faults, EAST, WEST, strong=True, witness=None)
+    two = declared_as(faults, EAST, WEST, strong=True, witness=None)
     assert two.get(WEST, "event#1") is None
     faults.lose(EAST)
     with pytest.raises(RegionUnavailableError, match="fewer than two"):
         two.get(WEST, "event#1")
-    three = declared_as(endpoint, faults, EAST, WEST, strong=True, witness=WITNESS)
+    three = declared_as(faults, EAST, WEST, strong=True, witness=WITNESS)
     assert three.get(WEST, "event#1") is None
 
 
