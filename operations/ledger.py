@@ -64,16 +64,14 @@ class JobLedger:
             LedgerUnreadableError: if the ledger does not answer.
             TooLateError: if the deadline passes.
         """
-        asked = self._newest.epoch if self._newest else 0
-        while True:
-            known = self._newest.epoch if self._newest else 0
-            ahead = range(asked + 1, known + LOOK_AHEAD + 1)
-            if not ahead:
-                return self._newest
+        asked = known = self._newest.epoch if self._newest else 0
+        while ahead := range(asked + 1, known + LOOK_AHEAD + 1):
             items = found(self._client, self._table, map(claim_key, ahead), deadline)
-            claims = [_claim(epoch, items[claim_key(epoch)]) for epoch in ahead if claim_key(epoch) in items]
-            self._newest = claims[-1] if claims else self._newest
+            for epoch in ahead:
+                if (item := items.get(claim_key(epoch))) is not None:
+                    self._newest, known = _claim(epoch, item), epoch
             asked = ahead[-1]
+        return self._newest
 
     def claim(self, epoch: int) -> Claim | None:
         """The claim of one epoch, or None if it was not claimed.

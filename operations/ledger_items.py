@@ -80,12 +80,18 @@ def missing(client: DynamoDBClient, table: str, keys: Iterable[str]) -> list[str
     asked = sorted(set(keys))
     present: set[str] = set()
     for start in range(0, len(asked), _BATCH):
-        names = {"ProjectionExpression": "#key", "ExpressionAttributeNames": {"#key": LEDGER_KEY}}
-        present |= _read(client, table, asked[start : start + _BATCH], names).keys()
+        present |= found(client, table, asked[start : start + _BATCH], only_keys=True).keys()
     return [key for key in asked if key not in present]
 
 
-def found(client: DynamoDBClient, table: str, keys: Iterable[str], deadline: Deadline | None = None) -> dict[str, Item]:
+def found(
+    client: DynamoDBClient,
+    table: str,
+    keys: Iterable[str],
+    deadline: Deadline | None = None,
+    *,
+    only_keys: bool = False,
+) -> dict[str, Item]:
     """The items with some keys, at most 100, by strongly consistent reads. Keys without an item are left out.
 
     Args:
@@ -93,20 +99,15 @@ def found(client: DynamoDBClient, table: str, keys: Iterable[str], deadline: Dea
         table: its name.
         keys: the items' keys.
         deadline: the moment after which nothing more is asked; None for never.
+        only_keys: whether the items' keys are enough.
 
     Raises:
         LedgerUnreadableError: if the ledger does not answer, or answers too slowly.
         TooLateError: if the deadline passes.
     """
-    return _read(client, table, list(keys), {}, deadline)
-
-
-def _read(
-    client: DynamoDBClient, table: str, keys: list[str], more: dict[str, Any], deadline: Deadline | None = None
-) -> dict[str, Item]:
-    """The items of one batch, by key."""
-    named = [{LEDGER_KEY: {"S": key}} for key in keys]
-    request: dict[str, Any] = {table: {"Keys": named, "ConsistentRead": True, **more}}
+    asked = [{LEDGER_KEY: {"S": key}} for key in keys]
+    names = {"ProjectionExpression": "#key", "ExpressionAttributeNames": {"#key": LEDGER_KEY}} if only_keys else {}
+    request: dict[str, Any] = {table: {"Keys": asked, "ConsistentRead": True, **names}}
     items: dict[str, Item] = {}
     for _ in range(_ROUNDS):
         if deadline is not None:
@@ -120,4 +121,4 @@ def _read(
         request = cast("dict[str, Any]", answer.get("UnprocessedKeys"))
         if not request:
             return items
-    raise LedgerUnreadableError(f"{len(keys)} items were not read in {_ROUNDS} requests")
+    raise LedgerUnreadableError(f"{len(asked)} items were not read in {_ROUNDS} requests")
