@@ -14,6 +14,7 @@ from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.copies import TableCopy
 from rehearsal.world.direct import ONE_AT_A_TIME
+from tests.rehearsal.world.tables import make_ledger
 
 REGION = "us-east-2"
 EVENT = {LEDGER_KEY: {"S": "event#1"}, "attempt": {"N": "2"}, "kept": {"BOOL": True}}
@@ -30,12 +31,7 @@ def client() -> Iterator[DynamoDBClient]:
 
 @pytest.fixture
 def copy(client: DynamoDBClient) -> Iterator[TableCopy]:
-    client.create_table(
-        TableName=LEDGER_TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-    )
+    make_ledger(client)
     found = TableCopy(REGION)
     yield found
     if LEDGER_TABLE in client.list_tables()["TableNames"]:

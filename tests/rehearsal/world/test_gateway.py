@@ -20,6 +20,7 @@ from rehearsal.world.faults import SLOW_SECONDS, Faults, Impairment
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.permissions import Received
+from tests.rehearsal.world.tables import make_ledger
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 BUCKET = "lifeline-switch"
@@ -51,12 +52,7 @@ def client(upstream: str) -> Iterator[Clients]:
 @pytest.fixture
 def tables(client: Clients) -> Iterator[None]:
     for region in (EAST, WEST):
-        client("dynamodb", region).create_table(
-            TableName=LEDGER_TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        )
+        make_ledger(client("dynamodb", region))
     yield
     for region in (EAST, WEST):
         client("dynamodb", region).delete_table(TableName=LEDGER_TABLE)

@@ -12,6 +12,7 @@ from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import Faults, Impairment, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
+from tests.rehearsal.world.tables import make_ledger
 
 EAST, WEST, WITNESS = "us-east-2", "us-west-2", "us-east-1"
 
@@ -39,12 +40,7 @@ def faults() -> Faults:
 @pytest.fixture
 def ledger(tables: dict[str, DynamoDBClient], faults: Faults) -> Iterator[GlobalTable]:
     for client in tables.values():
-        client.create_table(
-            TableName=LEDGER_TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-        )
+        make_ledger(client)
     yield GlobalTable(replicas=(EAST, WEST), witness=WITNESS, faults=faults)
     for client in tables.values():
         client.delete_table(TableName=LEDGER_TABLE)

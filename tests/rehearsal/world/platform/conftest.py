@@ -8,12 +8,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from recovery.naming import LEDGER_KEY, LEDGER_TABLE
 from rehearsal.world.cloud import empty_account
 from rehearsal.world.faults import Faults
 from rehearsal.world.ledger import GlobalTable
 from rehearsal.world.postgres import PostgresServers
 from tests.rehearsal.world.platform.site import EAST, WEST, WITNESS, Site
+from tests.rehearsal.world.tables import make_ledger
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,7 @@ def endpoint() -> Iterator[str]:
         session = boto3.session.Session("rehearsal", "rehearsal")
         for region in (EAST, WEST):
             client = session.client("dynamodb", region, endpoint_url=url)
-            client.create_table(
-                TableName=LEDGER_TABLE,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": LEDGER_KEY, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": LEDGER_KEY, "AttributeType": "S"}],
-            )
+            make_ledger(client)
             client.close()
         yield url
 
