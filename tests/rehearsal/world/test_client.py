@@ -34,7 +34,7 @@ class World:
         self.users: set[str] = set()
         self.dials: list[str] = []
         self.reachable = True
-        self.overrides: dict[str, Reply] = {}
+        self.overrides: dict[str, Reply | Callable[[Request], Reply]] = {}
         self.server = LoopbackServer("platform", self._answer)
 
     def dial(self, target: str, ask: Ask) -> tuple[str, int]:
@@ -46,7 +46,8 @@ class World:
     def _answer(self, request: Request) -> Reply:
         self.requests.append(request)
         if request.path in self.overrides:
-            return self.overrides[request.path]
+            reply = self.overrides[request.path]
+            return reply if isinstance(reply, Reply) else reply(request)
         if request.path == "/api/crisis/detect":
             return Reply(200, {"crisis_detected": True, "event_id": request.body["id"]})
         if request.path == "/api/crisis/hotline":
@@ -310,6 +311,24 @@ def test_an_outage_that_nothing_announces_begins_with_the_last_answer_before_it(
     assert client.outage("full", since=client.worked_until("full", since=5.0)) == 40.0
     assert client.worked_until("full", since=45.0) == 45.0, "it failed at once"
     assert client.outage("full", since=client.worked_until("full", since=55.0)) == 0.0
+
+
+def test_a_request_of_the_data_tier_saves_no_event_that_was_noted_after_it_began(world: World) -> None:
+    client = client_of(world, ManualClock())
+
+    def saved(request: Request) -> Reply:
+        if saves() < 5:
+            assert client.ask("crisis").ok, "another event is noted while this one is saved"
+        return Reply(201, {})
+
+    def saves() -> int:
+        return sum(request.path == "/api/events" for request in world.requests)
+
+    world.overrides["/api/events"] = saved
+    assert client.ask("crisis").ok
+    for times in (1, 2):
+        assert client.ask("data").ok
+        assert saves() == times
 
 
 def client_threads() -> list[str]:
