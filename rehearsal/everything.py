@@ -1,6 +1,6 @@
 """Every scenario, each in a process of its own, two at once. A clock stands still while the machine is behind.
 
-The libraries are imported once for all of them: those of the rehearsal, and those of the program and of the pods.
+All modules are imported once for all of them: those of the rehearsal, and those of the program and of the pods.
 """
 
 from __future__ import annotations

@@ -46,15 +46,40 @@ def test_a_module_runs_as_the_main_one(warm: Warm, tmp_path: Path) -> None:
     assert "The in-cluster jobs of Lifeline" in (tmp_path / "out").read_text()
 
 
-def test_libraries_are_there_and_the_project_is_read_again(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the packages that a server needs, for a project of the test's own."""
     for package in ("engine", "stacks", "recovery"):
         (tmp_path / package).symlink_to(PROGRAM_ROOT / package)
-    own, code = tmp_path / "own.py", "import sys; print('json.tool' in sys.modules); import own; print(own.NUMBER)"
-    own.write_text("import json.tool\nNUMBER = 1")
-    with Warm("own", root=tmp_path) as warm:
-        assert said(warm, tmp_path, code, PYTHONDONTWRITEBYTECODE="1") == "True\n1"
-        own.write_text("import json.tool\nNUMBER = 22")
-        assert said(warm, tmp_path, code) == "True\n22"
+    return tmp_path
+
+
+def test_everything_is_imported_once_and_the_project_again_when_a_file_has_changed(project: Path) -> None:
+    code = "import sys; print('json.tool' in sys.modules); import own; print(own.other.NUMBER)"
+    imports, own, other = project / "imports", project / "own.py", project / "other.py"
+    own.write_text(f"import json.tool, other\nopen({str(imports)!r}, 'a').write('x')")
+    other.write_text("NUMBER = 1")
+    with Warm("own", root=project) as warm:
+        for _ in range(2):
+            assert said(warm, project, code, PYTHONDONTWRITEBYTECODE="1") == "True\n1"
+            assert imports.read_text() == "x"
+        other.write_text("NUMBER = 22")
+        assert said(warm, project, code, PYTHONDONTWRITEBYTECODE="1") == "True\n22"
+        assert imports.read_text() == "xx"
+        other.unlink()
+        assert started(warm, project, "-c", code).wait(30) == 1
+        assert "No module named 'other'" in (project / "err").read_text()
+
+
+@pytest.mark.parametrize("word", ["own", "own.__main__"])
+def test_a_module_that_was_imported_runs_from_its_beginning(project: Path, word: str) -> None:
+    (project / "own").mkdir()
+    (project / "own/__init__.py").touch()
+    (project / "own/__main__.py").write_text("print(__name__)")
+    with Warm("own.__main__", root=project) as warm:
+        assert started(warm, project, "-m", word).wait(30) == 0
+    assert (project / "out").read_text() == "__main__\n"
+    assert (project / "err").read_text() == ""
 
 
 @pytest.mark.parametrize(
