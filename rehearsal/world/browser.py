@@ -101,21 +101,18 @@ class Browser:
         """
         key = new_key()
         headers = {"Host": host, **opening(key)}
-        with exchange(
-            self._dial(host), "GET", path, clock=self._clock, seconds=self._timeout, headers=headers
-        ) as response:
-            opens = response.getheader("Sec-WebSocket-Accept") == accept_of(key)
-            if response.status != http.HTTPStatus.SWITCHING_PROTOCOLS or not opens:
-                raise RefusedError(f"{response.status}: no WebSocket is opened")
+        answer = exchange(self._dial(host), "GET", path, clock=self._clock, seconds=self._timeout, headers=headers)
+        opens = answer.headers.get("sec-websocket-accept") == accept_of(key)
+        if answer.status != http.HTTPStatus.SWITCHING_PROTOCOLS or not opens:
+            raise RefusedError(f"{answer.status}: no WebSocket is opened")
 
     def _ask(self, host: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
-        payload = None if body is None else json.dumps(body)
+        payload = "" if body is None else json.dumps(body)
         headers = {"Host": host, "Content-Type": "application/json"}
-        sent = exchange(
+        answer = exchange(
             self._dial(host), method, path, clock=self._clock, seconds=self._timeout, body=payload, headers=headers
         )
-        with sent as response:
-            return response.status, response.getheader("Location", ""), response.read()
+        return answer.status, answer.headers.get("location", ""), answer.body
 
     def _dial(self, host: str) -> tuple[str, int]:
         target = self._resolver.resolve(host)

@@ -215,9 +215,8 @@ def ask(address: tuple[str, int], path: str, clock: Clock) -> tuple[int, str]:
     Raises:
         OSError: if the connection fails, or the answer does not come in time.
     """
-    sent = exchange(address, "GET", path, clock=clock, seconds=ANSWER_SECONDS, headers={"User-Agent": AGENT})
     try:
-        with sent as response:
-            return response.status, response.read(5120).decode()  # Route 53 searches no further
+        answer = exchange(address, "GET", path, clock=clock, seconds=ANSWER_SECONDS, headers={"User-Agent": AGENT})
+        return answer.status, answer.body[:5120].decode()  # Route 53 searches no further
     except http.client.HTTPException:
         return 599, ""

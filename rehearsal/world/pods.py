@@ -179,11 +179,10 @@ class Pods:
         addresses = deque(self.addresses(deployment))
         addresses.rotate(self._asked)
         for address in [*addresses, *self._drain.addresses(deployment)]:
-            sent = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
             try:
-                with sent as response:
-                    self.beginnings.answered(deployment)
-                    return Reply(response.status, {"answer": response.read().decode()})
+                found = exchange(address, request.method, request.path, clock=self.clock, seconds=_ANSWER_SECONDS)
+                self.beginnings.answered(deployment)
+                return Reply(found.status, {"answer": found.body.decode()})
             except (OSError, http.client.HTTPException) as error:
                 said = Reply(502, {"error": repr(error)})
                 if not isinstance(error, ConnectionRefusedError):

@@ -44,7 +44,6 @@ def _are_ready(pods: Pods, deployment: str, number: int, path: str) -> bool:
 
 def _is_ready(pods: Pods, address: tuple[str, int], path: str) -> bool:
     try:
-        with exchange(address, "GET", path, clock=pods.clock, seconds=1) as response:
-            return response.status < http.HTTPStatus.BAD_REQUEST
+        return exchange(address, "GET", path, clock=pods.clock, seconds=1).status < http.HTTPStatus.BAD_REQUEST
     except (OSError, http.client.HTTPException):
         return False

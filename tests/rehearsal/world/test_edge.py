@@ -48,11 +48,9 @@ def asked(edge: Edge, host: str) -> tuple[int, dict[str, Any]]:
     """The status and the body with which an edge answers to a host."""
     address = edge.find(TARGET, Ask(host))
     assert address is not None
-    with (
-        ScaledClock(1) as clock,
-        exchange(address, "GET", "/any", clock=clock, seconds=5, headers={"Host": host}) as answer,
-    ):
-        return answer.status, json.loads(answer.read())
+    with ScaledClock(1) as clock:
+        answer = exchange(address, "GET", "/any", clock=clock, seconds=5, headers={"Host": host})
+    return answer.status, json.loads(answer.body)
 
 
 def test_a_load_balancer_is_no_distribution(edge: Edge) -> None:
