@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from recovery.naming import LEDGER_KEY
+from recovery.naming import LEDGER_KEY, LEDGER_TABLE
+from rehearsal.world.copies import Encoded, TableCopy
 from rehearsal.world.direct import Answer, ask
 from rehearsal.world.faults import Faults, RegionUnavailableError, ThrottledError
 from rehearsal.world.ledger import GlobalTable
@@ -31,14 +32,17 @@ _REFUSALS = {
         "<Error><Code>{}</Code><Message>{}</Message></Error>",
     ),
 }
+_JSON = "application/x-amz-json-1.0"
 _REFUSAL = (
     http.HTTPStatus.BAD_REQUEST,
-    "application/x-amz-json-1.0",
+    _JSON,
     '{{"__type": "{}Exception", "message": "{}"}}',
 )
 """How a service refuses: RDS and S3 in XML, the others in JSON."""
 _WRITES = {"PutItem": "Item", "UpdateItem": "Key"}
 """The part of a write that has the item's key."""
+_MOST_KEYS = 100
+"""The most items of one BatchGetItem. Source: Amazon DynamoDB API Reference."""
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -145,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         refusal = _refused(server, caller, received)
         if refusal is not None:
             return refusal
+        if (items := _items(received)) is not None:
+            found = {"Responses": {LEDGER_TABLE: items}, "UnprocessedKeys": {}}
+            return http.HTTPStatus.OK, [("Content-Type", _JSON)], json.dumps(found).encode()
         headers = self.headers.items()
         status, answered, answer = ask(server.upstream, self.command, self.path, headers, received.body)
         if operation in _WRITES and status == http.HTTPStatus.OK:
@@ -161,6 +168,19 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the pod that asked was killed
             self.end_headers()
             self.wfile.write(answer)
+
+
+def _items(received: Received) -> list[Encoded] | None:
+    """The whole items that a call reads from the ledger at once. None for another call, which moto answers."""
+    if received.operation != "BatchGetItem":
+        return None
+    asked = json.loads(received.body)["RequestItems"]
+    if asked.keys() != {LEDGER_TABLE} or not asked[LEDGER_TABLE].keys() <= {"Keys", "ConsistentRead"}:
+        return None
+    keys = [key[LEDGER_KEY]["S"] for key in asked[LEDGER_TABLE]["Keys"]]
+    if len(keys) > _MOST_KEYS or len(set(keys)) < len(keys):
+        return None  # moto refuses it, as DynamoDB does
+    return TableCopy(received.region).get_many(keys)
 
 
 def _refused(server: _Server, caller: str, received: Received) -> Answer | None:

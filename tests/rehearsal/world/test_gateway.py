@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from typing import Any
@@ -15,7 +15,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
 from recovery.naming import LEDGER_KEY, LEDGER_TABLE
+from rehearsal.world import direct
+from rehearsal.world import gateway as gateway_module
 from rehearsal.world.cloud import empty_account
+from rehearsal.world.direct import Answer
 from rehearsal.world.faults import SLOW_SECONDS, Faults, Impairment
 from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.ledger import GlobalTable
@@ -107,6 +110,50 @@ def test_what_is_put_in_one_region_is_read_in_the_other(east: Any, west: Any) ->
     assert got(west, "handover#1") == "0/1"
     put(west, "handover#1", "0/2")
     assert got(east, "handover#1") == "0/2"
+
+
+def batch(ledger: Any, *keys: str, **words: Any) -> Any:
+    """The items with some keys by one call, or the words of its refusal."""
+    request = {"Keys": [{LEDGER_KEY: {"S": key}} for key in keys], "ConsistentRead": True, **words}
+    try:
+        answer = ledger.batch_get_item(RequestItems={LEDGER_TABLE: request})
+    except ClientError as refusal:
+        return error(refusal)
+    return sorted(answer["Responses"][LEDGER_TABLE], key=lambda item: item[LEDGER_KEY]["S"]), answer["UnprocessedKeys"]
+
+
+ONLY_KEYS = {"ProjectionExpression": "#key", "ExpressionAttributeNames": {"#key": LEDGER_KEY}}
+
+
+@pytest.mark.parametrize("words", [{}, ONLY_KEYS], ids=["whole items", "only keys"])
+@pytest.mark.parametrize(
+    "keys", [["claim#1"], ["claim#1", "none", "claim#2"], ["none"], ["twice", "twice"], list(map(str, range(101)))]
+)
+def test_many_items_are_read_as_moto_answers(
+    east: Any, client: Clients, monkeypatch: pytest.MonkeyPatch, keys: list[str], words: dict[str, Any]
+) -> None:
+    client("dynamodb", EAST).put_item(
+        TableName=LEDGER_TABLE, Item={LEDGER_KEY: {"S": "claim#1"}, "epoch": {"N": "1"}, "sites": {"SS": ["a", "b"]}}
+    )
+    put(east, "claim#2", "0/1")
+    asked: list[str] = []
+
+    def counted(address: str, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+        asked.append(target)
+        return direct.ask(address, method, target, headers, body)
+
+    monkeypatch.setattr(gateway_module, "ask", counted)
+    assert batch(east, *keys, **words) == batch(client("dynamodb", EAST), *keys, **words)
+    is_valid = len(keys) <= 100 and len(set(keys)) == len(keys)
+    assert len(asked) == (0 if is_valid and not words else 1)
+
+
+def test_many_items_of_a_table_that_is_lost_are_refused(east: Any, client: Clients) -> None:
+    client("dynamodb", EAST).delete_table(TableName=LEDGER_TABLE)
+    try:
+        assert batch(east, "claim#1") == batch(client("dynamodb", EAST), "claim#1")
+    finally:
+        make_ledger(client("dynamodb", EAST))
 
 
 def test_what_is_updated_in_one_region_is_read_in_the_other(east: Any, west: Any) -> None:
