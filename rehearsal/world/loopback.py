@@ -6,13 +6,12 @@ threads between them cost more than most answers, so such a request has a thread
 
 from __future__ import annotations
 
-import contextlib
 import http
 import json
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol, Self, cast
@@ -120,7 +119,8 @@ class LoopbackServer:
         self._server.vanish()
         with self._lock:
             for pending in self._pending:
-                _end(pending, lambda pending: pending.set_exception(ConnectionResetError("the server disappeared")))
+                pending.set_exception(ConnectionResetError("the server disappeared"))
+            self._pending.clear()
 
     def restore(self) -> None:
         """Answer again."""
@@ -164,18 +164,14 @@ class LoopbackServer:
     def _work(self, pending: Pending, *words: Any) -> None:
         reply = self.reply(*words)
         with self._lock:
-            self._pending.discard(pending)
-            _end(pending, lambda pending: pending.set_result(reply))
+            if pending in self._pending:  # otherwise the server disappeared before the answer
+                self._pending.remove(pending)
+                pending.set_result(reply)
 
 
 def server_at(address: tuple[str, int]) -> LoopbackServer | None:
     """The server of this process that serves at an address; None if it is another process's, or does not serve."""
     return _serving.get(address)
-
-
-def _end(pending: Pending, how: Callable[[Pending], None]) -> None:
-    with contextlib.suppress(InvalidStateError):  # it disappeared before the answer
-        how(pending)
 
 
 class _Server(ConnectionsServer):
