@@ -69,3 +69,23 @@ def test_a_deployment_refuses_a_file_with_a_key_in_the_wrong_place(
     monkeypatch.setattr(pulumi, "get_stack", lambda: "secondary")
     with pytest.raises(pulumi.RunError, match=r"nothing was changed\nPulumi\.secondary\.yaml:"):
         configuration.load()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config:\n  lifeline:timeline:\n    - primary-1\n{}",
+        "config:\n  lifeline:timeline:\n    - primary-1\n{}\n  lifeline:owner: a\n",
+        "config:\n  lifeline:timeline:\n    - primary-1\n{}\n  # The owner.\n  lifeline:owner: a\n",
+        "config:\n  lifeline:timeline:\n    - primary-1   # the first\n{}\n\n  # The owner.\n  lifeline:owner: a\n",
+        "config:\n  lifeline:timeline:\n    - primary-1   # the first\n{}  lifeline:owner: a\n",
+        "config:\n  lifeline:timeline:\n    # From the beginning.\n    - primary-1\n{}",
+    ],
+)
+def test_one_line_more_in_the_timeline_is_the_whole_change(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "Pulumi.primary.yaml"
+    path.write_text(text.format(""))
+    file = StackFile(path)
+    file.append_to_timeline("secondary-1")
+    file.save()
+    assert path.read_text() == text.format("    - secondary-1\n")
