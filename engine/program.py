@@ -34,14 +34,24 @@ def recorded(root: Path, stack: str, config: Mapping[str, Any]) -> list[Registra
     return record(lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"), stack=stack, config=config)
 
 
-def steps_to(root: Path, stack: str, timeline: Sequence[str]) -> list[Step]:
-    """The steps from a stack's configuration to another timeline. The two recordings run in parallel.
+def steps_to(
+    root: Path, stack: str, timeline: Sequence[str] | None, settings: Mapping[str, Any] | None = None
+) -> list[Step]:
+    """The steps from a stack's configuration to another timeline and to other values. Both recordings run in parallel.
+
+    Args:
+        root: the folder of the program.
+        stack: its name.
+        timeline: the timeline; None for that of the file.
+        settings: other values, by their whole keys.
 
     Raises:
         StackFileError: if the stack file cannot be read.
         ConfigError: with every mistake in it.
     """
-    before, after = checked_config(root, stack), checked_config(root, stack, timeline)
+    before = checked_config(root, stack)
+    after = {**with_timeline(before, timeline), **(settings or {})}
+    parse(after, stack=stack)
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("fork")) as pool:
         other = pool.submit(recorded, root, stack, after)
         return steps_between(recorded(root, stack, before), other.result())

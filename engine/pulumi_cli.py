@@ -78,10 +78,10 @@ class PulumiEngine:
     """
 
     def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._command = command()
         debugged = ",".join(f"{name}:{port}" for name, port in ports.items())
-        self._environment = {**environment(folder), "PULUMI_DEBUG_PROVIDERS": debugged}
+        self.environment = {**environment(folder), "PULUMI_DEBUG_PROVIDERS": debugged}
         self._write_project()
 
     def up(
@@ -92,20 +92,7 @@ class PulumiEngine:
         Raises:
             DeploymentError: with the engine's output.
         """
-        steps: list[Step] = []
-
-        def on_event(event: EngineEvent) -> None:
-            step = _step_of(event)
-            if step is not None:
-                steps.append(step)
-                on_step(step)
-
-        target = self._stack(stack, config)
-        try:
-            result = target.up(on_event=on_event, color="never", parallel=16)
-        except automation.CommandError as error:
-            raise DeploymentError(str(error)) from None
-        return UpResult(tuple(steps), {key: value.value for key, value in result.outputs.items()})
+        return deployed(self._stack(stack, config), on_step=on_step, parallel=16)
 
     def preview(self, stack: str, config: Mapping[str, Any], *, policy_packs: Sequence[Path] = ()) -> dict[str, int]:
         """The number of planned operations of each kind.
@@ -154,7 +141,7 @@ class PulumiEngine:
         lines: list[str] = []
         words = ["policy", "analyze", "--file", str(export), "--policy-pack", str(policy_pack), "--json"]
         try:
-            self._command.run(words, str(self._folder), self._environment, on_output=lines.append)
+            self._command.run(words, str(self.folder), self.environment, on_output=lines.append)
         except automation.CommandError as error:
             if not any("policyEvent" in line for line in lines):
                 raise DeploymentError(str(error)) from None
@@ -174,30 +161,55 @@ class PulumiEngine:
 
     def checkpoint(self, stack: str) -> str:
         """The state of a stack as the backend stores it."""
-        return (self._folder / "state" / state_key(stack)).read_text()
+        return (self.folder / "state" / state_key(stack)).read_text()
 
     def resources(self, stack: str) -> dict[str, Resource]:
         """The resources in the state of a stack that exists, by URN."""
-        target = automation.select_stack(stack, work_dir=str(self._folder), opts=self._options())
+        target = automation.select_stack(stack, work_dir=str(self.folder), opts=self._options())
         deployment = target.export_stack().deployment or {}
         entries = deployment.get("resources", [])
         return {entry["urn"]: _resource(entry) for entry in entries}
 
     def _options(self) -> automation.LocalWorkspaceOptions:
-        return automation.LocalWorkspaceOptions(env_vars=self._environment, pulumi_command=self._command)
+        return automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self._command)
 
     def _stack(self, stack: str, config: Mapping[str, Any]) -> automation.Stack:
         text = yaml.safe_dump({"config": dict(config)}, sort_keys=False)
-        settings = self._folder / f"Pulumi.{stack}.yaml"
+        settings = self.folder / f"Pulumi.{stack}.yaml"
         salt = yaml.safe_load(settings.read_text()).get("encryptionsalt") if settings.exists() else None
         settings.write_text(text if salt is None else f"encryptionsalt: {salt}\n{text}")
-        return automation.create_or_select_stack(stack, work_dir=str(self._folder), opts=self._options())
+        return automation.create_or_select_stack(stack, work_dir=str(self.folder), opts=self._options())
 
     def _write_project(self) -> None:
         project = yaml.safe_load((PROGRAM_ROOT / "Pulumi.yaml").read_text())
         project["main"] = str(PROGRAM_ROOT)
         project["runtime"]["options"] = {"virtualenv": sys.prefix}
-        (self._folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
+        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
+
+
+def deployed(target: automation.Stack, *, on_step: Callable[[Step], None], **more: Any) -> UpResult:
+    """Run `pulumi up` for a stack.
+
+    Args:
+        target: the stack.
+        on_step: called after each step.
+        more: arguments of `automation.Stack.up`.
+
+    Raises:
+        DeploymentError: with the engine's output.
+    """
+    steps: list[Step] = []
+
+    def on_event(event: EngineEvent) -> None:
+        if (step := step_of(event)) is not None:
+            steps.append(step)
+            on_step(step)
+
+    try:
+        result = target.up(on_event=on_event, color="never", **more)
+    except automation.CommandError as error:
+        raise DeploymentError(str(error)) from None
+    return UpResult(tuple(steps), {key: value.value for key, value in result.outputs.items()})
 
 
 def _resource(entry: Mapping[str, Any]) -> Resource:
@@ -221,7 +233,8 @@ def _resource(entry: Mapping[str, Any]) -> Resource:
     )
 
 
-def _step_of(event: EngineEvent) -> Step | None:
+def step_of(event: EngineEvent) -> Step | None:
+    """The step that an event reports the end of; None for another event."""
     if event.res_outputs_event is None:
         return None
     metadata = event.res_outputs_event.metadata

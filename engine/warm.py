@@ -1,8 +1,9 @@
-"""Processes that begin with their libraries already imported: `python -m engine.warm MODULE...`.
+"""Processes that begin with their libraries already imported: `python -m engine.warm MODULE[:FUNCTION]...`.
 
 Pulumi's SDKs take seconds to import, and a rehearsal starts the program and its pods dozens of times. A server imports
-everything once. Each order forks it, and the child runs a module as `python -m` would. If a file of the project has
-changed since, the child forgets the project's own modules first, so it reads them as they are then.
+everything once, and calls the functions that prepare more. Each order forks it, and the child runs a module as
+`python -m` would. If a file of the project has changed since, the child forgets the project's own modules first, so it
+reads them as they are then.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class Warm:
     """A server with imported modules, from the first order until the block ends.
 
     Args:
-        modules: the modules that are imported, with all that they import.
+        modules: the modules that are imported, with all that they import. After a colon, a module's function that is
+            called when all are imported.
         root: the folder that has the project's packages.
         passes: file descriptors that its processes inherit.
     """
@@ -169,8 +171,12 @@ def main(words: Sequence[str]) -> int:
     """Import, and fork at each order. In a child, return its exit code."""
     orders = socket.socket(fileno=int(words[0]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the giver of the orders decides about Ctrl-C
-    for module in words[1:]:
-        getattr(importlib.import_module(module), "__all__", None)  # Pulumi's SDKs load a module when it is used
+    modules = {word: importlib.import_module(word.partition(":")[0]) for word in words[1:]}
+    for word, module in modules.items():
+        function = word.partition(":")[2]
+        getattr(module, "__all__", None)  # Pulumi's SDKs load a module when it is used
+        if function:
+            getattr(module, function)()
     own = {name: (place, _state(place)) for name, place in _own_modules(Path.cwd())}
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page that it looks at

@@ -71,6 +71,14 @@ def test_everything_is_imported_once_and_the_project_again_when_a_file_has_chang
         assert "No module named 'other'" in (project / "err").read_text()
 
 
+def test_what_a_function_prepares_is_there_in_each_process(project: Path) -> None:
+    (project / "own.py").write_text("import other\nready = []\ndef prepare(): ready.append(other.ready)")
+    (project / "other.py").write_text("ready = 'the others are imported'")
+    with Warm("own:prepare", "other", root=project) as warm:
+        for _ in range(2):
+            assert said(warm, project, "import own; print(own.ready)") == "['the others are imported']"
+
+
 @pytest.mark.parametrize("word", ["own", "own.__main__"])
 def test_a_module_that_was_imported_runs_from_its_beginning(project: Path, word: str) -> None:
     (project / "own").mkdir()
