@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ AT_ONCE = 6
 """The harmless mutants that are deployed at once."""
 FENCE_SECONDS = 6.0
 """Real seconds in which the pods of a fence must have looked once: they begin sooner, unless something is missing."""
+REPLACED_SECONDS = 60.0
+"""Real seconds in which pods that begin again must have taken the place of those before, whatever the mutant does."""
 _POLL_SECONDS = 0.1
 OF_JOBS = frozenset(
     {
@@ -279,26 +281,45 @@ class Lane:
         return Result("broken", wrong[0], frozenset(map(without_numbers, wrong))) if wrong else Result("kept")
 
     def _apply(self, names: Collection[str], jobs: Collection[str]) -> None:
-        """Deploy, publish the zone, and let pods begin again: open connections outlive a way that closes."""
+        """Deploy, publish the zone, and let pods begin again: open connections outlive a way that closes.
+
+        Raises:
+            UnrepairedError: if the pods before still run. They would answer as if nothing had been changed.
+        """
         environment = self._environment
         sites = [environment.account.sites[name] for name in sorted(names)]
         for site in sites:
             environment.account.up(site)
         environment.read_zone()
-        before = {address for site in sites for address in environment.pods_of(site).addresses(SWITCH)}
+        before = {address for site in sites for address in self._addresses(site, jobs)}
         for site in sites:
             if FENCE in jobs:
                 (environment.pods_of(site).folder / f"{FENCE}.log").write_text("")
             for deployment in (*jobs, BACKEND):
                 site.cluster.restart(NAMESPACE, deployment)
-        last = time.monotonic() + FENCE_SECONDS
-        while time.monotonic() < last and not all(self._has_begun(site, jobs, before) for site in sites):
-            time.sleep(_POLL_SECONDS)
+        if not _holds(
+            lambda: all(before.isdisjoint(self._addresses(site, jobs)) for site in sites), seconds=REPLACED_SECONDS
+        ):
+            raise UnrepairedError(f"pods were not replaced in {REPLACED_SECONDS:.0f} s")
+        _holds(lambda: all(self._has_begun(site, jobs) for site in sites), seconds=FENCE_SECONDS)
 
-    def _has_begun(self, site: SiteWorld, jobs: Collection[str], before: set[tuple[str, int]]) -> bool:
-        """Whether the fence has looked, and the switch has other pods than before if it was to begin again."""
-        now = self._environment.pods_of(site).addresses(SWITCH)
-        return bool(newest(self._environment, site)) and (SWITCH not in jobs or bool(now and before.isdisjoint(now)))
+    def _addresses(self, site: SiteWorld, jobs: Collection[str]) -> set[tuple[str, int]]:
+        """Host and port of every pod of those that begin again."""
+        pods = self._environment.pods_of(site)
+        return {address for deployment in (*jobs, BACKEND) for address in pods.addresses(deployment)}
+
+    def _has_begun(self, site: SiteWorld, jobs: Collection[str]) -> bool:
+        """Whether the fence has looked, and the switch has pods if it was to begin again."""
+        has_pods = SWITCH not in jobs or bool(self._environment.pods_of(site).addresses(SWITCH))
+        return has_pods and bool(newest(self._environment, site))
+
+
+def _holds(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Whether a condition holds within so many real seconds."""
+    last = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < last:
+        time.sleep(_POLL_SECONDS)
+    return found
 
 
 def without_numbers(text: str) -> str:
