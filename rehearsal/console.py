@@ -48,12 +48,17 @@ class Console:
         """S3."""
         return self._client("s3")
 
-    def save_state(self, site: SiteWorld) -> None:
-        """Put the state of a site's stack into the bucket that an operator would keep it in."""
+    def make_state_bucket(self, site: SiteWorld) -> str:
+        """Make the bucket of the state of a site's stack, as docs/runbooks/first-deployment.md does; its name."""
         bucket = state_bucket(site.name, account=site.config.account)
         with contextlib.suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
             place = cast("BucketLocationConstraintType", site.region)
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": place})
+        return bucket
+
+    def save_state(self, site: SiteWorld) -> None:
+        """Put the state of a site's stack into that bucket."""
+        bucket = self.make_state_bucket(site)
         state = site.engine.checkpoint(site.name)
         self.s3.put_object(Bucket=bucket, Key=state_key(site.name), Body=state.encode())
 

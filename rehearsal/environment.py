@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import secrets
 from collections.abc import Callable, Mapping
@@ -15,10 +14,12 @@ from urllib.parse import urlsplit
 import psycopg
 
 from engine.warm import Warm
+from procedures.web import NoAnswerError
 from recovery.naming import NAMESPACE, copy_name
 from recovery.objectives import CLIENT_TRY_SECONDS
 from rehearsal.console import Console
 from rehearsal.doors import Door
+from rehearsal.gateways import Gateways
 from rehearsal.history import History, Stored
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.speed import SPEED
@@ -29,13 +30,12 @@ from rehearsal.world.callers import Callers
 from rehearsal.world.client import BlackBoxClient, Habit
 from rehearsal.world.clock import ScaledClock
 from rehearsal.world.cloud import lose_buckets
-from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
+from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.edge import Edge
 from rehearsal.world.effects import EnvironmentEffects
 from rehearsal.world.faults import Faults
 from rehearsal.world.front import Fronts
 from rehearsal.world.garbage import quick_collections
-from rehearsal.world.gateway import AwsGateway
 from rehearsal.world.health import HealthChecks, ask
 from rehearsal.world.hotline import HotlineProviders
 from rehearsal.world.network import Network
@@ -48,7 +48,6 @@ from rehearsal.world.processor import Share
 from rehearsal.world.replication import replicate
 from rehearsal.world.rollout import wait_for
 from rehearsal.world.server import Server
-from rehearsal.world.services import to_service
 from rehearsal.world.ways import Ask, connect
 from rehearsal.world.zone import HealthCheck, load_zone
 
@@ -88,6 +87,7 @@ class Environment:
         self.platforms: dict[str, SitePlatform] = {}
         self._pods: dict[str, Pods] = {}
         self._folder = folder
+        self.gateways = Gateways(self.account, self.effects.declared, self._pods, self._exit)
         self.account.run_job = lambda site, job: self._pods_at(site).run(job)
         # Before the platforms are open, no one can meet pods that begin.
         self.account.wait_for = lambda site, made: self.platforms and wait_for(self._pods_at(site), made)
@@ -134,26 +134,6 @@ class Environment:
         self.platforms[site.name] = self._exit.enter_context(self._platform(site, balancer))
         self.pods_of(site)
 
-    @functools.cached_property
-    def _gateway(self) -> AwsGateway:
-        """AWS as the pods see it, from the first pod on: the Job that claims the first epoch."""
-        refusal, url = self.account.permissions.refusal, self.account.endpoint_url
-        gateway = AwsGateway(url, faults=self.faults, ledger=self.account.ledger, refusal=refusal, way=self._way)
-        return self._exit.enter_context(gateway)
-
-    def _way(self, caller: str, service: str) -> str | None:
-        """The reason for which a call of pods does not arrive at AWS; None if it does.
-
-        Secrets are read by the driver that mounts them, to which the network policies of the pods do not apply.
-        """
-        region, _, account = caller.partition(".")
-        for name, pods in reversed(self._pods.items()):
-            if pods.region == region and service == "secretsmanager":
-                return to_service(self.effects.declared, name, service)
-            if pods.region == region and account in pods.labels and pods.network:
-                return pods.network.to_service(pods.labels[account], service)
-        return None
-
     def _pods_at(self, site: str) -> Pods:
         return self.pods_of(self.account.sites[site])
 
@@ -167,7 +147,7 @@ class Environment:
                 cluster,
                 api,
                 site.region,
-                self._gateway.url,
+                self.gateways.of_pods.url,
                 self._server,
                 clock=self.clock,
                 folder=folder,
@@ -243,7 +223,7 @@ class Environment:
 
     def fire(self, site: SiteWorld, labels: Mapping[str, str]) -> list[str]:
         """Let an alert fire at a site, and its Alertmanager call addresses. Returns a line about each."""
-        way = {"region": site.region, "endpoint": self._gateway.url}
+        way = {"region": site.region, "endpoint": self.gateways.of_pods.url}
         return call_addresses(site.cluster, labels, **way, reach=lambda _: self.hotline.address)
 
     def databases(self, site: SiteWorld) -> list[str]:
@@ -280,7 +260,7 @@ class Environment:
             return [platform for name, platform in self.platforms.items() if name != site.name]
 
         door = Door(site, balancer, self.fronts, lambda: [*self._pods.values()], self.faults, self.effects.declared)
-        return door.open(self.account, self._server, lambda: self._gateway.url, others, self.hotline.refusal)
+        return door.open(self.account, self._server, lambda: self.gateways.of_pods.url, others, self.hotline.refusal)
 
     def _server(self, host: str) -> Server | None:
         name = self.effects.by_address.get(host)

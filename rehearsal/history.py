@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from procedures.checks import reason
+
 
 class Kind(enum.StrEnum):
     """The data that a client asks to save."""
@@ -92,8 +94,3 @@ class History:
         """All writes until now, in the order of their answers."""
         with self._lock:
             return tuple(sorted(self._writes, key=lambda write: write.ended))
-
-
-def reason(error: Exception) -> str:
-    """The words of an error, or its name if it has none."""
-    return str(error) or type(error).__name__

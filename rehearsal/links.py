@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components.kube.jobs import FENCE
+from procedures.calls import call, calls
+from procedures.checks import Check
+from procedures.web import NoAnswerError
 from recovery.naming import LEADS_PATH, YIELDS_PATH, leads_answer, site_host, yields_answer
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check
 from rehearsal.scenarios.standings import newest
-from rehearsal.scenarios.verification import call, calls
 from rehearsal.world.browser import Browser
-from rehearsal.world.dns import ClientResolver, NoAnswerError, Resolver
+from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.health import status
 from rehearsal.world.zone import HealthCheck, Zone, load_zone
 

@@ -38,8 +38,8 @@ from stacks.stackfile import StackFile
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2", "random": "4.21.4"}
 """The versions that the stand-ins report: those that the program's packages ask for."""
 
-_MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "0"}
-"""moto reads these when it is used: AWS's managed policies exist, and a certificate is issued when it is proved."""
+_MOTO = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+"""moto reads it when it is used: AWS's managed policies exist."""
 
 
 class Clusters:

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from procedures.assumptions import Assumption
+from procedures.checks import Check
 from recovery.objectives import RPO_CRISIS_EVENTS_SECONDS, Tier
-from rehearsal.assumptions import NOT_MODELLED, Assumption
+from rehearsal.not_modelled import NOT_MODELLED
 
 LAST_FAILURES = 3
 """The number of failed requests that are shown of a tier."""
@@ -77,15 +79,6 @@ class Loss:
     def lost(self) -> int:
         """The number of acknowledged items that are missing."""
         return self.acknowledged - self.found
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check of a scenario, or one of the plan's own verification calls."""
-
-    name: str
-    passed: bool
-    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -183,4 +183,4 @@ def test_every_document_that_code_points_at_exists() -> None:
 def test_the_gate_runs_what_a_change_has_to_pass() -> None:
     gate = ROOT / ".ci" / "run"
     assert gate.stat().st_mode & 0o111
-    assert "make check policy test test-slow alerts monitoring rehearse-all" in gate.read_text()
+    assert "make check policy test test-slow fixes alerts monitoring rehearse-all" in gate.read_text()

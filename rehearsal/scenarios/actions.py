@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -12,16 +11,22 @@ from typing import Any, Protocol
 from engine.deployment import Step
 from engine.root import PROGRAM_ROOT
 from engine.up import UpResult
+from procedures import emergency, failover
+from procedures import rebuild as rebuilding
+from procedures import reseed as reseeding
+from procedures import restore as restoring
+from procedures.checks import Check
+from procedures.deploying import Deployed
+from procedures.rebuild import NewSite
+from procedures.switchover import switch_over
 from recovery import objectives
-from recovery.naming import handover_key
-from rehearsal.assumptions import BY_TIER, Assumption
+from recovery.naming import database_identifier, handover_key
+from rehearsal.access import OfflineAccess, OfflineStack
 from rehearsal.environment import Environment
-from rehearsal.history import Kind
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, StackStep, TierOutcome
-from rehearsal.scenarios.losses import TWO_WRITERS_SECONDS, Losses, judged, oldest
-from rehearsal.scenarios.verification import every_stray_was_led
+from rehearsal.report import Outcome, StackStep
 from rehearsal.world.people import People
+from stacks.config import SiteConfig
 from stacks.stackfile import StackFile
 
 WARM_UP_SECONDS = 35
@@ -50,6 +55,18 @@ class Reporter(Protocol):
         ...
 
 
+class Shown:
+    """Shows a procedure on a scenario's display, and notes when each of its steps ended."""
+
+    def __init__(self, reporter: Reporter, now: Callable[[str], float] = lambda _: 0.0) -> None:
+        self.say, self.step, self._now = reporter.say, reporter.step, now
+        self.ended: dict[str, float] = {}
+
+    def done(self, name: str) -> None:
+        """Note the time."""
+        self.ended[name] = self._now(name)
+
+
 Scenario = Callable[[Environment, Reporter], Outcome]
 
 
@@ -74,6 +91,7 @@ def build_another(
 ) -> tuple[SiteWorld, tuple[StackStep, ...]]:
     """Provision a site from a new stack file: first its registry, to which images are pushed, then the rest."""
     site = environment.account.add_site(file.path)
+    environment.console.make_state_bucket(site)
     steps: tuple[StackStep, ...] = ()
     for bootstrap in (True, False):
         site.file.set("lifeline:bootstrap", bootstrap)
@@ -103,6 +121,7 @@ def _add_committed(environment: Environment, name: str, settings: Mapping[str, A
     for key, value in settings.items():
         site.file.set(f"lifeline:{key}", value)
     site.file.save()
+    environment.console.make_state_bucket(site)
     return site
 
 
@@ -136,22 +155,23 @@ def _stack_steps(site: SiteWorld, done: UpResult) -> tuple[StackStep, ...]:
 def flip(
     environment: Environment, reporter: Reporter, survivor: SiteWorld
 ) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
-    """Perform the flip: append one entry and run `up`. Then run `up` again, which must change nothing."""
-    reporter.say(f"Pulumi.{survivor.name}.yaml: lifeline:timeline gets one more entry, {survivor.config.own_database}")
-    survivor.file.append_to_timeline(str(survivor.config.own_database))
-    survivor.file.save()
-    before = survivor.aws.clients.calls.copy()
-    done = environment.account.up(survivor, on_step=reporter.step)
+    """Perform the flip, as `lifeline failover` does. Then perform it again, which must change nothing."""
+    stack, access = OfflineStack(environment, survivor), OfflineAccess(environment, survivor)
+    report, before = Shown(reporter), survivor.aws.clients.calls.copy()
+    done = failover.fail_over(stack, access, report)
     calls = survivor.aws.clients.calls - before
-    again = environment.account.up(survivor, on_step=reporter.step)
+    again = failover.fail_over(stack, access, report)
     elsewhere = sorted(
         f"{service} {operation} in {region}" for service, operation, region in calls if region != survivor.region
     )
+    asked = sorted(access.regions - {survivor.region})
     made = ", ".join(sorted({f"{service} {operation}" for service, operation, _ in calls}))
     checks = (
         Check("the same flip again does nothing", passed=not again.steps, detail=f"{len(again.steps)} steps"),
         Check(
-            "the flip calls nothing outside its own region", passed=not elsewhere, detail=", ".join(elsewhere) or made
+            "the flip calls nothing outside its own region",
+            passed=not (elsewhere or asked),
+            detail=", ".join((*elsewhere, *asked)) or made,
         ),
     )
     return _stack_steps(survivor, done), checks
@@ -178,23 +198,57 @@ def handover_record(environment: Environment, epoch: int, region: str) -> Mappin
 def switchover(
     environment: Environment, reporter: Reporter, leader: SiteWorld, taker: SiteWorld
 ) -> tuple[StackStep, ...]:
-    """Perform a planned switchover: drain the leader, let the other site take over, and update the leader's timeline.
+    """Perform a planned switchover, as `lifeline switchover` does.
 
     Raises:
         DeploymentError: if the gate refuses.
+        ProcedureError: if the leader is not drained in time.
     """
-    timeline = [str(entry) for entry in leader.config.history]
-    ending, beginning = len(timeline), [*timeline, str(taker.config.own_database)]
-    steps = apply(environment, reporter, leader, switchover={"drain": ending})
-    record = handover_record(environment, ending, taker.config.ledger_region)
-    reporter.say(f"drained: {record['position'] if record else 'no handover record was written'}")
-    steps += apply(environment, reporter, taker, timeline=beginning, switchover={"take": ending + 1})
-    return steps + apply(environment, reporter, leader, timeline=beginning)
+    stacks = OfflineStack(environment, leader), OfflineStack(environment, taker)
+    done = switch_over(*stacks, OfflineAccess(environment, taker), Shown(reporter))
+    return _steps_of(environment, done)
 
 
-def seeded_at(site: SiteWorld, epoch: int) -> dict[str, Any]:
-    """The database section of a site's stack file, with another epoch in `seeded`."""
-    return {**site.file.config["lifeline:database"], "seeded": epoch}
+def reseed(environment: Environment, reporter: Reporter, site: SiteWorld, leader: SiteWorld) -> tuple[StackStep, ...]:
+    """Give a site a new database, as `lifeline reseed` does, and wait until it has caught up."""
+    stack, access = OfflineStack(environment, site), OfflineAccess(environment, site)
+    done = reseeding.reseed(stack, leader.config, access, Shown(reporter))
+    environment.postgres.wait_caught_up(database_identifier(site.config.own_database))
+    return _steps_of(environment, done)
+
+
+def degrade(environment: Environment, reporter: Reporter, site: SiteWorld, **modes: Any) -> tuple[StackStep, ...]:
+    """Run a site in some degraded modes, as `lifeline emergency` does."""
+    stack, access = OfflineStack(environment, site), OfflineAccess(environment, site)
+    return _steps_of(environment, emergency.change(stack, modes, access, Shown(reporter)))
+
+
+def restore(
+    environment: Environment, reporter: Reporter, site: SiteWorld, backup: Mapping[str, Any], *, drained: bool = True
+) -> tuple[tuple[StackStep, ...], float]:
+    """Restore a backup, as `lifeline restore` does. Returns the steps, and the time at which the leader was drained."""
+    stack, access = OfflineStack(environment, site), OfflineAccess(environment, site)
+    shown = Shown(reporter, lambda _: environment.clock.now())
+    done = restoring.restore(stack, backup, access, shown, drained=drained)
+    return _steps_of(environment, done), shown.ended.get("drained", environment.clock.now())
+
+
+def rebuild(
+    environment: Environment,
+    reporter: Reporter,
+    survivor: SiteWorld,
+    lost: SiteConfig,
+    new: NewSite,
+    ended: Callable[[str], float],
+) -> tuple[StackStep, ...]:
+    """Let the survivor do without a lost site, as `lifeline rebuild` does. It calls `ended` after each step."""
+    stack, access = OfflineStack(environment, survivor), OfflineAccess(environment, survivor)
+    return _steps_of(environment, rebuilding.rebuild(stack, lost, new, access, Shown(reporter, ended)))
+
+
+def _steps_of(environment: Environment, done: Iterable[Deployed]) -> tuple[StackStep, ...]:
+    sites = environment.account.sites
+    return tuple(step for entry in done for step in _stack_steps(sites[entry.site], entry.result))
 
 
 def until(environment: Environment, holds: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> float:
@@ -223,78 +277,3 @@ def wait_until_back(
     deadline = environment.clock.now() + patience
     while environment.clock.now() < deadline and not all(back(tier.name) for tier in tiers):
         environment.clock.sleep(2)
-
-
-def tier_outcomes(
-    client: People,
-    began: float,
-    assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
-    ended: float = math.inf,
-) -> tuple[TierOutcome, ...]:
-    """Each tier's outage between two moments (simulated seconds), with the terms that are assumed for it."""
-    return tuple(tier_outcome(client, tier, began, assumptions, ended) for tier in objectives.TIERS)
-
-
-def tier_outcome(
-    client: People,
-    tier: objectives.Tier,
-    began: float,
-    assumptions: Mapping[str, tuple[Assumption, ...]] = BY_TIER,
-    ended: float = math.inf,
-) -> TierOutcome:
-    """One tier's outage."""
-    failures = tuple(map(str, client.failures(tier.name, began, ended)))
-    people = client.outages(tier.name, began, ended)
-    left_behind = client.left_behind(tier.name, began, ended)
-    return TierOutcome(tier, people, assumptions[tier.name], failures, left_behind)
-
-
-def outcome(
-    scenario: str,
-    environment: Environment,
-    *,
-    tiers: tuple[TierOutcome, ...],
-    losses: Losses,
-    writes_ended: float,
-    steps: tuple[StackStep, ...],
-    checks: tuple[Check, ...],
-    phases: Phases,
-    user_data_rpo_seconds: int = objectives.RPO_USER_DATA_SECONDS,
-    crisis_event_rpo_seconds: int = objectives.RPO_CRISIS_EVENTS_SECONDS,
-    two_writers_seconds: float = TWO_WRITERS_SECONDS,
-) -> Outcome:
-    """The outcome of a scenario.
-
-    Args:
-        scenario: its name.
-        environment: the environment in which it was played.
-        tiers: the outage of each tier.
-        losses: the acknowledged data that was lost.
-        writes_ended: the moment from which the age of lost rows and events is counted. Simulated seconds.
-        steps: every step of every stack.
-        checks: the scenario's own checks and the plan's.
-        phases: the wall-clock time of each phase.
-        user_data_rpo_seconds: the limit for the age of a lost user row; 0 if none may be lost.
-        crisis_event_rpo_seconds: that of a lost crisis event; 0 if none may be lost.
-        two_writers_seconds: the longest for which two databases may take writes; infinite if no bound is promised.
-    """
-    rpo_seconds = dict.fromkeys(Kind, user_data_rpo_seconds) | {Kind.EVENT: crisis_event_rpo_seconds}
-    return Outcome(
-        scenario=scenario,
-        engine=environment.engine,
-        tiers=tiers,
-        crisis_events=losses.loss(Kind.EVENT),
-        user_rows=losses.loss(Kind.USER),
-        event_rows=losses.loss(Kind.EVENT_ROW),
-        crisis_event_loss_seconds=oldest(losses.missing(Kind.EVENT), writes_ended),
-        crisis_event_rpo_seconds=crisis_event_rpo_seconds,
-        user_data_loss_seconds=oldest(losses.missing_rows, writes_ended),
-        user_data_rpo_seconds=user_data_rpo_seconds,
-        steps=steps,
-        checks=(
-            *checks,
-            *judged(losses, writes_ended, rpo_seconds, two_writers_seconds),
-            every_stray_was_led(environment),
-        ),
-        phases=phases.seconds,
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.manifest import Manifest, manifest_key
+from procedures.checks import Check
 from recovery.naming import (
     BACKUP_CRON_JOB,
     DATABASE_NAME,
@@ -18,7 +19,6 @@ from recovery.naming import (
 )
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check
 from rehearsal.scenarios.actions import Reporter
 from rehearsal.scenarios.losses import users_in
 

@@ -10,6 +10,10 @@ import contextlib
 import http
 from dataclasses import dataclass, replace
 
+from procedures.assumptions import REBUILT
+from procedures.checks import Check
+from procedures.leftovers import delete_records_of, distribution_of
+from procedures.web import FAILURES
 from recovery import objectives
 from recovery.naming import (
     LEDGER_CRON_JOB,
@@ -19,18 +23,15 @@ from recovery.naming import (
     database_identifier,
     ledger_bucket,
 )
-from rehearsal.assumptions import REBUILT
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, StackStep
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, StackStep
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove, restore_checks
 from rehearsal.scenarios.losses import losses_of, users_in
 from rehearsal.scenarios.new_sites import edit, new_file, one_writer
 from rehearsal.scenarios.verification import verify
-from rehearsal.world import operator
-from rehearsal.world.browser import FAILURES
 from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
@@ -66,11 +67,11 @@ def both_regions_lost(environment: Environment, reporter: Reporter) -> Outcome:
         environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
         steps += made + actions.apply(environment, reporter, home, globals="own")
     with phases("verify"):
-        checks = verify(client, home.config.domain)
+        checks = verify(environment, client, home)
         client.stop()
     losses = losses_of(environment, client, home)
-    tiers = actions.tier_outcomes(client, disaster, REBUILT)
-    return actions.outcome(
+    tiers = outcomes.tier_outcomes(client, disaster, REBUILT)
+    return outcomes.outcome(
         "both-regions-lost",
         environment,
         tiers=tuple(replace(tier, tier=replace(tier.tier, rto_seconds=objectives.DATA.rto_seconds)) for tier in tiers),
@@ -146,7 +147,7 @@ def _page_check(environment: Environment, client: People, domain: str) -> Check:
 
 def _delete_records(environment: Environment, reporter: Reporter, site: SiteWorld) -> None:
     zone_id, domain = environment.zone_id, site.config.domain
-    deleted = operator.delete_records_of(environment.console.route53, zone_id, site.name, domain)
+    deleted = delete_records_of(environment.console.route53, zone_id, site.name, domain)
     reporter.say(f"{len(deleted)} records and health checks of {site.name} were deleted")
     environment.read_zone()
 
@@ -154,7 +155,7 @@ def _delete_records(environment: Environment, reporter: Reporter, site: SiteWorl
 def _files(environment: Environment, lost: tuple[SiteWorld, SiteWorld]) -> tuple[StackFile, StackFile]:
     """The files of both new sites: those of the lost ones, with the lines of the runbook."""
     zone_id = str(lost[0].config.zone_id or lost[1].config.zone_id)
-    page = operator.distribution_of(environment.console.cloudfront, lost[0].config.domain)
+    page = distribution_of(environment.console.cloudfront, lost[0].config.domain)
     gone = {site.name: site.region for site in lost}
     names = tuple(NETWORKS)
     account = lost[0].config.account
@@ -199,14 +200,8 @@ def _restore(
     """Begin a new epoch with the copy of the dump, which is in the region of the lost site's former peer."""
     bucket = copy_name(backup_bucket(lost.name, account=site.config.account))
     dump = {"dump": night.manifest.name, "dumpFrom": {"bucket": bucket, "region": lost.config.peer.region}}
-    database = actions.seeded_at(site, 3)
-    return actions.apply(
-        environment,
-        reporter,
-        site,
-        timeline=[*map(str, site.config.history), f"{site.name}-3"],
-        database={**database, "restores": [*database["restores"], {"epoch": 3, **dump}]},
-    )
+    steps, _ = actions.restore(environment, reporter, site, dump, drained=False)
+    return steps
 
 
 def _events_check(environment: Environment, site: SiteWorld, events: frozenset[str]) -> Check:

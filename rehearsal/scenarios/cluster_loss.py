@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import cluster_name, database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, StackStep
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, StackStep
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import none_fails, verify
@@ -53,12 +54,12 @@ def cluster_loss(environment: Environment, reporter: Reporter) -> Outcome:
         third = actions.apply(environment, reporter, home, cluster=cluster)
         environment.clock.sleep(actions.LOAD_SECONDS)
     with phases("verify"):
-        checks = (*checks, *verify(client, away.config.domain))
+        checks = (*checks, *verify(environment, client, away))
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "cluster-loss",
         environment,
-        tiers=actions.tier_outcomes(client, disaster, ended=back),
+        tiers=outcomes.tier_outcomes(client, disaster, ended=back),
         losses=losses,
         writes_ended=disaster,
         steps=(*steps, *rebuilt, *removed, *third),

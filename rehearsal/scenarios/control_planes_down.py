@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from engine.monitor import DeploymentError
+from procedures.checks import Check
 from recovery import objectives
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, percentile
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, percentile
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import none_fails, verify
@@ -44,12 +45,12 @@ def control_planes_down(environment: Environment, reporter: Reporter) -> Outcome
         actions.wait_until_back(environment, client, disaster)
         outages = callers.outages()
     with phases("verify"):
-        checks = (*checks, *verify(client, survivor.config.domain))
+        checks = (*checks, *verify(environment, client, survivor))
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "control-planes-down",
         environment,
-        tiers=actions.tier_outcomes(client, disaster),
+        tiers=outcomes.tier_outcomes(client, disaster),
         losses=losses_of(environment, client, survivor),
         writes_ended=disaster,
         steps=steps,

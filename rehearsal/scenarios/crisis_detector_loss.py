@@ -6,17 +6,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from procedures.assumptions import NO_DECISION
+from procedures.calls import call
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import MODEL_KEY, NAMESPACE, model_bucket
-from rehearsal.assumptions import NO_DECISION
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, StackStep
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, StackStep
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.review import review, two_events
-from rehearsal.scenarios.verification import call, none_fails, said, verify
+from rehearsal.scenarios.verification import none_fails, said, verify
 from rehearsal.world.detector import HYBRID, KEYWORD_ONLY, OWN_MODEL
 from rehearsal.world.people import People
 from rehearsal.world.platform import CRISIS_DETECTOR
@@ -46,7 +48,7 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
     began = environment.clock.now()
     with phases("one site gets a model that ends its pods"):
         bad = _upload(environment, struck, BAD)
-        steps += actions.apply(environment, reporter, struck, emergency={"modelVersion": bad})
+        steps += actions.degrade(environment, reporter, struck, modelVersion=bad)
         actions.until(environment, lambda: bool(client.failures(objectives.CRISIS.name, began)))
     with phases("until the other site answers"):
         actions.wait_until_back(environment, client, began, tiers=(objectives.CRISIS,))
@@ -62,14 +64,14 @@ def crisis_detector_loss(environment: Environment, reporter: Reporter) -> Outcom
         actions.wait_until_back(environment, client, began)
     with phases("verify"):
         after = _finds_by_model(client, struck)
-        checks = verify(client, struck.config.domain)
+        checks = verify(environment, client, struck)
         client.stop()
     with phases("review the crisis events"):
         checks += review(environment, struck, began)
-    return actions.outcome(
+    return outcomes.outcome(
         "crisis-detector-loss",
         environment,
-        tiers=actions.tier_outcomes(client, began, NO_DECISION),
+        tiers=outcomes.tier_outcomes(client, began, NO_DECISION),
         losses=losses_of(environment, client, struck),
         writes_ended=began,
         user_data_rpo_seconds=0,
@@ -106,9 +108,7 @@ def _in_both(
     sites: tuple[SiteWorld, ...],
     emergency: Callable[[SiteWorld], dict[str, Any]],
 ) -> tuple[StackStep, ...]:
-    return tuple(
-        step for site in sites for step in actions.apply(environment, reporter, site, emergency=emergency(site))
-    )
+    return tuple(step for site in sites for step in actions.degrade(environment, reporter, site, **emergency(site)))
 
 
 def _pods(environment: Environment, site: SiteWorld) -> Placement:

@@ -7,14 +7,13 @@ is the way when RDS has no backup left.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from procedures.assumptions import RESTORED
+from procedures.checks import Check
 from recovery.naming import database_identifier
-from rehearsal.assumptions import RESTORED
 from rehearsal.environment import Environment
-from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, StackStep
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, StackStep
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.backups import archive_crisis_events, back_up_and_prove, restore_checks
 from rehearsal.scenarios.exports import export_checks
@@ -44,31 +43,26 @@ def database_loss(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("every user is deleted, in the replica as well"):
         _delete_users(environment, old)
         actions.until(environment, lambda: not users_in(environment, away) & expected)
-        steps = _drain(environment, reporter, home)
-        stopped = environment.clock.now()
-    with phases("restore in place from a point in time"):
-        steps += _restore(environment, reporter, home, pointInTime=before)
+    with phases("stop writes, and restore in place from a point in time"):
+        steps, stopped = actions.restore(environment, reporter, home, {"pointInTime": before})
         restored = users_in(environment, home)
         actions.wait_until_back(environment, client, disaster)
         losses, back = losses_of(environment, client, home), environment.clock.now()
     with phases("restore in place from the copy of the night's dump"):
-        steps += _drain(environment, reporter, home)
         again = environment.clock.now()
-        steps += _restore(environment, reporter, home, dump=night.manifest.name, dumpFrom="ownCopy")
+        dump = {"dump": night.manifest.name, "dumpFrom": "ownCopy"}
+        steps += actions.restore(environment, reporter, home, dump)[0]
         from_dump = users_in(environment, home)
         actions.wait_until_back(environment, client, again)
     with phases("the other site follows again"):
-        timeline = [*map(str, home.config.history)]
-        steps += actions.apply(environment, reporter, away, timeline=timeline)
-        steps += actions.apply(environment, reporter, away, database={**actions.seeded_at(away, 3), "kept": [1]})
-        environment.postgres.wait_caught_up(database_identifier(away.config.own_database))
+        steps += actions.reseed(environment, reporter, away, home)
     with phases("verify"):
-        checks = verify(client, home.config.domain)
+        checks = verify(environment, client, home)
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "database-loss",
         environment,
-        tiers=actions.tier_outcomes(client, disaster, RESTORED, back),
+        tiers=outcomes.tier_outcomes(client, disaster, RESTORED, back),
         losses=losses,
         writes_ended=stopped,
         steps=steps,
@@ -95,23 +89,6 @@ def _all_restored(expected: set[str], restored: set[str]) -> Check:
 def _nothing_deleted(steps: tuple[StackStep, ...]) -> Check:
     deleted = sorted({step.name for step in steps if step.op in ("delete", "replace")})
     return Check("nothing is deleted or replaced", passed=not deleted, detail=", ".join(deleted))
-
-
-def _drain(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[StackStep, ...]:
-    """Stop writes, and wait until the fence has noted the position."""
-    epoch = len(site.config.history)
-    steps = actions.apply(environment, reporter, site, switchover={"drain": epoch})
-    actions.handover_record(environment, epoch, site.region)
-    return steps
-
-
-def _restore(environment: Environment, reporter: Reporter, site: SiteWorld, **backup: Any) -> tuple[StackStep, ...]:
-    """Begin a new epoch with a backup, by one edit."""
-    epoch = len(site.config.history) + 1
-    database = actions.seeded_at(site, epoch)
-    restores = [*database.get("restores", []), {"epoch": epoch, **backup}]
-    timeline = [*map(str, site.config.history), f"{site.name}-{epoch}"]
-    return actions.apply(environment, reporter, site, timeline=timeline, database={**database, "restores": restores})
 
 
 def _rows_before(environment: Environment, database: str, moment: str) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.database_logs import log_group_name
 from operations.ledger_export import items_of
+from procedures.checks import Check
 from recovery.naming import (
     BACKUP_CONFIGURATION,
     CONFIGURATION_CRON_JOB,
@@ -24,7 +25,6 @@ from recovery.naming import (
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.providers.kubernetes.api import CLUSTER_SCOPED, ApiError, Key, KubernetesApi
-from rehearsal.report import Check
 from rehearsal.scenarios.actions import Reporter
 
 

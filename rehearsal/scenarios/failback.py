@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from procedures.assumptions import PLANNED
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import database_identifier
-from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome, TierOutcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome, TierOutcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.losses import kept_after, losses_of
 from rehearsal.scenarios.new_sites import one_writer
@@ -31,17 +32,15 @@ def failback(environment: Environment, reporter: Reporter) -> Outcome:
         steps, checks = actions.fail_over(environment, reporter, client, home, away)
     with phases("the region returns, is fenced and reseeded"):
         environment.restore_region(home)
-        timeline = [str(entry) for entry in away.config.history]
-        steps += actions.apply(environment, reporter, home, timeline=timeline)
-        steps += _reseed(environment, reporter, home)
+        steps += actions.reseed(environment, reporter, home, away)
     returned = environment.clock.now()
     with phases("switchover back"):
         steps += actions.switchover(environment, reporter, away, home)
         actions.wait_until_back(environment, client, returned)
     with phases("the other site follows again"):
-        steps += _reseed(environment, reporter, away)
+        steps += actions.reseed(environment, reporter, away, home)
     with phases("verify"):
-        checks = (*checks, *_database_checks(environment, home, away), *verify(client, home.config.domain))
+        checks = (*checks, *_database_checks(environment, home, away), *verify(environment, client, home))
         client.stop()
         losses = losses_of(environment, client, home)
         first = database_identifier(home.config.history[0])
@@ -49,7 +48,7 @@ def failback(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("the first leader is retired"):
         retiring, retired = _retire(environment, reporter, home)
         steps += retiring
-    return actions.outcome(
+    return outcomes.outcome(
         "failback",
         environment,
         tiers=worst_outages(client, disaster, returned),
@@ -67,14 +66,6 @@ def failback(environment: Environment, reporter: Reporter) -> Outcome:
         ),
         phases=phases,
     )
-
-
-def _reseed(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[actions.StackStep, ...]:
-    """Give a fenced site a new database, copied from the leader, and wait until it has caught up."""
-    database = actions.seeded_at(site, len(site.config.history))
-    steps = actions.apply(environment, reporter, site, database=database)
-    environment.postgres.wait_caught_up(database_identifier(site.config.own_database))
-    return steps
 
 
 def _retire(environment: Environment, reporter: Reporter, site: SiteWorld) -> tuple[tuple[StackStep, ...], Check]:
@@ -105,8 +96,8 @@ def worst_outages(client: People, disaster: float, returned: float) -> tuple[Tie
     """
 
     def worse(tier: objectives.Tier) -> TierOutcome:
-        unplanned = actions.tier_outcome(client, tier, disaster, ended=returned)
-        planned = actions.tier_outcome(client, tier, client.worked_until(tier.name, returned), PLANNED)
+        unplanned = outcomes.tier_outcome(client, tier, disaster, ended=returned)
+        planned = outcomes.tier_outcome(client, tier, client.worked_until(tier.name, returned), PLANNED)
         return max(unplanned, planned, key=lambda outcome: outcome.outage_seconds)
 
     return tuple(map(worse, objectives.TIERS))

@@ -13,12 +13,13 @@ import psycopg
 
 from components.kube.jobs import FENCE
 from operations.session import CREATE_CLOSING
+from procedures.assumptions import PLANNED
+from procedures.checks import Check
 from recovery.naming import closing_key, database_identifier
-from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.live_flip import closed
 from rehearsal.scenarios.losses import losses_of
@@ -114,12 +115,12 @@ def fence_crash(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("until every tier answers"):
         actions.wait_until_back(environment, client, began)
     with phases("verify"):
-        checks = (*checks, *verify(client, taker.config.domain))
+        checks = (*checks, *verify(environment, client, taker))
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "fence-crash",
         environment,
-        tiers=actions.tier_outcomes(client, began, PLANNED),
+        tiers=outcomes.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, taker),
         writes_ended=began,
         user_data_rpo_seconds=0,

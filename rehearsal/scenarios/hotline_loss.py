@@ -8,18 +8,19 @@ from components.alerts.canary import CANARY_ALERTS, HOTLINE_FAILING
 from components.alerts.model import Alert
 from components.alerts.routing import HOTLINE_BACKUP, HOTLINE_KEY
 from operations.canary import CALLS
+from procedures.assumptions import DECISION, ENGINE, NO_DECISION
+from procedures.checks import Check
+from procedures.web import FAILURES
 from recovery import objectives
 from recovery.naming import ALERTING_SECRET
-from rehearsal.assumptions import DECISION, ENGINE, NO_DECISION
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import none_fails, verify
 from rehearsal.scenarios.verification import said as said_by
-from rehearsal.world.browser import FAILURES
 from rehearsal.world.hotline import BACKUP, PRIMARY
 from rehearsal.world.people import People
 
@@ -45,22 +46,20 @@ def hotline_loss(environment: Environment, reporter: Reporter) -> Outcome:
         said = [line for site in sites for line in environment.fire(site, _labels())]
         reporter.say("; ".join(said))
     with phases("lead the calls to it, in both sites"):
-        steps = tuple(
-            step for site in sites for step in actions.apply(environment, reporter, site, emergency={"hotline": BACKUP})
-        )
+        steps = tuple(step for site in sites for step in actions.degrade(environment, reporter, site, hotline=BACKUP))
     with phases("until every tier answers"):
         actions.wait_until_back(environment, client, began)
     with phases("verify"):
-        checks = verify(client, sites[0].config.domain)
+        checks = verify(environment, client, sites[0])
         provider = said_by(
             client, sites[0].config.domain, "/api/crisis/hotline", {"emergency": True, "test": True}, "provider"
         )
         client.stop()
     others = [tier for tier in objectives.TIERS if tier is not objectives.HOTLINE]
-    return actions.outcome(
+    return outcomes.outcome(
         "hotline-loss",
         environment,
-        tiers=actions.tier_outcomes(client, began, _BY_TIER),
+        tiers=outcomes.tier_outcomes(client, began, _BY_TIER),
         losses=losses_of(environment, client, sites[0]),
         writes_ended=began,
         user_data_rpo_seconds=0,

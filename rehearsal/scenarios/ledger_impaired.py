@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from procedures.assumptions import NO_DECISION
+from procedures.checks import Check
 from recovery import objectives
-from rehearsal.assumptions import NO_DECISION
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
@@ -35,13 +36,13 @@ def ledger_impaired(environment: Environment, reporter: Reporter) -> Outcome:
         returned = _noted_at(environment, impaired.region, impaired.name) - noted
         actions.wait_until_back(environment, client, back)
     with phases("verify"):
-        checks = verify(client, impaired.config.domain)
+        checks = verify(environment, client, impaired)
         client.stop()
     web = client.outage(objectives.CORE.name, began, back)
-    return actions.outcome(
+    return outcomes.outcome(
         "ledger-impaired",
         environment,
-        tiers=actions.tier_outcomes(client, began, NO_DECISION),
+        tiers=outcomes.tier_outcomes(client, began, NO_DECISION),
         losses=losses_of(environment, client, impaired),
         writes_ended=began,
         steps=(),

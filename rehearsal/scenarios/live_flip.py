@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from procedures.assumptions import PLANNED
+from procedures.checks import Check
 from recovery.naming import closing_key, database_identifier
-from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
@@ -29,13 +30,13 @@ def live_flip(environment: Environment, reporter: Reporter) -> Outcome:
         timeline = [str(entry) for entry in taker.config.history]
         steps += actions.apply(environment, reporter, old, timeline=timeline)
     with phases("verify"):
-        checks = (*checks, *verify(client, taker.config.domain))
+        checks = (*checks, *verify(environment, client, taker))
         client.stop()
     waited = environment.pods_of(taker).log("promotion-wait-2")[-1]
-    return actions.outcome(
+    return outcomes.outcome(
         "live-flip",
         environment,
-        tiers=actions.tier_outcomes(client, began, PLANNED),
+        tiers=outcomes.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, taker),
         writes_ended=began,
         user_data_rpo_seconds=0,

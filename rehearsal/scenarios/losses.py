@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from procedures.checks import Check
+from procedures.reconcile import reconcile
 from recovery.naming import database_identifier
+from rehearsal.access import OfflineAccess
 from rehearsal.environment import Environment
 from rehearsal.history import Kind, Stored, Write
 from rehearsal.judge import Limits, acknowledged, judge, lost
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Loss
+from rehearsal.report import Loss
+from rehearsal.rows import OfflineRows
 from rehearsal.world.people import People
 
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+_TABLES = {Kind.USER: "users", Kind.EVENT_ROW: "crisis_events"}
 TWO_WRITERS_SECONDS = 20
 """The longest for which a superseded leader may take writes beside the new one. In simulated seconds.
 
@@ -80,17 +87,19 @@ def kept_after(
     text = f"no row is lost that {leader.name} or a later leader acknowledged"
     return (
         Check(text, passed=not elsewhere, detail="; ".join(elsewhere)),
-        left_in(environment, old, [write for write in late if write.place == host]),
+        left_in(environment, old, [write for write in late if write.place == host], leader),
     )
 
 
-def left_in(environment: Environment, database: str, lost: Iterable[Write]) -> Check:
-    """Whether an old leader still has every row that the new one lacks (docs/runbooks/reconcile.md)."""
-    found = {Kind.USER: environment.rows(database), Kind.EVENT_ROW: environment.event_rows(database)}
-    keys = {(kind, item.key) for kind, items in found.items() for item in items}
-    rows = {(write.kind, write.key) for write in lost}
-    gone = ", ".join(sorted(key for _, key in rows - keys))
-    return Check(f"lost rows are left in the old database, for reconcile.md: {len(rows)}", passed=not gone, detail=gone)
+def left_in(environment: Environment, database: str, lost: Iterable[Write], leader: SiteWorld) -> Check:
+    """Whether `lifeline reconcile` lists every row that the new leader lacks, and an old one has."""
+    access, config = OfflineAccess(environment, leader), leader.config
+    old, new = (OfflineRows(environment, name) for name in (database, database_identifier(config.own_database)))
+    listed = {(entry.row.table, entry.row.key) for entry in reconcile(old, new, access, config, _EVER)}
+    rows = {(_TABLES[write.kind], write.key) for write in lost}
+    gone = ", ".join(sorted(key for _, key in rows - listed))
+    text = f"lost rows are listed from the old database, for reconcile.md: {len(rows)}"
+    return Check(text, passed=not gone, detail=gone)
 
 
 def users_in(environment: Environment, site: SiteWorld) -> set[str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from components.kube.services import CRISIS_DETECTOR
+from procedures.assumptions import NOTHING, Assumption
+from procedures.calls import call
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import NAMESPACE, database_identifier
-from rehearsal.assumptions import NOTHING, Assumption
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.verification import call, none_fails, verify
+from rehearsal.scenarios.verification import none_fails, verify
 from rehearsal.world.people import People
 
 PLAYED_SECONDS = 60
@@ -55,12 +57,12 @@ def monthly_test(environment: Environment, reporter: Reporter) -> Outcome:
         again = environment.account.up(leader, on_step=reporter.step)
         actions.wait_until_back(environment, client, data_back)
     with phases("verify"):
-        checks = verify(client, leader.config.domain)
+        checks = verify(environment, client, leader)
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "monthly-test",
         environment,
-        tiers=actions.tier_outcomes(client, began, _BY_TIER),
+        tiers=outcomes.tier_outcomes(client, began, _BY_TIER),
         losses=losses_of(environment, client, leader),
         writes_ended=began,
         user_data_rpo_seconds=0,

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from functools import partial
 
 from components.kube.jobs import FENCE
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
@@ -55,14 +56,14 @@ def nemesis(environment: Environment, reporter: Reporter) -> Outcome:
         steps, checks = actions.flip(environment, reporter, survivor)
         actions.wait_until_back(environment, client, disaster)
     with phases("verify"):
-        checks = (*checks, *verify(client, survivor.config.domain))
+        checks = (*checks, *verify(environment, client, survivor))
         client.stop()
     losses = losses_of(environment, client, survivor)
     oldest = max((disaster - at for at in losses.missing_rows), default=0.0)
-    return actions.outcome(
+    return outcomes.outcome(
         "nemesis",
         environment,
-        tiers=actions.tier_outcomes(client, disaster),
+        tiers=outcomes.tier_outcomes(client, disaster),
         losses=losses,
         writes_ended=disaster,
         steps=steps,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from procedures.checks import Check
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check
 from stacks.stackfile import StackFile
 
 

@@ -6,13 +6,14 @@ import math
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from procedures.checks import Check
 from recovery import objectives
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.judge import overlap
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import TWO_WRITERS_SECONDS, Losses, left_in, losses_of
 from rehearsal.scenarios.split_brain import refuses_write
@@ -57,19 +58,19 @@ def _play(environment: Environment, reporter: Reporter, *, strict: bool) -> Outc
         timeline = [str(entry) for entry in taker.config.history]
         steps += actions.apply(environment, reporter, old, timeline=timeline)
     with phases("verify"):
-        checks = (_fenced(environment, old, seconds), *checks, *verify(client, taker.config.domain))
+        checks = (_fenced(environment, old, seconds), *checks, *verify(environment, client, taker))
         client.stop()
     losses = losses_of(environment, client, taker)
     promised = _stopped(pinned, disaster) if strict else _went_on(losses)
-    return actions.outcome(
+    return outcomes.outcome(
         "partition-strict" if strict else "partition",
         environment,
-        tiers=actions.tier_outcomes(client, disaster, ended=ended),
+        tiers=outcomes.tier_outcomes(client, disaster, ended=ended),
         losses=losses,
         writes_ended=disaster,
         two_writers_seconds=0.0 if strict else math.inf,
         steps=steps,
-        checks=(promised, left_in(environment, _database(old), losses.lost_rows), *checks),
+        checks=(promised, left_in(environment, _database(old), losses.lost_rows, taker), *checks),
         phases=phases,
     )
 

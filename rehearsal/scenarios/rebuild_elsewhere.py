@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from procedures.checks import Check
+from procedures.leftovers import adoption, delete_records_of
+from procedures.web import FAILURES
 from recovery.naming import database_identifier, site_host
+from rehearsal.access import OfflineAccess
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.backups import Night, archive_crisis_events, back_up_and_prove
 from rehearsal.scenarios.exports import ledger_check
 from rehearsal.scenarios.failback import worst_outages
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.new_sites import edit
-from rehearsal.scenarios.rebuild_region import CIDR, NAME, adopt, new_site_file, rebuilt_checks
+from rehearsal.scenarios.rebuild_region import NEW, adopted_check, new_site_file, rebuilt_checks
 from rehearsal.scenarios.verification import verify
-from rehearsal.world import operator
-from rehearsal.world.browser import FAILURES
 from rehearsal.world.people import People
 from stacks.stackfile import StackFile
 
@@ -43,9 +45,12 @@ def rebuild_elsewhere(environment: Environment, reporter: Reporter) -> Outcome:
     settled = environment.clock.now()
     with phases("the survivor adopts the zone and the passwords"):
         zone_id, file = str(survivor.config.zone_id), _new_file(lost, survivor)
-        operator.delete_records_of(environment.console.route53, zone_id, lost.name, survivor.config.domain)
+        delete_records_of(environment.console.route53, zone_id, lost.name, survivor.config.domain)
         environment.read_zone()
-        adopting, untouched = adopt(environment, reporter, survivor, ledger="later")
+        adopted = adoption(OfflineAccess(environment, survivor), survivor.config, lost.config, later=True)
+        before = survivor.aws.clients.calls.copy()
+        adopting = actions.apply(environment, reporter, survivor, globals="adopt", adopted=adopted)
+        untouched = adopted_check(adopting, survivor.aws.clients.calls - before, 14)
         steps += adopting
     with phases("the survivor's copies move to another region"):
         moving = _move_copies(environment, reporter, lost, survivor)
@@ -62,7 +67,7 @@ def rebuild_elsewhere(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("verify"):
         exported = ledger_check(environment, reporter, rebuilt)
         moved = (_moved_check(moving), _filled_check(night), exported)
-        checks = (*checks, untouched, *moved, *verify(client, rebuilt.config.domain))
+        checks = (*checks, untouched, *moved, *verify(environment, client, rebuilt))
         client.stop()
     losses = losses_of(environment, client, rebuilt)
     late = [at for at in losses.missing_rows if at >= disaster]
@@ -74,7 +79,7 @@ def rebuild_elsewhere(environment: Environment, reporter: Reporter) -> Outcome:
     with phases("the region with the ledger is lost too"):
         environment.lose_region(survivor)
         checks = (*checks, _acknowledges_nothing(client, rebuilt))
-    return actions.outcome(
+    return outcomes.outcome(
         "rebuild-elsewhere",
         environment,
         tiers=worst_outages(client, disaster, settled),
@@ -92,10 +97,11 @@ def _ledger(lost: SiteWorld, survivor: SiteWorld) -> dict[str, Any]:
 
 def _new_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
     """The file of a new site in the lost region, with the further lines of the runbook."""
-    file = new_site_file(lost, survivor, ledger=_ledger(lost, survivor))
+    file = new_site_file(lost, survivor)
     peer, network = file.config["lifeline:peer"], file.config["lifeline:network"]
     file.set("aws:region", REGION)
-    edit(file, peer={**peer, "copies": 2}, network={**network, "zones": ZONES})
+    ledger = _ledger(lost, survivor)
+    edit(file, ledger=ledger, peer={**peer, "copies": 2}, network={**network, "zones": ZONES})
     return file
 
 
@@ -108,9 +114,9 @@ def _move_copies(
         environment,
         reporter,
         survivor,
-        peer={"site": NAME, "region": REGION, "cidr": CIDR},
+        peer={"site": NEW.name, "region": REGION, "cidr": NEW.cidr},
         lostSites={lost.name: lost.region},
-        primaryRecord=NAME,
+        primaryRecord=NEW.name,
         ledger=_ledger(lost, survivor),
         copies={"generation": 2},
     )

@@ -6,22 +6,25 @@ docs/runbooks/rebuild-region.md says.
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
+from procedures.checks import Check
+from procedures.rebuild import NewSite, new_file
 from recovery.naming import database_identifier
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter, StackStep
 from rehearsal.scenarios.failback import worst_outages
 from rehearsal.scenarios.losses import losses_of
-from rehearsal.scenarios.new_sites import new_file, one_writer
+from rehearsal.scenarios.new_sites import one_writer
 from rehearsal.scenarios.verification import verify
-from rehearsal.world import operator
+from stacks.config import SiteConfig
 from stacks.stackfile import StackFile
 
-NAME, CIDR = "tertiary", "10.30.0.0/16"
+NEW = NewSite("tertiary", "10.30.0.0/16")
 _TOUCHED = ("cloudfront", "dynamodb", "route53", "secretsmanager")
 _READS = ("Describe", "Get", "List")
 
@@ -38,19 +41,11 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
         steps, checks = actions.fail_over(environment, reporter, client, lost, survivor)
     returned = environment.clock.now()
     with phases("the region returns empty, and the state of its stack is gone"):
-        zone_id = str(survivor.config.zone_id)
-        file = new_site_file(lost, survivor)
+        file, former = new_site_file(lost, survivor), lost.config
         environment.forget(lost)
-        deleted = operator.delete_records_of(environment.console.route53, zone_id, lost.name, survivor.config.domain)
-        environment.read_zone()
-        reporter.say(f"{len(deleted)} records and health checks of {lost.name} were deleted")
-    with phases("the survivor adopts the zone, the ledger and the passwords"):
-        adopting, untouched = adopt(environment, reporter, survivor)
-        steps += adopting
-        peer = {"site": NAME, "region": lost.region, "cidr": CIDR}
-        gone = {lost.name: lost.region}
-        steps += actions.apply(environment, reporter, survivor, peer=peer, lostSites=gone, primaryRecord=NAME)
-        steps += actions.apply(environment, reporter, survivor, globals="own")
+    with phases("the survivor adopts the zone, the ledger and the passwords, and gets a new peer"):
+        rebuilding, untouched = _rebuild(environment, reporter, survivor, former)
+        steps += rebuilding
     with phases("a new site is built in the region"):
         rebuilt, made = actions.build_another(environment, reporter, file)
         steps += made
@@ -59,11 +54,11 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
         steps += actions.switchover(environment, reporter, survivor, rebuilt)
         actions.wait_until_back(environment, client, returned)
     with phases("verify"):
-        checks = (*checks, untouched, *verify(client, rebuilt.config.domain))
+        checks = (*checks, untouched, *verify(environment, client, rebuilt))
         client.stop()
     losses = losses_of(environment, client, rebuilt)
     late = [at for at in losses.missing_rows if at >= disaster]
-    return actions.outcome(
+    return outcomes.outcome(
         "rebuild-region",
         environment,
         tiers=worst_outages(client, disaster, returned),
@@ -79,43 +74,40 @@ def rebuild_region(environment: Environment, reporter: Reporter) -> Outcome:
     )
 
 
-def new_site_file(lost: SiteWorld, survivor: SiteWorld, **changes: Any) -> StackFile:
-    """The stack file of the new site: a copy of the lost one's, with the lines of the runbook and some others."""
-    timeline = [str(entry) for entry in survivor.config.history]
-    return new_file(
-        lost,
-        NAME,
-        CIDR,
-        globals="use",
-        zoneId=survivor.config.zone_id,
-        timeline=timeline,
-        lostSites={lost.name: lost.region},
-        primaryRecord=NAME,
-        peer={"site": survivor.name, "region": survivor.region, "cidr": survivor.config.network.cidr},
-        database=actions.seeded_at(lost, len(timeline)),
-        **changes,
-    )
+def new_site_file(lost: SiteWorld, survivor: SiteWorld) -> StackFile:
+    """The stack file of the new site, as `lifeline rebuild` writes it."""
+    file = new_file(lost.file, survivor.config, lost.config, NEW)
+    file.path = lost.file.path.parent / "new" / file.path.name
+    file.path.parent.mkdir(exist_ok=True)
+    file.save()
+    return file
 
 
-def adopt(
-    environment: Environment, reporter: Reporter, survivor: SiteWorld, **ledger: str
+def _rebuild(
+    environment: Environment, reporter: Reporter, survivor: SiteWorld, lost: SiteConfig
 ) -> tuple[tuple[StackStep, ...], Check]:
-    """Adopt the global resources, and see that AWS was only asked about them.
+    """Do as `lifeline rebuild` does, and see that AWS was only asked about what is adopted."""
+    counted: dict[str, Counter[tuple[str, str, str]]] = {}
+
+    def ended(name: str) -> float:
+        if name == "records":
+            environment.read_zone()
+        counted[name] = survivor.aws.clients.calls.copy()
+        return environment.clock.now()
+
+    done = actions.rebuild(environment, reporter, survivor, lost, NEW, ended)
+    calls = counted["up adopt"] - counted["adopt"]
+    return done, adopted_check(done, calls, 15)
+
+
+def adopted_check(steps: Iterable[StackStep], calls: Mapping[tuple[str, str, str], int], expected: int) -> Check:
+    """Whether AWS was only asked about the resources that were adopted, and changed none.
 
     Args:
-        environment: the environment of the scenario.
-        reporter: shows the steps.
-        survivor: the site that adopts.
-        ledger: `later` as `ledger` if the region of the ledger's other copy does not answer.
+        steps: those of the adoption.
+        calls: how often it made each call of a service in a region.
+        expected: the number of resources.
     """
-    adopted = {
-        "distributionId": operator.distribution_of(environment.console.cloudfront, survivor.config.domain),
-        **operator.separate_passwords(survivor.region, survivor.config.account, environment.faults),
-        **ledger,
-    }
-    before = survivor.aws.clients.calls.copy()
-    steps = actions.apply(environment, reporter, survivor, globals="adopt", adopted=adopted)
-    calls = survivor.aws.clients.calls - before
     writes = sorted(
         f"{service} {operation}"
         for service, operation, _ in calls
@@ -123,8 +115,7 @@ def adopt(
     )
     imported = sum(step.op == "import" for step in steps)
     text = f"{imported} resources are adopted, and AWS is only asked about them"
-    expected = 14 if ledger else 15
-    return steps, Check(text, passed=imported == expected and not writes, detail=", ".join(writes))
+    return Check(text, passed=imported == expected and not writes, detail=", ".join(writes))
 
 
 def rebuilt_checks(

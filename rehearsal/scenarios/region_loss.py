@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rehearsal.environment import Environment
 from rehearsal.report import Outcome
-from rehearsal.scenarios import actions
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
+from rehearsal.scenarios.asked import asked
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
 
@@ -17,22 +18,26 @@ def region_loss(environment: Environment, reporter: Reporter) -> Outcome:
         lost, survivor = actions.build_both(environment, reporter)
     with phases("people use the platform"):
         client = actions.people_near(environment, lost)
+        first, second = str(lost.config.own_database), str(survivor.config.own_database)
+        before = asked(environment, survivor, "before", leader=first, lost=frozenset())
     disaster = environment.clock.now()
     with phases("the region is lost"):
         environment.faults.lose_control_planes("us-east-1")
         environment.lose_region(lost)
         reporter.say(f"{lost.region} answers nothing; Route 53, IAM and S3 configuration cannot be changed anywhere")
+        during = asked(environment, survivor, "during the loss", leader=first, lost=frozenset({lost.name}))
     with phases("flip"):
         steps, checks = actions.flip(environment, reporter, survivor)
     with phases("until every tier answers"):
         actions.wait_until_back(environment, client, disaster)
     with phases("verify"):
-        checks = (*checks, *verify(client, survivor.config.domain))
+        after = asked(environment, survivor, "after", leader=second, lost=frozenset({lost.name}))
+        checks = (before, during, after, *checks, *verify(environment, client, survivor))
         client.stop()
-    return actions.outcome(
+    return outcomes.outcome(
         "region-loss",
         environment,
-        tiers=actions.tier_outcomes(client, disaster),
+        tiers=outcomes.tier_outcomes(client, disaster),
         losses=losses_of(environment, client, survivor),
         writes_ended=disaster,
         steps=steps,

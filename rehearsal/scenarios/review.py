@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from procedures.checks import Check
 from recovery.naming import LEDGER_EVENTS, NAMESPACE, REVIEW_CRON_JOB
 from recovery.objectives import CRISIS
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.providers.kubernetes.api import ApiError
-from rehearsal.report import Check
 from rehearsal.world.ledger import event_keys
 from rehearsal.world.people import People
 

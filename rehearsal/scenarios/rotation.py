@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import psycopg
 
 from components.kube.jobs import FENCE
+from procedures.assumptions import PLANNED
+from procedures.checks import Check
 from recovery.naming import (
     APPLICATION_SECRET,
     DATABASE_APPLICATION,
@@ -16,11 +18,10 @@ from recovery.naming import (
     ROLES_CRON_JOB,
     database_identifier,
 )
-from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.standings import newest, standings
@@ -56,14 +57,14 @@ def rotation(environment: Environment, reporter: Reporter) -> Outcome:
                 environment, lambda site=site: newest(environment, site, looks[site.name]) == {expected[site.name]}
             )
     with phases("verify"):
-        checks = verify(client, leader.config.domain)
+        checks = verify(environment, client, leader)
         client.stop()
     present = {site.name: _passwords(environment, site) for site in (leader, standby)}
     seen = {site.name: newest(environment, site, looks[site.name]) for site in (leader, standby)}
-    return actions.outcome(
+    return outcomes.outcome(
         "rotation",
         environment,
-        tiers=actions.tier_outcomes(client, began, PLANNED),
+        tiers=outcomes.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, leader),
         writes_ended=began,
         user_data_rpo_seconds=0,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+from procedures.checks import Check
 from recovery.naming import claim_key, database_identifier
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import kept_after, losses_of
 from rehearsal.scenarios.verification import verify
@@ -40,16 +41,16 @@ def split_brain(environment: Environment, reporter: Reporter) -> Outcome:
         stale = environment.account.up(old, on_step=reporter.step)
         environment.clock.sleep(WATCH_SECONDS)
     with phases("verify"):
-        checks = (*checks, *verify(client, leader.config.domain))
+        checks = (*checks, *verify(environment, client, leader))
         ended = environment.clock.now()
         refused = refuses_write(environment, old.name)
         client.stop()
     losses = losses_of(environment, client, leader)
     claim = environment.account.ledger.get(old.region, claim_key(2)) or {}
-    return actions.outcome(
+    return outcomes.outcome(
         "split-brain",
         environment,
-        tiers=actions.tier_outcomes(client, disaster, ended=ended),
+        tiers=outcomes.tier_outcomes(client, disaster, ended=ended),
         losses=losses,
         writes_ended=disaster,
         steps=steps,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from procedures.assumptions import PLANNED
+from procedures.checks import Check
 from recovery.naming import SNAPSHOT_CRON_JOB, database_identifier, promotion_snapshot
-from rehearsal.assumptions import PLANNED
 from rehearsal.environment import Environment
-from rehearsal.report import Check, Outcome
-from rehearsal.scenarios import actions
+from rehearsal.report import Outcome
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.actions import Phases, Reporter
 from rehearsal.scenarios.losses import losses_of
 from rehearsal.scenarios.verification import verify
@@ -28,17 +29,16 @@ def switchover(environment: Environment, reporter: Reporter) -> Outcome:
         said = environment.pods_of(taker).run_cron_job(SNAPSHOT_CRON_JOB)[-1]["step"]
         snapshots = environment.console.snapshots(taker)
     with phases("the first site follows"):
-        steps += actions.apply(environment, reporter, leader, database=actions.seeded_at(leader, 2))
+        steps += actions.reseed(environment, reporter, leader, taker)
         follower = database_identifier(leader.config.own_database)
-        environment.postgres.wait_caught_up(follower)
     with phases("verify"):
-        checks = verify(client, taker.config.domain)
+        checks = verify(environment, client, taker)
         client.stop()
     old = database_identifier(leader.config.history[0])
-    return actions.outcome(
+    return outcomes.outcome(
         "switchover",
         environment,
-        tiers=actions.tier_outcomes(client, began, PLANNED),
+        tiers=outcomes.tier_outcomes(client, began, PLANNED),
         losses=losses_of(environment, client, taker),
         writes_ended=began,
         user_data_rpo_seconds=0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rehearsal.assumptions import POD_START
+from procedures.assumptions import POD_START
 from rehearsal.world.clock import Clock
 
 BEGINS_SECONDS = float(POD_START.seconds)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import http
 import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from procedures.web import FAILURES, RefusedError, accept_of, new_key, opening
 from rehearsal.world.clock import Clock
-from rehearsal.world.dns import ClientResolver, NoAnswerError
+from rehearsal.world.dns import ClientResolver
 from rehearsal.world.patience import exchange
 from rehearsal.world.ways import Ask
-from rehearsal.world.websocket import accept_of, new_key, opening
 
 BACKOFF_SECONDS = (1, 2, 4)
 """Simulated seconds before a write is sent again."""
@@ -33,14 +33,6 @@ class Network(Protocol):
             ConnectionError: if the connection is refused at once.
         """
         ...
-
-
-class RefusedError(Exception):
-    """An answer other than the expected one."""
-
-
-FAILURES = (OSError, http.client.HTTPException, json.JSONDecodeError, NoAnswerError, RefusedError)
-"""Each means that the request is not known to have been served."""
 
 
 class Browser:

@@ -12,8 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from procedures.web import FAILURES, RefusedError
 from rehearsal.history import History, Kind
-from rehearsal.world.browser import FAILURES, Browser, RefusedError
+from rehearsal.world.browser import Browser
 from rehearsal.world.clock import Clock
 
 AT_ONCE = 64

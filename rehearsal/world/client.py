@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from procedures.web import FAILURES, RefusedError
 from recovery import objectives
 from rehearsal.history import History, Kind
 from rehearsal.history import reason as words_of
-from rehearsal.world.browser import FAILURES, Browser, RefusedError
+from rehearsal.world.browser import Browser
 from rehearsal.world.clock import Clock
 from rehearsal.world.samples import Sample, outage, worked_until
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 import urllib.request
 from collections.abc import Callable, Generator
@@ -20,10 +21,13 @@ import moto.kms.models
 import moto.kms.utils
 import moto.rds.models
 import moto.s3.models
+import moto.settings
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.server import ThreadedMotoServer
 
 from rehearsal.world.direct import ONE_AT_A_TIME, direct
+from rehearsal.world.operator import stop_replication_to_replica
 
 _SERVICES = tuple(moto.backends.list_of_moto_modules())
 _MODELS = moto.core.loaders.create_loader()
@@ -41,6 +45,9 @@ def empty_account() -> Generator[str]:
     _spare_repeated_work()
     moto.s3.models.S3Backend.complete_multipart_upload = _complete_and_lock
     moto.rds.models.RDSBackend.modify_db_subnet_group = _modify_and_keep
+    moto.settings.ACM_VALIDATION_WAIT = 0  # a certificate is issued when it is proved, which the stand-in looks at
+    moto.rds.models.RDSBackend.promote_read_replica = _promote_and_part
+    setattr(SecretsManagerResponse, "stop_replication_to_replica", stop_replication_to_replica)  # noqa: B010 - new
     DomainDispatcherApplication.__call__ = _answer_alone
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per call otherwise
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -115,6 +122,16 @@ def _modify_and_keep(self: moto.rds.models.RDSBackend, subnet_name: str, *change
     return self.subnet_groups[subnet_name]
 
 
+_promote = moto.rds.models.RDSBackend.promote_read_replica
+
+
+def _promote_and_part(self: moto.rds.models.RDSBackend, db_kwargs: dict[str, Any]) -> Any:
+    """Promote a replica, which then has no source any more. moto keeps it."""
+    promoted = _promote(self, db_kwargs)
+    promoted.source_db_instance_identifier = None
+    return promoted
+
+
 _answer: Callable[..., Any] = DomainDispatcherApplication.__call__
 
 
@@ -125,6 +142,27 @@ def _answer_alone(self: DomainDispatcherApplication, environ: dict[str, Any], st
 
 
 _read: Callable[[str], Any] = functools.cache(botocore.loaders.JSONFileLoader().load_file)
+
+_CALLED = (
+    "acm", "amp", "backup", "cloudfront", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "elb", "elbv2", "events",
+    "firehose", "iam", "kinesis", "kms", "logs", "rds", "route53", "s3", "secretsmanager", "sns", "wafv2",
+)  # fmt: skip
+"""The services that a rehearsal calls, and those that moto asks for them. One that is left out is read when needed."""
+
+
+def prepare() -> None:
+    """Read AWS's descriptions of its services and import moto's stand-ins, for the processes that are forked from this.
+
+    No account is begun. Each rehearsal would otherwise spend seconds of processor time on the same.
+    """
+    _spare_repeated_work()
+    loader = botocore.loaders.create_loader()
+    for data in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data(data)
+    for service in _CALLED:
+        loader.load_service_model(service, "service-2")
+        loader.load_service_model(service, "endpoint-rule-set-1")
+        importlib.import_module(f"moto.{service}.urls")
 
 
 def _spare_repeated_work() -> None:

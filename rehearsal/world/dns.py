@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from procedures.web import NoAnswerError
 from rehearsal.world.clock import Clock
 from rehearsal.world.zone import Record, Zone, canonical
 
@@ -19,10 +20,6 @@ LOAD_BALANCER_TTL = 60
 """The TTL in seconds of an alias record to a load balancer, which Route 53 sets itself."""
 
 _LONGEST_CHAIN = 8
-
-
-class NoAnswerError(LookupError):
-    """The zone does not have the name, or a chain of names does not end."""
 
 
 @dataclass(frozen=True)

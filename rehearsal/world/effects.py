@@ -14,7 +14,7 @@ from rehearsal.world.tls import PARAMETERS
 INSTANCE = "aws:rds/instance:Instance"
 CHANGE_SECONDS = 60
 """Simulated seconds that a promotion and a restore take: longer than health checks need to move traffic, so that a
-rehearsal shows what people meet meanwhile. The reports assume RDS's own time besides (`rehearsal.assumptions`)."""
+rehearsal shows what people meet meanwhile. The reports assume RDS's own time besides (`procedures.assumptions`)."""
 
 
 class EnvironmentEffects:

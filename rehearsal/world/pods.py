@@ -161,8 +161,11 @@ class Pods:
 
     def log(self, job: str) -> list[dict[str, Any]]:
         """The lines that a job has logged so far, without those of an interpreter that has failed."""
-        lines = (self.folder / f"{job}.log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in (self.folder / f"{job}.log").read_text().splitlines() if line[:1] == "{"]
+
+    def running(self, deployment: str) -> int:
+        """The number of pods of a Deployment that run and are not being ended."""
+        return sum(pod.deployment == deployment for pod in [*self._running.values()])
 
     def addresses(self, deployment: str) -> list[tuple[str, int]]:
         """Host and port of every pod of a Deployment that serves. It waits for none that is being ended."""

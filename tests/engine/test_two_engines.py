@@ -17,14 +17,14 @@ from components.targets import PATHS
 from engine import pulumi_cli
 from engine.deployment import Step
 from engine.pulumi_cli import PulumiEngine
-from rehearsal.console import Console
+from procedures.leftovers import adoption
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
 from rehearsal.world.faults import Faults
-from rehearsal.world.operator import distribution_of, separate_passwords
 from tests.engine.digests import digests
 from tests.engine.jobs import run_claims
 from tests.harness import ROOT
+from tests.procedures.fakes import MotoAccess
 
 RECORDED = Path(__file__).parent / "recorded"
 PHASES = (
@@ -114,8 +114,7 @@ def hand_over(run: Run, account: OfflineAccount, owner: SiteWorld, taker: SiteWo
 
     change("release", owner, globals="release")
     change("left", owner, globals="left", zoneId=taker.config.zone_id)
-    page = distribution_of(Console(account.endpoint_url).cloudfront, taker.config.domain)
-    adopted = {"distributionId": page, **separate_passwords(taker.region, taker.config.account, account.faults)}
+    adopted = adoption(MotoAccess(account.endpoint_url), taker.config, owner.config)
     change("adopt", taker, globals="adopt", adopted=adopted)
     change("own", taker, globals="own")
 

@@ -1,4 +1,4 @@
-"""All scenarios at once: two in parallel, the longest first, and the whole output of those that are broken."""
+"""All scenarios: some in parallel, the longest first, and the whole output of those that are broken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rehearsal.everything import LONGEST_FIRST, Player, in_order, play_all
+from rehearsal.everything import LONGEST_FIRST, Player, in_order, mostly_waits, play_all
 from rehearsal.scenarios import SCENARIOS
 
 PLAY = """
@@ -41,10 +41,45 @@ def played(folder: Path, *names: str) -> tuple[int, str]:
 def test_what_is_kept_takes_one_line(tmp_path: Path) -> None:
     code, text = played(tmp_path, "one", "two")
     assert code == 0
-    first, second, last = text.splitlines()
-    assert first.startswith("kept   one: ")
-    assert second.startswith("kept   two: ")
+    *both, last = text.splitlines()
+    assert sorted(line.partition(":")[0] for line in both) == ["kept   one", "kept   two"]
     assert re.fullmatch(r"2 of 2 scenarios are kept, in \d\.\d minutes", last)
+
+
+def most_at_once(*names: str) -> int:
+    """The largest number of scenarios that a player plays at one time, if each waits for others as long as it can."""
+    lock, at_once, most = threading.Lock(), 0, 0
+    enough = threading.Event()
+
+    class Scenario:
+        def wait(self) -> int:
+            nonlocal at_once, most
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+                if most == len(names):
+                    enough.set()
+            enough.wait(0.5)
+            with lock:
+                at_once -= 1
+            return 0
+
+        def send_signal(self, number: int, /) -> None:
+            raise AssertionError(number)
+
+    assert play_all(Player(lambda _name, _output: Scenario()), names, Console(file=io.StringIO())) == 0
+    return most
+
+
+def test_two_that_work_are_played_at_once_and_beside_them_one_that_mostly_waits() -> None:
+    working, waiting = ("switchover", "failback", "partition"), ("database-loss", "split-brain")
+    assert [*map(mostly_waits, working + waiting)] == [False] * 3 + [True] * 2
+    assert most_at_once(*waiting) == 1
+    assert most_at_once(*working, *waiting) == 3
+
+
+def test_the_lane_of_those_that_wait_helps_the_others_when_it_is_done() -> None:
+    assert most_at_once("switchover", "failback", "partition", "nemesis") == 3
 
 
 def test_what_is_broken_is_told_in_full_and_the_others_are_played_nevertheless(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from procedures.assumptions import BY_TIER
 from recovery import objectives
-from rehearsal.assumptions import BY_TIER
 from rehearsal.environment import Environment
 from rehearsal.history import History, Kind, Stored, Write
 from rehearsal.report import Outcome, TierOutcome
-from rehearsal.scenarios import actions
+from rehearsal.scenarios import actions, outcomes
 from rehearsal.scenarios.losses import Losses
 from rehearsal.world.lag import held
 from rehearsal.world.postgres import PostgresServers
@@ -72,7 +72,7 @@ class Site:
         self, rpo_seconds: int = objectives.RPO_USER_DATA_SECONDS, people: tuple[float, ...] = (9.0,)
     ) -> Outcome:
         world: Any = SimpleNamespace(engine="in-process", platforms={})
-        return actions.outcome(
+        return outcomes.outcome(
             "planted",
             cast("Environment", world),
             tiers=tuple(TierOutcome(tier, people, BY_TIER[tier.name]) for tier in objectives.TIERS),

@@ -11,9 +11,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from procedures.assumptions import BY_TIER
+from procedures.checks import Check
 from recovery.objectives import CORE, CRISIS, HOTLINE, TIERS, Tier
-from rehearsal.assumptions import BY_TIER, NOT_MODELLED
-from rehearsal.report import Check, Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
+from rehearsal.not_modelled import NOT_MODELLED
+from rehearsal.report import Loss, Outcome, StackStep, TierOutcome, as_json, loss_table, tier_table
 from rehearsal.runner import STEPS_SHOWN, print_outcome
 from tests.harness import ROOT
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from procedures.web import RefusedError
 from recovery.objectives import TIERS
 from rehearsal.history import Kind
-from rehearsal.world.browser import LONGEST_WAY, Browser, RefusedError
+from rehearsal.world.browser import LONGEST_WAY, Browser
 from rehearsal.world.client import CHANGES, BlackBoxClient, Habit
 from rehearsal.world.clock import Clock, ManualClock, ScaledClock
 from rehearsal.world.dns import ClientResolver, Resolver

@@ -1,17 +1,40 @@
-"""The stand-in for AWS answers clients that call at the same time."""
+"""The stand-in for AWS: it answers clients that call at the same time, and is prepared once for many processes."""
 
 from __future__ import annotations
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto.iam.models import IAMBackend
 
+from engine.warm import Warm
 from rehearsal.world.cloud import empty_account
+
+ONCE = """
+import sys
+import rehearsal.world.cloud as cloud
+from rehearsal.providers.aws.clients import Clients
+from rehearsal.providers.backend import NoFaults
+before = cloud._read.cache_info().misses
+with cloud.empty_account() as url:
+    clients = Clients(url, NoFaults())
+    for service in ("ec2", "iam", "rds", "s3"):
+        assert f"moto.{service}.models" in sys.modules, service
+        clients.get(service, "us-east-2")
+print(cloud._read.cache_info().misses - before)
+"""
+
+
+def test_a_process_reads_no_description_that_was_prepared(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with Warm("rehearsal.world.cloud:prepare") as warm, said.open("w") as out:
+        assert warm.start("-c", ONCE, env={}, stdout=out.fileno(), stderr=out.fileno()).wait(60) == 0, said.read_text()
+    assert said.read_text() == "0\n"
 
 
 def test_answers_one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

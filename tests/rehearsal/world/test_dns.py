@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from procedures.web import NoAnswerError
 from rehearsal.world.clock import ManualClock, ScaledClock
-from rehearsal.world.dns import Answer, ClientResolver, NoAnswerError, Resolver
+from rehearsal.world.dns import Answer, ClientResolver, Resolver
 from rehearsal.world.health import Checker, HealthChecks, Transition
 from rehearsal.world.zone import Alias, HealthCheck, Record, Zone, load_zone
 

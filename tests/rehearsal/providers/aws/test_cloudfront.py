@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from components.last_resort import CODE_BYTES
+from procedures.leftovers import distribution_of
 from rehearsal.providers.backend import UnsupportedError
-from rehearsal.world.operator import distribution_of
 from tests.rehearsal.providers.aws.world import change, make, remove, unique, urn
 
 FUNCTION = "aws:cloudfront/function:Function"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.world.operator import stop_replication_to_replica
-from tests.rehearsal.providers.aws.world import ACCOUNT, EAST, WEST, change, make, remove, unique, urn
+from procedures.leftovers import separated
+from procedures.readings import AbsentError
+from tests.rehearsal.providers.aws.world import EAST, WEST, change, make, remove, unique, urn
 
 
 def test_a_secret_and_its_value_are_in_both_regions(world):
@@ -27,7 +28,7 @@ def test_a_replica_that_becomes_a_secret_of_its_own_keeps_its_arn_and_its_value(
         world.east, secret, {"name": name, "replicas": [{"region": WEST}], "tags": {"lifeline:site": "primary"}}
     )
     make(world.east, version, {"secretId": made[0], "secretString": "s3cret"})
-    arn, current = stop_replication_to_replica(WEST, ACCOUNT, name, world.faults)
+    arn, current = separated(world.client("secretsmanager", WEST), name, WEST)
     assert arn == made[0].replace(EAST, WEST)
     inputs, outputs = world.west.find(secret, urn("adopted", secret), arn)
     assert (inputs["name"], inputs["tags"], inputs["replicas"]) == (name, {"lifeline:site": "primary"}, [])
@@ -43,7 +44,7 @@ def test_an_adopted_secret_gets_its_replica_back(world):
     name = unique("lifeline/password")
     made = make(world.east, secret, {"name": name, "replicas": [{"region": WEST}]})
     make(world.east, version, {"secretId": made[0], "secretString": "s3cret"})
-    arn, _ = stop_replication_to_replica(WEST, ACCOUNT, name, world.faults)
+    arn, _ = separated(world.client("secretsmanager", WEST), name, WEST)
     inputs, outputs = world.west.find(secret, urn("adopted", secret), arn)
     again = {**inputs, "replicas": [{"region": EAST}], "forceOverwriteReplicaSecret": True}
     change(world.west, secret, (arn, outputs), inputs, again)
@@ -55,5 +56,15 @@ def test_an_adopted_secret_gets_its_replica_back(world):
 def test_only_a_replica_stops_being_one(world):
     name = unique("lifeline/password")
     make(world.east, "aws:secretsmanager/secret:Secret", {"name": name})
-    with pytest.raises(TypeError, match="is no replica"):
-        stop_replication_to_replica(EAST, ACCOUNT, name, world.faults)
+    client = world.client("secretsmanager")
+    with pytest.raises(client.exceptions.InvalidRequestException, match="is no replica"):
+        client.stop_replication_to_replica(SecretId=name)
+
+
+def test_a_secret_of_its_own_is_found_as_it_is(world):
+    name = unique("lifeline/password")
+    made = make(world.east, "aws:secretsmanager/secret:Secret", {"name": name})
+    with pytest.raises(AbsentError, match="has no current version"):
+        separated(world.client("secretsmanager"), name, EAST)
+    make(world.east, "aws:secretsmanager/secretVersion:SecretVersion", {"secretId": made[0], "secretString": "x"})
+    assert separated(world.client("secretsmanager"), name, EAST)[0] == made[0]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rehearsal.world.browser import Browser, RefusedError
+from procedures.web import RefusedError, accept_of
+from rehearsal.world.browser import Browser
 from rehearsal.world.clock import ManualClock
 from rehearsal.world.dns import ClientResolver, Resolver
 from rehearsal.world.loopback import LoopbackServer, Reply, Request
 from rehearsal.world.platform import FRONTEND
 from rehearsal.world.ways import Ask
-from rehearsal.world.websocket import accept_of, opened
+from rehearsal.world.websocket import opened
 from rehearsal.world.zone import Alias, Record, Zone
 from tests.rehearsal.world.platform.site import Site
 

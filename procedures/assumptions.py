@@ -1,4 +1,4 @@
-"""Times that an offline rehearsal cannot measure, in seconds. Each is a cautious assumption with its reason."""
+"""Times that no rehearsal has measured yet, in seconds. Each is a cautious assumption with its reason."""
 
 from __future__ import annotations
 
@@ -89,23 +89,3 @@ REBUILT: dict[str, tuple[Assumption, ...]] = {
     tier: _SITE if tier in ("crisis", "hotline") else (*_SITE, FILL) for tier in BY_TIER
 }
 """A site is built from nothing. The crisis services answer before the users' data is back."""
-
-_REQUESTS = (
-    "the versions of TLS",
-    "the load of a whole region",
-    "whether an image starts",
-    "roll-outs",
-)
-_DATABASE = (
-    "the TLS of services to their database",
-    "routes inside the VPC",
-    "parameters of the database besides rds.force_ssl",
-)
-NOT_MODELLED: dict[str, tuple[str, ...]] = {
-    "crisis": _REQUESTS,
-    "hotline": _REQUESTS,
-    "core": (*_REQUESTS, *_DATABASE),
-    "full": (*_REQUESTS, *_DATABASE),
-    "data": (*_REQUESTS, *_DATABASE),
-}
-"""By tier, the links that work in every rehearsal, whatever is declared (docs/rehearsal.md)."""
