@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -11,15 +12,21 @@ from typing import Annotated
 import rich
 import typer
 
+from lifeline.group import InOrder
+from recovery.naming import PROJECT
 from stacks.stackfile import StackFileError
 
 app = typer.Typer(
     name="lifeline",
-    help="Multi-region disaster recovery for a crisis platform: show a site, show a flip, and rehearse disasters.",
+    cls=InOrder,
+    help="Multi-region disaster recovery for a crisis platform.",
+    epilog="A region is lost? lifeline status, then lifeline failover --stack SURVIVOR (docs/runbooks/failover.md).",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
+FAILED = 1
 REFUSED = 3
 SITES = 2
 EVERYTHING = "all"
@@ -49,7 +56,10 @@ def render(
         RenderFormat, typer.Option("--format", "-f", help="json, yaml, table, or the Kubernetes objects.")
     ] = RenderFormat.TABLE,
 ) -> None:
-    """Show every resource that the program registers for a site. Needs no engine and no AWS account."""
+    """List the resources of a site.
+
+    Runs the program. Needs no engine and no AWS account.
+    """
     from lifeline import rendering
 
     print(rendering.rendered(project_root(), stack, entries(timeline), form.value))
@@ -59,16 +69,22 @@ def render(
 def diff(
     stack: StackOption,
     timeline: Annotated[
-        str, typer.Option("--timeline", "-t", help="The timeline to go to, such as primary-1,secondary-1.")
-    ],
+        str | None, typer.Option("--timeline", "-t", help="From the file to this one, such as primary-1,secondary-1.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="From the file to this setting, such as switchover.drain=1 or database.seeded=2."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of steps as JSON.")] = False,
 ) -> None:
-    """Show the exact steps from a stack's configuration to another timeline."""
-    from engine.program import steps_to
-    from lifeline import rendering
+    """Show the exact steps of an edit.
 
-    steps = steps_to(project_root(), stack, entries(timeline) or [])
-    print(rendering.steps_as_json(steps) if as_json else rendering.steps_as_text(steps))
+    With --timeline or --set: from the file as it is. Without: from what is deployed to the file, which asks the real
+    engine. Exits 1 if anything would be replaced or deleted.
+    """
+    from lifeline import differences
+
+    raise typer.Exit(differences.show(project_root(), stack, entries(timeline), settings or [], as_json=as_json))
 
 
 class PolicyFormat(enum.StrEnum):
@@ -103,7 +119,10 @@ def policy(
     ] = None,
     form: Annotated[PolicyFormat, typer.Option("--format", "-f", help="The output format.")] = PolicyFormat.TEXT,
 ) -> None:
-    """Judge sites or steps by the rules of the policy pack. Needs no engine. Exits 1 if a mandatory rule is broken."""
+    """Judge sites or steps by the policy pack.
+
+    Needs no engine. Exits 1 if a mandatory rule is broken.
+    """
     from lifeline import policies
 
     stacks, files = stack or [], file or []
@@ -125,7 +144,10 @@ def policy(
 
 @app.command()
 def budget(stack: StackOption) -> None:
-    """Add up the times of a failover by tier, declared and assumed. Exits 1 if a sum is above its promise."""
+    """Add up the times of a failover by tier.
+
+    They are declared or assumed. Exits 1 if a sum is above its promise.
+    """
     from lifeline import budget as budgeting
     from lifeline import policies
 
@@ -137,7 +159,10 @@ def budget(stack: StackOption) -> None:
 
 @app.command()
 def copies(stack: StackOption) -> None:
-    """List every copy of a site's data: where it is, how long it is kept, and what proves it. As Markdown."""
+    """List every copy of a site's data, as Markdown.
+
+    Where it is, how long it is kept, and what proves it.
+    """
     from lifeline import copies as listing
 
     print(listing.table(project_root(), stack))
@@ -159,7 +184,10 @@ def rehearse(
     seed: Annotated[int, typer.Option("--seed", help="Draws when people ask, and when the nemesis strikes.")] = 0,
     listed: Annotated[bool, typer.Option("--list", help="Say what each scenario plays and promises.")] = False,
 ) -> None:
-    """Rehearse a disaster in the offline world and measure every promise. Exits 1 if a promise is broken."""
+    """Rehearse a disaster in the offline world.
+
+    It measures every promise. Exits 1 if one is broken.
+    """
     from rehearsal.programs import warm_programs
 
     with warm_programs() as programs:
@@ -191,26 +219,59 @@ def entries(timeline: str | None) -> list[str] | None:
 
 
 def project_root() -> Path:
-    """The folder that contains `Pulumi.yaml`: the current folder or a parent of it, else the installed project's."""
+    """The folder of the project: the current one or a parent of it.
+
+    Raises:
+        StackFileError: if none is. Another clone that happens to be installed is not taken for it.
+    """
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
+        file = folder / "Pulumi.yaml"
+        if file.is_file() and f"name: {PROJECT}" in file.read_text(errors="replace").splitlines():
             return folder
-    return Path(__file__).resolve().parents[1]
+    raise StackFileError(f"{here}: is in no folder of this project\n  hint: change to the folder with Pulumi.yaml")
+
+
+def _with_hint(error: Exception) -> str:
+    """The words of a refusal, without what would change the terminal, and with a hint if they have none."""
+    words = "".join(letter for letter in str(error) if letter.isprintable() or letter == "\n")
+    return words if "hint:" in words else f"{words}\n  hint: lifeline {' '.join(sys.argv[1:2])} --help"
 
 
 def main() -> None:
     """Run the command and turn expected errors into messages and exit codes."""
+    from engine.monitor import DeploymentError
     from policy.change import ChangeError
     from policy.judge import JudgementError
     from policy.settings import SettingsError
     from policy.sources import SourceError
+    from procedures.access import ProcedureError
     from stacks.problems import ConfigError
 
+    importlib.import_module("lifeline.verbs")  # its commands join those above
     try:
         app()
-    except (ChangeError, ConfigError, JudgementError, SettingsError, SourceError, StackFileError) as error:
-        print(error, file=sys.stderr)
+    except (
+        ChangeError, ConfigError, JudgementError, ProcedureError, SettingsError, SourceError, StackFileError
+    ) as error:  # fmt: skip
+        print(_with_hint(error), file=sys.stderr)
         sys.exit(REFUSED)
+    except DeploymentError as error:
+        print(f"{error}\n  hint: correct the cause, and run it again: it continues", file=sys.stderr)
+        sys.exit(FAILED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not _is_from_outside(error):
+            raise
+        print(f"{error}\n  hint: lifeline status shows which region answers; then run it again", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def _is_from_outside(error: Exception) -> bool:
+    """Whether AWS refused or did not answer, or does not have what was asked for."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from procedures.readings import AbsentError
+
+    return isinstance(error, (BotoCoreError, ClientError, ConnectionError, AbsentError))

@@ -17,10 +17,10 @@ from components.kube.services import SERVICES
 from policy.model import Resource, Site
 from policy.rules.dns import CHECK, RECORD
 from policy.rules.workloads import DEPLOYMENT
+from procedures.assumptions import BY_TIER, POD_START
 from recovery import objectives
 from recovery.naming import WEB
 from recovery.objectives import Tier
-from rehearsal.assumptions import BY_TIER, POD_START
 
 
 @dataclass(frozen=True)

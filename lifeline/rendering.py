@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from engine.deployment import Step
 from engine.diff import in_order
 from engine.program import checked_config, recorded
 from engine.registration import STACK_TYPE, Registration
@@ -64,32 +62,6 @@ def kubernetes_object(entry: Registration) -> dict[str, Any]:
     return {key: entry.inputs[key] for key in first} | {
         key: value for key, value in entry.printable_inputs().items() if key not in first
     }
-
-
-def steps_as_json(steps: Sequence[Step]) -> str:
-    """A list of `{"op", "type", "name", "keys"}`."""
-    data = [{"op": step.op, "type": step.type, "name": step.name, "keys": list(step.keys)} for step in steps]
-    return json.dumps(data, indent=2)
-
-
-_COLOURS = {
-    "create": "green",
-    "import": "green",
-    "update": "yellow",
-    "forget": "yellow",
-    "replace": "red",
-    "delete": "red",
-}
-
-
-def steps_as_text(steps: Sequence[Step]) -> str:
-    """A table of steps, with their count."""
-    table = Table("step", "type", "name", "what changes", box=None, header_style="bold")
-    for step in steps:
-        table.add_row(f"[{_COLOURS[step.op]}]{step.op}[/]", step.type, step.name, ", ".join(step.keys))
-    counts = Counter(step.op for step in steps)
-    summary = ", ".join(f"{number} {op}" for op, number in counts.items()) or "nothing to do"
-    return f"{_printed(table)}\n{summary}" if steps else summary
 
 
 def _table(entries: Sequence[Registration]) -> str:

@@ -45,6 +45,7 @@ COUNTED: dict[str, list[str]] = {
     ],
     "restore": ["drain"],
     "cluster-loss": [],
+    "database-dead": [],
     "first-deployment": ["failover"],
     "first-drill": [],
     "upgrade": [],

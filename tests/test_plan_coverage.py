@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from components.targets import PATHS
-from lifeline.app import app
+from lifeline.group import COMMANDS
 from operations.exporter import Metrics
 from recovery import naming, objectives
 from rehearsal.scenarios import SCENARIOS
@@ -64,8 +64,7 @@ def is_command(words: str) -> bool:
     """Whether it is a command of this project, with a scenario that exists."""
     program, _, rest = words.partition(" ")
     command, _, scenario = rest.partition(" ")
-    known = {found.name or found.callback.__name__ for found in app.registered_commands if found.callback}
-    return program == "lifeline" and command in known and scenario in ("", "all", *SCENARIOS)
+    return program == "lifeline" and command in COMMANDS and scenario in ("", "all", *SCENARIOS)
 
 
 def is_emergency(words: str) -> bool:

@@ -114,6 +114,56 @@ def test_a_diff_to_the_present_timeline_has_no_steps(
 
 
 @pytest.mark.parametrize(
+    ("stack", "words", "expected"),
+    [
+        ("primary", ("--set", "switchover.drain=1"), "4 update"),
+        ("secondary", ("--timeline", "primary-1,secondary-1", "--set", "switchover.take=2"), "4 create, 8 update"),
+        ("secondary", ("--set", "lifeline:database={seeded: 1, instanceClass: db.r7g.xlarge}"), "1 update"),
+    ],
+)
+def test_a_diff_shows_the_other_edits_of_the_runbooks(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stack: str,
+    words: tuple[str, ...],
+    expected: str,
+) -> None:
+    code, out, _ = lifeline(monkeypatch, capsys, "diff", "--stack", stack, *words)
+    assert (code, out.splitlines()[-1]) == (0, expected)
+
+
+def test_a_diff_that_replaces_anything_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("diff", "--stack", "secondary", "--set", "network.zones=[us-west-2b, us-west-2a, us-west-2c]")
+    code, out, _ = lifeline(monkeypatch, capsys, *words)
+    assert code == 1
+    assert "replace" in out
+    assert "would be replaced or deleted: stop, and ask" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("x", "--set x: is no setting"),
+        ("=1", "is no setting"),
+        ("a.b.c=1", "is no setting"),
+        ("switchover.drain={", "is no setting"),
+        ("switchover.drian=1", "lifeline:switchover.drian: is not a key of lifeline"),
+        ("switchover.drain=x", "lifeline:switchover.drain: is"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, said: str
+) -> None:
+    code, _, err = lifeline(monkeypatch, capsys, "diff", "--stack", "primary", "--set", setting)
+    assert code == 3
+    assert said in err
+    assert "hint:" in err
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("render", "--stack", "tertiary"), 3, "hint: this folder has primary, secondary"),

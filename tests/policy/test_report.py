@@ -93,6 +93,10 @@ def test_the_command_fails_for_a_file_with_a_fault(tmp_path: Path) -> None:
     assert (result.exit_code, json.loads(result.output)) == (1, [FINDING])
 
 
+def refusal(message: str) -> str:
+    return f"{message}\n  hint: lifeline policy --help\n"
+
+
 def test_the_command_judges_two_files_and_their_relations_without_a_backend(tmp_path: Path) -> None:
     arguments = ["policy"]
     for stack in ("primary", "secondary"):
@@ -115,7 +119,7 @@ def test_the_command_refuses_one_site_twice(tmp_path: Path, monkeypatch, capsys)
     with pytest.raises(SystemExit) as error:
         command.main()
     assert error.value.code == command.REFUSED
-    assert capsys.readouterr().err == "the site primary is named twice, expected two different sites\n"
+    assert capsys.readouterr().err == refusal("the site primary is named twice, expected two different sites")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_the_command_refuses_a_file_without_a_site(tmp_path: Path, monkeypatch, 
     with pytest.raises(SystemExit) as error:
         command.main()
     assert error.value.code == command.REFUSED
-    assert capsys.readouterr().err == f"{tmp_path / 'empty.json'} has no resources\n"
+    assert capsys.readouterr().err == refusal(f"{tmp_path / 'empty.json'} has no resources")
 
 
 def test_the_command_refuses_an_input_of_unknown_form(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engine.diff import steps_between
 from lifeline import app as command
-from lifeline.rendering import steps_as_json
+from lifeline.differences import steps_as_json
 from policy.judge import judge_steps
 from policy.settings import Settings
 from policy.sources import SourceError, steps_from_file
