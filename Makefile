@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles alerts monitoring browser engine workflow test-engine rehearse rehearse-all bench compare
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles fixes alerts monitoring browser engine workflow test-engine rehearse rehearse-all bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,6 +26,7 @@ lock: ## write the lock files again (needs uv and npm)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra rehearsal --extra dev pyproject.toml -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(SCANNERS)/requirements.in -o $(SCANNERS)/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(FIXES)/requirements.in -o $(FIXES)/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(ORACLES)/requirements.in -o $(ORACLES)/requirements.txt
 	cd $(ORACLES) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt images/operations/requirements.in -o images/operations/requirements.txt
@@ -41,6 +42,7 @@ STACK ?= primary
 BEFORE ?= base
 SCANNERS := tests/policy/scanners
 ORACLES := tests/oracles
+FIXES := tests/fixes
 
 policy: $(STAMP) ## judge both sites and a failover by the policy pack
 	$(BIN)/lifeline policy --stack primary --stack secondary --timeline primary-1
@@ -71,13 +73,21 @@ mutate: $(STAMP) ## show every change that breaks a recovery, and the rule that 
 	$(BIN)/python -m tests.policy.table
 
 test: $(STAMP) ## every test but the slow ones and those of the Pulumi engine
-	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring and not oracles and not browser"
+	$(BIN)/pytest -q -n 2 -m "not pulumi_cli and not slow and not alerts and not monitoring and not oracles and not fixes and not browser"
 
 test-slow: $(STAMP) ## the tests that run whole rehearsals, or install an image's packages
 	$(BIN)/pytest -q -n 2 -m "slow and not pulumi_cli and not alerts"
 
 oracles: $(STAMP) .oracles/ready ## compare the stand-ins of IAM and of network policies with independent ones (needs npm)
 	$(BIN)/pytest -q -m oracles
+
+fixes: $(STAMP) .aws-cli/ready ## type each command that the preflight shows, with the real AWS command line
+	$(BIN)/pytest -q -n 2 -m fixes
+
+.aws-cli/ready: $(FIXES)/requirements.txt
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D)/venv
+	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 .oracles/ready: $(addprefix $(ORACLES)/,package.json package-lock.json requirements.txt iam.mjs)
 	@command -v npm >/dev/null || { echo "npm: not found; hint: install Node.js 20 or newer" >&2; exit 1; }
@@ -130,7 +140,7 @@ test-engine: $(STAMP) engine ## every test that runs the real Pulumi engine, whi
 rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 	$(BIN)/lifeline rehearse region-loss
 
-rehearse-all: $(STAMP) ## play every scenario, two at once
+rehearse-all: $(STAMP) ## play every scenario, up to three at once
 	$(BIN)/lifeline rehearse all --engine in-process
 
 mutate-program: $(STAMP) ## deploy changes of the program that harm people, and some that do not; SAMPLE=10 plays ten
