@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from procedures.access import Access, ProcedureError
@@ -50,16 +51,21 @@ class Operator:
 
 
 def has_ended(machine: str, process: int) -> bool:
-    """Whether a process ran on this machine and has ended. Of another machine nothing is known."""
+    """Whether a process ran on this machine and has ended. Of another machine nothing is known.
+
+    A process that has ended keeps its number until its parent asks for its exit code, which the first process of a
+    container may never do.
+    """
     if machine != socket.gethostname():
         return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+    if process == os.getpid():  # the number of a run before this one
         return True
-    except PermissionError:  # it is another user's
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:  # it is another user's
         return False
-    return process == os.getpid()
 
 
 class Lock:
