@@ -133,12 +133,19 @@ def reachable(stack: Stack, epoch: int, access: Access, report: Report) -> Gener
         ProcedureError: if another operator works on the site.
     """
     with Lock(access, config_of(stack)).held(NAME):
+        report.done("lock")
         section = stack.file.config[DATABASE]
+        others = [other for other in section.get("reconciled", ()) if other != epoch]  # a killed run has left its own
         usual = {key: value for key, value in section.items() if key != "reconciled"}
-        edit(stack, {DATABASE: {**usual, "reconciled": [epoch]}}, report)
+        edit(stack, {DATABASE: {**usual, "reconciled": [*others, epoch]}}, report)
+        report.done("edit")
         try:
             deploy(stack, report)
+            report.done("up")
             yield
         finally:
-            edit(stack, {DATABASE: usual}, report)
+            edit(stack, {DATABASE: {**usual, "reconciled": others} if others else usual}, report)
+            report.done("edit back")
             deploy(stack, report)
+            report.done("up back")
+    report.done("unlock")

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,13 @@ from procedures.emergency import change
 from procedures.failback import fail_back
 from procedures.failover import config_of, fail_over
 from procedures.rebuild import NewSite, rebuild
+from procedures.reconcile import reachable
 from procedures.reseed import reseed
 from procedures.restore import restore
+from procedures.resume import resume
 from procedures.switchover import switch_over
 from procedures.web import Web
+from recovery.naming import state_bucket, state_key
 from stacks.config import SiteConfig, parse
 from stacks.stackfile import StackFile
 
@@ -72,6 +75,10 @@ class MotoAccess:
         """Not used."""
         raise NotImplementedError(config.site)
 
+    def firing(self, config: SiteConfig) -> frozenset[str]:
+        """Not used."""
+        raise NotImplementedError(config.site)
+
     def addresses(self, host: str) -> frozenset[str]:
         """Not used."""
         raise NotImplementedError(host)
@@ -107,6 +114,39 @@ class Notes:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@dataclass
+class StateStack(FileStack):
+    """A stack whose state in the bucket is repaired as the engine does it."""
+
+    access: MotoAccess
+
+    def cancel(self) -> None:
+        """Remove the lock."""
+        for entry in self._s3.list_objects_v2(Bucket=self._bucket, Prefix=".pulumi/locks/").get("Contents", ()):
+            self._s3.delete_object(Bucket=self._bucket, Key=entry["Key"])
+
+    def refresh(self, urns: Sequence[str]) -> None:
+        """No operation on these is pending any more, and none of them has a source."""
+        key = state_key(config_of(self).site)
+        state = json.loads(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        latest = state["checkpoint"]["latest"]
+        pending = latest.get("pending_operations", ())
+        latest["pending_operations"] = [entry for entry in pending if entry["resource"]["urn"] not in urns]
+        for resource in latest["resources"]:
+            if resource["urn"] in urns:
+                resource.get("outputs", {}).pop("replicateSourceDb", None)
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=json.dumps(state).encode())
+
+    @property
+    def _bucket(self) -> str:
+        config = config_of(self)
+        return state_bucket(config.site, account=config.account)
+
+    @property
+    def _s3(self) -> Any:
+        return self.access.client("s3", config_of(self).region)
+
+
 def play(procedure: str, folder: Path, access: MotoAccess, report: Notes) -> None:
     """A procedure between the stacks in a folder: the primary leads first."""
     primary, secondary = (FileStack(folder / f"Pulumi.{name}.yaml") for name in ("primary", "secondary"))
@@ -122,6 +162,11 @@ def play(procedure: str, folder: Path, access: MotoAccess, report: Notes) -> Non
             rebuild(secondary, lost, NewSite("tertiary", "10.30.0.0/16"), access, report)
         case "restore":
             restore(primary, {"pointInTime": "latest"}, access, report)
+        case "resume":
+            resume(StateStack(secondary.path, access), access, report)
+        case "reconcile":
+            with reachable(primary, 1, access, report):
+                report.done("list")
         case "emergency":
             change(primary, {"readOnly": True, "crisisReplicas": 10}, access, report)
         case _:

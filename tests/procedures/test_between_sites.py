@@ -41,6 +41,7 @@ STEPS = {
     "restore": ["lock", "drain", "up drain", "drained", "edit", "up", "unlock"],
     "emergency": ["lock", "edit", "up", "unlock"],
     "rebuild": ["lock", "records", "adopt", "up adopt", "peer", "up peer", "own", "up own", "unlock"],
+    "reconcile": ["lock", "edit", "up", "list", "edit back", "up back", "unlock"],
 }
 STEPS["failback"] = [*STEPS["reseed"], *STEPS["switchover"], "lock", "edit", "up", "unlock"]
 LOST = ("reseed", "failback", "rebuild")
@@ -122,6 +123,11 @@ def folder(path: Path, procedure: str) -> Path:
     path.mkdir()
     for name in REGIONS:
         shutil.copy(ROOT / f"Pulumi.{name}.yaml", path)
+    if procedure == "reconcile":
+        file = StackFile(path / "Pulumi.primary.yaml")
+        file.change({"lifeline:timeline": AFTER})
+        file.set_within("lifeline:database", "seeded", 2)
+        file.save()
     if procedure in LOST:
         file = StackFile(path / "Pulumi.secondary.yaml")
         file.append_to_timeline("secondary-1")

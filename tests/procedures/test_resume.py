@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +19,15 @@ from operations.records import Claim
 from procedures.access import ProcedureError
 from procedures.lock import KEY, Lock
 from procedures.resume import resume
-from recovery.naming import LEDGER_TABLE
+from recovery.naming import LEDGER_TABLE, state_key
 from recovery.timeline import DatabaseId
 from stacks.stackfile import StackFile
-from tests.procedures.fakes import Notes
+from tests.harness import ROOT
+from tests.procedures.fakes import MotoAccess, Notes, StateStack
 from tests.procedures.obstacles import OF_ENGINE, Obstacle
 from tests.procedures.survivor import BUCKET, CONFIG, Survivor, region, survivor, write_state
 
+SETTINGS = {"urn": "urn:pulumi:secondary::lifeline::a$b:index:C::settings", "type": "b:index:C"}
 LOCK = ".pulumi/locks/organization/lifeline/secondary/1.json"
 BY_NAME: dict[str, Obstacle] = {obstacle.name: obstacle for obstacle in OF_ENGINE}
 
@@ -98,6 +103,34 @@ def test_what_the_next_run_creates_is_said_and_left(at: Survivor) -> None:
     notes = Notes()
     assert resume(Repaired(at), at.access, notes) == ()
     assert notes.said == ["the next run creates: urn:a::b::c::job"]
+
+
+def test_a_resume_that_is_killed_ends_the_same_when_it_runs_again(at: Survivor) -> None:
+    BY_NAME["a state that still names a source"].provoke(at)
+    (database,) = latest(at)["resources"]
+    left: dict[str, Any] = {"resources": [database], "pending_operations": [{"resource": SETTINGS, "type": "updating"}]}
+    left["resources"].append(SETTINGS)
+    stack, access = StateStack(at.folder / "Pulumi.secondary.yaml", MotoAccess(at.url)), MotoAccess(at.url)
+    ends: list[object] = []
+    for last in (None, 0, 1, 2, 3):
+        write_state(at.client("s3"), **left)
+        note(at, socket.gethostname(), ended())
+        put(at, LOCK, username="ada", hostname=socket.gethostname(), pid=ended(), timestamp="02:51")
+        if last is not None:
+            words = [sys.executable, "-m", "tests.procedures.fakes", "resume", at.url, str(at.folder), str(last)]
+            assert subprocess.run(words, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+        notes = Notes()
+        resume(stack, access, notes)
+        assert notes.steps == ["note", "lock", "interrupted operations", "source"][0 if last is None else last + 1 :]
+        ends.append((latest(at), at.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]))
+    assert "replicateSourceDb" not in str(ends[0])
+    assert ends == ends[:1] * 5
+
+
+def latest(at: Survivor) -> dict[str, Any]:
+    """The state."""
+    body = at.client("s3").get_object(Bucket=BUCKET, Key=state_key("secondary"))["Body"]
+    return json.loads(body.read())["checkpoint"]["latest"]
 
 
 def test_the_note_of_another_machine_stays(at: Survivor) -> None:
