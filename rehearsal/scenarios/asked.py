@@ -12,17 +12,18 @@ PATIENCE_SECONDS = 20.0
 """Real seconds. An operator's machine is not as busy as one that plays both regions."""
 
 
-def asked(environment: Environment, near: SiteWorld, when: str, *, leader: str, lost: frozenset[str]) -> Check:
-    """Whether a status names the leader and the regions that do not answer.
+def asked(environment: Environment, near: SiteWorld, when: str, *, leader: str) -> Check:
+    """Whether a status names the leader and the lost regions, and no other one.
 
     Args:
         environment: the world.
         near: the site near the operator.
         when: the moment, in words.
         leader: the database that leads.
-        lost: the sites that do not answer.
     """
-    configs = [site.config for site in environment.account.sites.values()]
+    sites = environment.account.sites.values()
+    configs = [site.config for site in sites]
+    lost = frozenset(site.name for site in sites if site.region in environment.faults.lost)
     found = status(OfflineAccess(environment, near), configs, seconds=PATIENCE_SECONDS)
     silent = frozenset(site.site for site in found.sites if not site.is_reachable)
     return Check(

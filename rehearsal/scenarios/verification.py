@@ -13,15 +13,17 @@ from recovery.objectives import CRISIS_RESPONSE_SECONDS, Tier
 from rehearsal.access import OfflineAccess
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
+from rehearsal.scenarios.asked import asked
 from rehearsal.world.people import People
 
 Answer = Mapping[str, Any]
 
 
 def verify(environment: Environment, client: People, leader: SiteWorld) -> tuple[Check, ...]:
-    """The points of `lifeline verify`, seen near the client, and whether every answer to the client came in time."""
+    """`lifeline status` and the points of `lifeline verify`, and whether every answer to the client came in time."""
     access = OfflineAccess(environment, leader, web=client.browser)
-    return (*verification.verify(access, leader.config), _responds_in_time(client))
+    after = asked(environment, leader, "after", leader=str(leader.config.own_database))
+    return (after, *verification.verify(access, leader.config), _responds_in_time(client))
 
 
 def said(client: People, domain: str, path: str, body: Answer, field: str) -> str:
