@@ -77,6 +77,15 @@ class Access(Protocol):
         """
         ...
 
+    def firing(self, config: SiteConfig) -> frozenset[str]:
+        """The names of the alerts that fire in the monitoring of a site, as the other site's region knows them.
+
+        Raises:
+            OSError: if the store of the metrics does not answer.
+            LookupError: if there is none.
+        """
+        ...
+
     def addresses(self, host: str) -> frozenset[str]:
         """Where a name leads; empty if it leads nowhere."""
         ...

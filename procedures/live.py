@@ -18,7 +18,7 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from procedures import cluster
+from procedures import cluster, live_metrics
 from procedures.access import Workload
 from procedures.web import RefusedError, accept_of, new_key, opening
 from recovery.naming import cluster_name
@@ -60,6 +60,11 @@ class LiveAccess:
         """The Deployments of the platform in the cluster that serves a site."""
         name = cluster_name(config.site, config.cluster.serving_generation)
         return cluster.workloads(self._session, self.client("eks", config.region), config.region, name)
+
+    def firing(self, config: SiteConfig) -> frozenset[str]:
+        """The alerts that fire in the monitoring of a site."""
+        amp = self.client("amp", config.peer.region)
+        return live_metrics.firing(amp, self._session.get_credentials(), config)
 
     def addresses(self, host: str) -> frozenset[str]:
         """Where a name leads, as this machine's resolver knows it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from components.alerts.watch import WATCHDOG
 from procedures import readings
 from procedures.access import Access
 from procedures.asking import Unanswered, ask
@@ -22,6 +23,8 @@ PROOF_DUE = timedelta(hours=50)
 """The newest dump of yesterday is restored today."""
 CERTIFICATE_DAYS = 30
 """ACM renews 60 days before the end. Source: AWS Certificate Manager User Guide, "Managed certificate renewal"."""
+CHANGE_DUE_DAYS = 92
+"""The plan's full drill, every quarter, changes the leader and changes it back."""
 
 
 class State(enum.StrEnum):
@@ -188,6 +191,21 @@ def _fires(alarm: Mapping[str, object]) -> bool:
     return alarm["StateValue"] == "ALARM"
 
 
+def _alerts(access: Access, config: SiteConfig) -> Answer:
+    """The alerts of the site's Prometheus, of which one always fires."""
+    names = access.firing(config)
+    if WATCHDOG not in names:
+        return f"no {WATCHDOG}: the site's monitoring is dead, or cannot write its metrics", False
+    firing = sorted(names - {WATCHDOG})
+    return ", ".join(firing) or "none fires", not firing
+
+
+def _changed(access: Access, config: SiteConfig) -> Answer:
+    """The time since a recovery was last proved in earnest: the newest epoch began."""
+    days = (access.now() - readings.ready_since(access, config)).days
+    return f"{days} days ago", days <= CHANGE_DUE_DAYS
+
+
 def _leads(access: Access, configs: Sequence[SiteConfig], label: str) -> Answer:
     """The sites to which a name leads."""
     domain = configs[0].domain
@@ -208,6 +226,8 @@ QUESTIONS: dict[str, Callable[[Access, SiteConfig], Answer]] = {
     "newest proved dump": _proof,
     "certificate": _certificate,
     "alarms": _alarms,
+    "alerts": _alerts,
+    "last change of leader": _changed,
 }
 OF_REGION = (CLAIM, "database", "newest dump", "certificate", "alarms")
 """The facts that only the region itself knows."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import boto3
 
+from components.alerts.watch import WATCHDOG
 from operations.ledger import JobLedger
 from operations.records import Claim
 from procedures.access import Workload
@@ -43,6 +44,8 @@ class Account(LiveAccess):
     endpoints: Mapping[str, str]
     names: Mapping[str, str] = field(default_factory=lambda: ADDRESSES)
     ready: int = 5
+    alerts: frozenset[str] = frozenset({WATCHDOG})
+    time: datetime = NOW
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -52,6 +55,10 @@ class Account(LiveAccess):
         """A client with the limits of the live one."""
         with self._making:
             return session().client(service, region, endpoint_url=self.endpoints[region], config=PATIENCE)
+
+    def firing(self, config: SiteConfig) -> frozenset[str]:
+        """The same alerts at each site."""
+        return self.alerts
 
     def addresses(self, host: str) -> frozenset[str]:
         """By the first label."""
@@ -64,7 +71,7 @@ class Account(LiveAccess):
 
     def now(self) -> datetime:
         """A fixed time."""
-        return NOW
+        return self.time
 
 
 def make_ledger(url: str, region: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from components.alerts.watch import WATCHDOG
 from lifeline.terminal import status_as_data
 from operations.manifest import backup_name
 from procedures.status import PATIENCE_SECONDS, State, status
@@ -69,6 +70,8 @@ def test_a_status_says_who_leads_and_how_old_everything_is(moto: str) -> None:
         "newest proved dump": "30 h ago",
         "certificate": "us-east-2 has no issued certificate of mentalhealthplatform.com",
         "alarms": "none fires",
+        "alerts": "none fires",
+        "last change of leader": "30 days ago",
     }
     assert {name for name, entry in primary.readings.items() if entry.state is not State.GOOD} == {
         "database",
@@ -93,6 +96,27 @@ def test_a_replica_is_as_old_as_cloudwatch_says(moto: str) -> None:
     (secondary,) = status(account, [config("secondary")], seconds=60).sites
     assert secondary.readings["replica age"].text == "7 s"
     assert secondary.readings["replica age"].state is State.GOOD
+
+
+def read(moto: str, name: str, **changes: Any) -> tuple[str, State]:
+    account = Account({PRIMARY: moto, SECONDARY: moto}, **changes)
+    (primary,) = status(account, [config("primary")], seconds=60).sites
+    return primary.readings[name].text, primary.readings[name].state
+
+
+def test_an_alert_that_fires_is_named_and_no_watchdog_is_worse(moto: str) -> None:
+    assert read(moto, "alerts", alerts=frozenset({WATCHDOG, "NoLeader", "CrisisDown"})) == (
+        "CrisisDown, NoLeader",
+        State.BAD,
+    )
+    dead = "no Watchdog: the site's monitoring is dead, or cannot write its metrics"
+    assert read(moto, "alerts", alerts=frozenset({"CrisisDown"})) == (dead, State.BAD)
+
+
+def test_the_leader_is_changed_once_a_quarter_at_least(moto: str) -> None:
+    """It became ready on 1 November."""
+    assert read(moto, "last change of leader", time=NOW + timedelta(days=62)) == ("92 days ago", State.GOOD)
+    assert read(moto, "last change of leader", time=NOW + timedelta(days=63)) == ("93 days ago", State.BAD)
 
 
 def test_a_file_that_does_not_agree_with_the_ledger_is_a_problem(moto: str) -> None:
