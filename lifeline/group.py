@@ -20,6 +20,16 @@ UsageError: Any = typer.BadParameter.__base__
 """typer brings its own, and has no public name for it."""
 
 
+class Verb(typer.core.TyperCommand):
+    """A command that may ask a person, unless its result is read by a program."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. A question would stand in the JSON, so it is refused before anything is asked."""
+        if ctx.params.get("as_json") and not ctx.params.get("yes", True):
+            raise typer.BadParameter("no one is asked, so it needs --yes", param_hint="--json")
+        return super().invoke(ctx)
+
+
 class InOrder(typer.core.TyperGroup):
     """The commands in the order of COMMANDS."""
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from lifeline.app import StackOption, app, project_root
+from lifeline.group import Verb
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, and show no diff, which takes seconds.")]
@@ -258,4 +259,4 @@ for function in (
     status, preflight, failover, resume, switchover, reseed, failback, rebuild, restore, emergency, verify, report,
     reconcile,
 ):  # fmt: skip
-    app.command()(function)
+    app.command(cls=Verb)(function)

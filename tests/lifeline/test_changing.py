@@ -67,6 +67,24 @@ def test_an_emergency_shows_its_edit_and_steps_and_asks(
     assert (project / "Pulumi.primary.yaml").read_bytes() == (ROOT / "Pulumi.primary.yaml").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("failover", "--stack", "secondary"),
+        ("switchover", "--to", "secondary"),
+        ("emergency", "--stack", "primary", "--set", "crisisReplicas=10"),
+    ],
+)
+def test_an_answer_for_a_program_asks_no_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert types(monkeypatch, *words, "--json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--json: no one is asked, so it needs --yes" in err
+    assert (project / "Pulumi.primary.yaml").read_bytes() == (ROOT / "Pulumi.primary.yaml").read_bytes()
+
+
 def test_a_restore_shows_its_edit_and_needs_a_terminal_or_a_yes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
