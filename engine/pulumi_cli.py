@@ -173,11 +173,15 @@ class PulumiEngine:
     def _options(self) -> automation.LocalWorkspaceOptions:
         return automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self._command)
 
-    def _stack(self, stack: str, config: Mapping[str, Any]) -> automation.Stack:
+    def write(self, stack: str, config: Mapping[str, Any]) -> None:
+        """Write the stack file."""
         text = yaml.safe_dump({"config": dict(config)}, sort_keys=False)
         settings = self.folder / f"Pulumi.{stack}.yaml"
         salt = yaml.safe_load(settings.read_text()).get("encryptionsalt") if settings.exists() else None
         settings.write_text(text if salt is None else f"encryptionsalt: {salt}\n{text}")
+
+    def _stack(self, stack: str, config: Mapping[str, Any]) -> automation.Stack:
+        self.write(stack, config)
         return automation.create_or_select_stack(stack, work_dir=str(self.folder), opts=self._options())
 
     def _write_project(self) -> None:

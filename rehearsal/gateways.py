@@ -13,9 +13,12 @@ from botocore.config import Config
 from rehearsal.offline import OfflineAccount
 from rehearsal.world.declared import Declared
 from rehearsal.world.gateway import AwsGateway
+from rehearsal.world.permissions import Received
 from rehearsal.world.pods import Pods
 from rehearsal.world.services import to_service
 
+TYPED = "typed"
+"""The access key of a command that an operator types."""
 _PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
 """Real seconds. A lost region closes the connection at once; this machine may be slow."""
 
@@ -37,6 +40,8 @@ class Gateways:
         self._session = boto3.session.Session("operator", "operator")
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._making = threading.Lock()
+        self.typed: set[str] = set()
+        """The regions that answered a command which an operator typed."""
 
     @functools.cached_property
     def of_pods(self) -> AwsGateway:
@@ -57,8 +62,12 @@ class Gateways:
         """Faults stop an operator too."""
         account = self._account
         return self._ends.enter_context(
-            AwsGateway(account.endpoint_url, faults=account.faults, ledger=account.ledger, refusal=lambda *_: None)
+            AwsGateway(account.endpoint_url, faults=account.faults, ledger=account.ledger, refusal=self._note)
         )
+
+    def _note(self, caller: str, received: Received) -> None:
+        if caller == TYPED:
+            self.typed.add(received.region)
 
     def client(self, service: Any, region: str) -> Any:
         """A client of an operator."""

@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import Any, Protocol
 
 from engine.deployment import Step
+from engine.pulumi_cli import PulumiEngine
 from engine.root import PROGRAM_ROOT
 from engine.up import UpResult
 from procedures import emergency, failover
@@ -25,6 +26,7 @@ from rehearsal.access import OfflineAccess, OfflineStack
 from rehearsal.environment import Environment
 from rehearsal.offline import SiteWorld
 from rehearsal.report import Outcome, StackStep
+from rehearsal.scenarios import typed
 from rehearsal.world.people import People
 from stacks.config import SiteConfig
 from stacks.stackfile import StackFile
@@ -155,16 +157,15 @@ def _stack_steps(site: SiteWorld, done: UpResult) -> tuple[StackStep, ...]:
 def flip(
     environment: Environment, reporter: Reporter, survivor: SiteWorld
 ) -> tuple[tuple[StackStep, ...], tuple[Check, ...]]:
-    """Perform the flip, as `lifeline failover` does. Then perform it again, which must change nothing."""
-    stack, access = OfflineStack(environment, survivor), OfflineAccess(environment, survivor)
-    report, before = Shown(reporter), survivor.aws.clients.calls.copy()
-    done = failover.fail_over(stack, access, report)
+    """Perform the flip. Then perform it again, which must change nothing."""
+    before = survivor.aws.clients.calls.copy()
+    done, regions = _let_lead(environment, reporter, survivor)
     calls = survivor.aws.clients.calls - before
-    again = failover.fail_over(stack, access, report)
+    again, more = _let_lead(environment, reporter, survivor)
     elsewhere = sorted(
         f"{service} {operation} in {region}" for service, operation, region in calls if region != survivor.region
     )
-    asked = sorted(access.regions - {survivor.region})
+    asked = sorted((regions | more) - {survivor.region})
     made = ", ".join(sorted({f"{service} {operation}" for service, operation, _ in calls}))
     checks = (
         Check("the same flip again does nothing", passed=not again.steps, detail=f"{len(again.steps)} steps"),
@@ -175,6 +176,14 @@ def flip(
         ),
     )
     return _stack_steps(survivor, done), checks
+
+
+def _let_lead(environment: Environment, reporter: Reporter, survivor: SiteWorld) -> tuple[UpResult, set[str]]:
+    """Type `lifeline failover`, or, without the real engine, run what it runs. Returns also the regions asked."""
+    if isinstance(survivor.engine, PulumiEngine):
+        return typed.fail_over(environment, Shown(reporter), survivor, survivor.engine)
+    access = OfflineAccess(environment, survivor)
+    return failover.fail_over(OfflineStack(environment, survivor), access, Shown(reporter)), access.regions
 
 
 def fail_over(

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tarfile
 import threading
 from collections.abc import Generator, Iterator
@@ -21,12 +20,12 @@ from typing import Any
 import boto3
 import pytest
 
-from engine import pulumi_cli
 from engine.program import steps_to
 from procedures.lock import KEY
 from recovery.naming import state_bucket, state_key
 from rehearsal.offline import OfflineAccount, SiteWorld
 from rehearsal.providers.backend import NoEffects
+from rehearsal.shell import Shell, shell
 from rehearsal.world.faults import Faults
 from stacks.stackfile import StackFile
 from tests.engine.jobs import run_claims
@@ -39,33 +38,12 @@ pytestmark = needs_pulumi
 BUCKET = state_bucket("secondary", account="123456789012")
 
 
-@dataclass
-class Operator:
-    """A machine with the project, logged in to the account."""
+@dataclass(frozen=True)
+class Operator(Shell):
+    """A machine of an operator, with a look behind it."""
 
-    folder: Path
     site: SiteWorld
-    environment: dict[str, str]
     s3: Any
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Type a command."""
-        command = [sys.executable, "-c", "import lifeline; lifeline.main()", *words]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def types(self, *words: str) -> tuple[int, str, str]:
-        """Type a command, and wait for its end."""
-        with self.start(*words) as process:
-            out, err = process.communicate(timeout=300)
-        return process.returncode, out, err
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +62,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         s3: Any = boto3.session.Session("a", "b").client("s3", "us-west-2", endpoint_url=account.endpoint_url)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
         engine = pulumi_engine(site)
-        path = os.pathsep.join([*map(str, {command.parent for command in _commands()}), os.environ["PATH"]])
-        environment = {
-            **os.environ,
-            **engine.environment,
-            "PATH": path,
-            "AWS_ENDPOINT_URL": account.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "a",
-            "AWS_SECRET_ACCESS_KEY": "b",
-        }
-        yield Operator(engine.folder, site, environment, s3)
-
-
-def _commands() -> list[Path]:
-    return [pulumi_cli.BUILT / "bin" / name for name in pulumi_cli.COMMANDS]
+        machine = shell(engine, account.endpoint_url, "a")
+        yield Operator(machine.folder, machine.environment, site, s3)
 
 
 def test_a_diff_compares_the_file_with_what_is_deployed(operator: Operator) -> None:
