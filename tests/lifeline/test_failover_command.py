@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import io
 import json
 import os
@@ -10,9 +9,7 @@ import signal
 import socket
 import subprocess
 import tarfile
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,7 @@ from tests.engine.jobs import run_claims
 from tests.engine.test_two_engines import add_secondary, needs_pulumi, pulumi_engine
 from tests.harness import ROOT
 from tests.patience import wait_until
+from tests.serving import send, serving
 
 pytestmark = needs_pulumi
 
@@ -189,30 +187,10 @@ def test_a_missing_plugin_is_installed_by_the_command_that_is_shown(operator: Op
         member = tarfile.TarInfo("pulumi-resource-random")
         member.mode = 0o755
         archive.addfile(member, io.BytesIO(b""))
-    with serving(plugin.getvalue()) as url:
+    with serving(lambda request: send(request, 200, plugin.getvalue())) as url:
         environment = {**operator.environment, **home, "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES": f"random={url}"}
         done = subprocess.run(
             ["bash", "-c", found["fix"]], env=environment, capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, done.stderr
     assert points(replace(operator, environment={**operator.environment, **home}))["plugin random"]["level"] == "pass"
-
-
-@contextmanager
-def serving(content: bytes) -> Generator[str]:
-    """A server from which plugins are downloaded."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-            """Not at all."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import re
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from stacks.config import SiteConfig, parse
 from stacks.stackfile import StackFile
 from tests.harness import ROOT, stack_config
 from tests.procedures.accounts import NOW, PRIMARY, SECONDARY, Account, make_ledger
+from tests.serving import serving
 
 ACCOUNT = "123456789012"
 BUCKET, STATE = state_bucket("secondary", account=ACCOUNT), state_key("secondary")
@@ -92,28 +92,13 @@ class Drafted:
         return self.steps
 
 
-class Registry(http.server.BaseHTTPRequestHandler):
-    """A registry that has all charts, for those who have the password."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        given = self.headers["Authorization"].removeprefix("Basic ")
-        is_known = base64.b64decode(given).decode() == f"AWS:{PASSWORD}"
-        has_chart = any(self.path == f"/v2/charts/{name}/tags/list" for name in CHARTS)
-        self.send_response(200 if is_known and has_chart else 401 if not is_known else 404)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-        """Not at all."""
-
-
-@contextmanager
-def serving() -> Generator[str]:
-    """The address of a registry."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+def of_registry(request: BaseHTTPRequestHandler) -> None:
+    """The answer of a registry that has all charts, for those who have the password."""
+    given = request.headers["Authorization"].removeprefix("Basic ")
+    is_known = base64.b64decode(given).decode() == f"AWS:{PASSWORD}"
+    has_chart = any(request.path == f"/v2/charts/{name}/tags/list" for name in CHARTS)
+    request.send_response(200 if is_known and has_chart else 401 if not is_known else 404)
+    request.end_headers()
 
 
 @dataclass
@@ -297,7 +282,7 @@ class Region:
 @contextmanager
 def region() -> Generator[Region]:
     """Build the account."""
-    with empty_account() as url, serving() as charts:
+    with empty_account() as url, serving(of_registry) as charts:
         build(url)
         ecr = boto3.session.Session("root", "root").client("ecr", SECONDARY, endpoint_url=url)
         yield Region(url, charts, push(ecr))

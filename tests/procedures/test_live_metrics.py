@@ -14,7 +14,7 @@ from procedures.live import LiveAccess
 from procedures.live_metrics import FIRING, SHORT, asked, firing
 from stacks.config import SiteConfig, parse
 from tests.harness import stack_config
-from tests.procedures.test_live import say, serving
+from tests.serving import say, serving
 
 
 @dataclass

@@ -21,7 +21,6 @@ from procedures.lock import KEY, Lock
 from procedures.resume import resume
 from recovery.naming import LEDGER_TABLE, state_key
 from recovery.timeline import DatabaseId
-from stacks.stackfile import StackFile
 from tests.harness import ROOT
 from tests.procedures.fakes import MotoAccess, Notes, StateStack
 from tests.procedures.obstacles import OF_ENGINE, Obstacle
@@ -33,25 +32,24 @@ BY_NAME: dict[str, Obstacle] = {obstacle.name: obstacle for obstacle in OF_ENGIN
 
 
 @dataclass
-class Repaired:
+class Repaired(StateStack):
     """A stack that counts its repairs."""
 
-    at: Survivor
-    file: StackFile = field(init=False)
     calls: list[str] = field(default_factory=list[str])
-
-    def __post_init__(self) -> None:
-        self.file = self.at.stack.file
 
     def cancel(self) -> None:
         """Remove the lock."""
         self.calls.append("cancel")
-        self.at.client("s3").delete_object(Bucket=BUCKET, Key=LOCK)
+        super().cancel()
 
     def refresh(self, urns: Sequence[str]) -> None:
         """Repair the state."""
         self.calls += urns
-        write_state(self.at.client("s3"), resources=[])
+        super().refresh(urns)
+
+
+def stack_at(at: Survivor) -> Repaired:
+    return Repaired(at.folder / "Pulumi.secondary.yaml", MotoAccess(at.url))
 
 
 @pytest.fixture
@@ -79,18 +77,18 @@ def test_everything_that_a_killed_run_left_is_cleared_once(at: Survivor) -> None
     note(at, socket.gethostname(), ended())
     put(at, LOCK, username="ada", hostname=socket.gethostname(), pid=ended(), timestamp="02:51")
     BY_NAME["an interrupted operation"].provoke(at)
-    stack, notes = Repaired(at), Notes()
+    stack, notes = stack_at(at), Notes()
     done = resume(stack, at.access, notes)
     assert notes.steps == ["note", "lock", "interrupted operations"]
     assert done[0].startswith("note: ada on ")
     assert stack.calls == ["cancel", "urn:pulumi:secondary::lifeline::a$b:index:C::it's"]
     assert Lock(at.access, CONFIG).holder() is None
-    assert resume(Repaired(at), at.access, Notes()) == ()
+    assert resume(stack_at(at), at.access, Notes()) == ()
 
 
 def test_a_state_that_still_names_the_source_is_read_from_rds(at: Survivor) -> None:
     BY_NAME["a state that still names a source"].provoke(at)
-    stack = Repaired(at)
+    stack = stack_at(at)
     (done,) = resume(stack, at.access, Notes())
     assert done.startswith("source: the database is promoted already")
     (urn,) = stack.calls
@@ -101,7 +99,7 @@ def test_what_the_next_run_creates_is_said_and_left(at: Survivor) -> None:
     pending = [{"resource": {"urn": "urn:a::b::c::job"}, "type": "creating"}]
     write_state(at.client("s3"), pending_operations=pending, resources=[])
     notes = Notes()
-    assert resume(Repaired(at), at.access, notes) == ()
+    assert resume(stack_at(at), at.access, notes) == ()
     assert notes.said == ["the next run creates: urn:a::b::c::job"]
 
 
@@ -110,7 +108,7 @@ def test_a_resume_that_is_killed_ends_the_same_when_it_runs_again(at: Survivor) 
     (database,) = latest(at)["resources"]
     left: dict[str, Any] = {"resources": [database], "pending_operations": [{"resource": SETTINGS, "type": "updating"}]}
     left["resources"].append(SETTINGS)
-    stack, access = StateStack(at.folder / "Pulumi.secondary.yaml", MotoAccess(at.url)), MotoAccess(at.url)
+    stack, access = stack_at(at), MotoAccess(at.url)
     ends: list[object] = []
     for last in (None, 0, 1, 2, 3):
         write_state(at.client("s3"), **left)
@@ -136,13 +134,13 @@ def latest(at: Survivor) -> dict[str, Any]:
 def test_the_note_of_another_machine_stays(at: Survivor) -> None:
     note(at, "laptop", ended())
     with pytest.raises(ProcedureError, match="ada on laptop runs 'lifeline failover' since 02:50"):
-        resume(Repaired(at), at.access, Notes())
+        resume(stack_at(at), at.access, Notes())
     assert Lock(at.access, CONFIG).holder() is not None
 
 
 def test_a_run_of_pulumi_on_another_machine_stays(at: Survivor) -> None:
     BY_NAME["another run of Pulumi"].provoke(at)
-    stack = Repaired(at)
+    stack = stack_at(at)
     with pytest.raises(ProcedureError, match="ada@laptop runs pulumi since"):
         resume(stack, at.access, Notes())
     assert stack.calls == []
@@ -152,13 +150,13 @@ def test_an_epoch_of_the_other_site_is_never_taken(at: Survivor) -> None:
     note(at, socket.gethostname(), ended())
     JobLedger(at.client("dynamodb"), LEDGER_TABLE).put_claim(Claim(2, DatabaseId("primary", 2)))
     with pytest.raises(ProcedureError, match="primary-2 leads epoch 2"):
-        resume(Repaired(at), at.access, Notes())
+        resume(stack_at(at), at.access, Notes())
     assert Lock(at.access, CONFIG).holder() is not None
 
 
 def test_an_epoch_that_is_its_own_already_is_no_obstacle(at: Survivor) -> None:
     JobLedger(at.client("dynamodb"), LEDGER_TABLE).put_claim(Claim(2, DatabaseId("secondary", 1)))
-    assert resume(Repaired(at), at.access, Notes()) == ()
+    assert resume(stack_at(at), at.access, Notes()) == ()
 
 
 def test_of_two_runs_that_find_a_killed_one_one_takes_over(at: Survivor, monkeypatch: pytest.MonkeyPatch) -> None:
