@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Self
+
+from operations import clock
 
 
 class TooLateError(ConnectionError):
@@ -20,7 +21,7 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float) -> Self:
         """So many seconds from now."""
-        return cls(time.monotonic() + seconds)
+        return cls(clock.monotonic() + seconds)
 
     def left(self) -> float:
         """The seconds that are left.
@@ -28,7 +29,7 @@ class Deadline:
         Raises:
             TooLateError: if there are none.
         """
-        left = self.at - time.monotonic()
+        left = self.at - clock.monotonic()
         if left <= 0:
             raise TooLateError("it took too long")
         return left

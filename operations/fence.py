@@ -19,11 +19,11 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from operations import clock
 from operations.database import OwnDatabase
 from operations.deadline import Deadline, TooLateError
 from operations.environment import Place, Reader
@@ -100,14 +100,14 @@ class Fence:
         It lasts at most LOOK_SECONDS, and a call of the ledger more (`operations.ledger.CALL_SECONDS`). After
         LOOK_SECONDS it changes no database. To end a lease, it may last LOOK_SECONDS more.
         """
-        began, deadline = time.monotonic(), Deadline.after(LOOK_SECONDS)
+        began, deadline = clock.monotonic(), Deadline.after(LOOK_SECONDS)
         try:
             claim = self._newest_claim(deadline)
             if claim is None:
                 return Standing.UNKNOWN
             with self.database.session(deadline) as session:
                 if self.lease and claim.database == self.place.database and not session.follows():
-                    session.renew_lease(time.monotonic() - began)
+                    session.renew_lease(clock.monotonic() - began)
                 return self._settle(claim, session, deadline)
         except (LedgerUnreadableError, DatabaseUnreachableError, TooLateError) as error:
             say("look failed", problem=str(error))
@@ -154,7 +154,7 @@ class Fence:
             return
         led = self.ledger.claim_before(newest.epoch, deadline, of=self.place.database)
         if led is not None:
-            closing = Closing(led.epoch, led.database, session.written_to(), _now())
+            closing = Closing(led.epoch, led.database, session.written_to(), clock.now())
             if self.ledger.note_closing(closing):
                 say("closing noted", epoch=closing.epoch, position=closing.position)
         self._noted = newest.epoch
@@ -163,7 +163,7 @@ class Fence:
         """Let the traffic follow, once. Not before the workloads have the new role: the settings name another epoch."""
         if claim.epoch != self.epoch or claim.epoch == self._marked:
             return
-        self.ledger.mark_ready(claim, _now())
+        self.ledger.mark_ready(claim, clock.now())
         self._marked = claim.epoch
         say("ready", epoch=claim.epoch, leader=claim.database)
 
@@ -172,7 +172,7 @@ class Fence:
         if recorded is not None and session.is_closed():
             return
         session.close_writes(claim.epoch)
-        handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), _now())
+        handover = HandoverRecord(claim.epoch, claim.database, session.written_to(), clock.now())
         if self.ledger.note(handover):
             say("drained", epoch=claim.epoch, position=handover.position)
 
@@ -188,10 +188,6 @@ class Fence:
         session.open_writes(claim.epoch)
         say("writes resumed", epoch=claim.epoch, leader=claim.database)
         return True
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def main(environment: Mapping[str, str]) -> int:

@@ -6,10 +6,10 @@ this run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from operations import clock
 from operations.database import OwnDatabase
 from operations.environment import Reader
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
@@ -41,13 +41,13 @@ class Gate:
 
     def wait(self) -> int:
         """Wait, and return an exit code: 0 promote, 3 the leader is not drained or the replica is behind, 1 unknown."""
-        deadline = time.monotonic() + self.patience
+        deadline = clock.monotonic() + self.patience
         while True:
-            last = time.monotonic() > deadline
+            last = clock.monotonic() > deadline
             code, why = self._look(accept_loss=self.accept_loss and last)
             if code == SUCCESS or last:
                 break
-            time.sleep(min(1.0, self.patience / 20))
+            clock.sleep(min(1.0, self.patience / 20))
         say("may promote" if code == SUCCESS else "must not promote", epoch=self.epoch, **why)
         return code
 

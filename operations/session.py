@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 
 import psycopg
 from psycopg import sql
 
+from operations import clock
 from recovery.naming import DATABASE_APPLICATION, DATABASE_WRITERS
 
 _FAREWELL_SECONDS = 5.0
@@ -71,13 +71,13 @@ class Session:
         changed = closed_at is None
         if changed:
             closed_at = self._note_closing(epoch)
-            time.sleep(_FORMALITIES_SECONDS)
-        deadline = time.monotonic() + _FAREWELL_SECONDS
+            clock.sleep(_FORMALITIES_SECONDS)
+        deadline = clock.monotonic() + _FAREWELL_SECONDS
         while self._end_others(closed_at):
             changed = True
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 raise DatabaseUnreachableError("sessions that may write do not end")
-            time.sleep(_FORMALITIES_SECONDS)
+            clock.sleep(_FORMALITIES_SECONDS)
         return changed
 
     def open_writes(self, epoch: int) -> None:
