@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,6 +19,10 @@ class ClaimsArgs:
 
     leaders: Mapping[int, DatabaseId]
     """The site's databases by the epoch that they lead or led."""
+    history: Sequence[DatabaseId]
+    """The timeline. A claim is refused if the ledger knows another one."""
+    promoted: int | None
+    """The epoch that begins with a promotion; None if there is none. Its claim is refused if that cannot follow."""
     table_name: pulumi.Input[str]
     """The ledger in the site's own region."""
     image: str
@@ -55,9 +59,11 @@ class Claims(pulumi.ComponentResource):
                 once.claim(
                     image=args.image,
                     epoch=epoch,
+                    earlier=args.history[: epoch - 1],
                     database=database,
                     region=args.site.region,
                     table=args.table_name,
+                    promotes=epoch == args.promoted,
                     labels=labels,
                 ),
                 claiming,

@@ -27,10 +27,11 @@ def fence(*, account: str, region: str, ledger: str, secrets_key_arn: str | None
     )
 
 
-def claim(*, ledger: str) -> Document:
-    """The claim's pods: read and write claims. No other pod can write one."""
+def claim(*, account: str, region: str, ledger: str, site: str) -> Document:
+    """The claim's pods: read and write claims, and see whether the replica exists. No other pod can write a claim."""
     return document(
-        statement("Claim", ("dynamodb:GetItem", "dynamodb:PutItem"), (ledger,), condition=ledger_keys("epoch#*"))
+        statement("Claim", ("dynamodb:GetItem", "dynamodb:PutItem"), (ledger,), condition=ledger_keys("epoch#*")),
+        _read_instances(account=account, region=region, site=site),
     )
 
 

@@ -16,6 +16,8 @@ class PromotionWaitsArgs:
     """The epochs whose databases were replicas."""
 
     epochs: tuple[int, ...]
+    promoted: int | None
+    """The epoch whose promotion follows in this run; None if none does. A later claim stops it."""
     seconds: int
     """The longest wait of each."""
     image: str
@@ -47,7 +49,13 @@ class PromotionWaits(pulumi.ComponentResource):
         self.jobs = tuple(
             declare(
                 f"{name}-{epoch}",
-                once.promotion_wait(image=args.image, epoch=epoch, seconds=args.seconds, labels=labels),
+                once.promotion_wait(
+                    image=args.image,
+                    epoch=epoch,
+                    seconds=args.seconds,
+                    promotes=epoch == args.promoted,
+                    labels=labels,
+                ),
                 waiting,
             )
             for epoch in args.epochs

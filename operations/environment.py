@@ -92,6 +92,15 @@ class Reader:
             self._problems.append(f"{key}: {error}")
             return DatabaseId("unknown", 1)
 
+    def databases(self, key: str) -> tuple[DatabaseId, ...]:
+        """The names of databases, with commas between them. An absent setting names none."""
+        names = [name for name in self._environment.get(key, "").split(",") if name]
+        try:
+            return tuple(map(DatabaseId.parse, names))
+        except ValueError as error:
+            self._problems.append(f"{key}: {error}")
+            return ()
+
     def place(self) -> Place:
         """The job's site."""
         return Place(self.database("DATABASE"), self.text("AWS_REGION"), self.text("LEDGER_TABLE"))

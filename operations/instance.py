@@ -44,6 +44,23 @@ class OwnInstance:
         client = boto3.client("rds", region_name=place.region, config=PATIENCE)
         return cls(client, database_identifier(place.database))
 
+    def exists(self) -> bool:
+        """Whether there is such an instance.
+
+        Raises:
+            InstanceUnknownError: if RDS does not answer.
+        """
+        try:
+            self._client.describe_db_instances(DBInstanceIdentifier=self.identifier)
+        except ClientError as error:
+            # Source: Amazon RDS API reference, "DescribeDBInstances", DBInstanceNotFound.
+            if error.response.get("Error", {}).get("Code", "").startswith("DBInstanceNotFound"):
+                return False
+            raise InstanceUnknownError(str(error)) from error
+        except BotoCoreError as error:
+            raise InstanceUnknownError(str(error)) from error
+        return True
+
     def status(self) -> str:
         """The status of the instance.
 

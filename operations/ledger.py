@@ -96,6 +96,15 @@ class JobLedger:
                 return claim
         return None
 
+    def claim_after(self, epoch: int) -> Claim | None:
+        """A claim of a later epoch, or None if there is none. It skips as many gaps as `newest_claim`.
+
+        Raises:
+            LedgerUnreadableError: if the ledger does not answer.
+        """
+        later = (self.claim(number) for number in range(epoch + 1, epoch + LOOK_AHEAD + 1))
+        return next((claim for claim in later if claim is not None), None)
+
     def put_claim(self, claim: Claim) -> bool:
         """Claim an epoch for a database. Returns False if another database has it. Claiming it again has no effect.
 

@@ -98,7 +98,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         *_items(("PutItem",), "ready#1", "closed#1"),
         *PASSWORD,
     ),
-    "claim": _items(("GetItem", "PutItem"), "epoch#1"),
+    "claim": (*_items(("GetItem", "PutItem"), "epoch#1"), *_instances("DescribeDBInstances")),
     "promotion-wait": (*_items(("GetItem",), "epoch#1", "closed#1", "handover#1"), *PASSWORD),
     ROLES_CRON_JOB: (*PASSWORD, *APPLICATION_PASSWORD),
     "switch": (*_items(("BatchGetItem",), "epoch#1"), *_items(("GetItem",), "ready#1")),

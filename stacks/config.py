@@ -116,6 +116,12 @@ class SiteConfig(Section):
         return earlier | rules.led_epochs(self.site, self.history)
 
     @property
+    def promoted_epoch(self) -> int | None:
+        """The epoch that begins with a promotion in this run, if it did not begin before; None if there is none."""
+        born = rules.is_born_leader(self.own_database, self.history)
+        return rules.epoch(self.history) if self.role is DatabaseRole.LEADER and not born else None
+
+    @property
     def is_active(self) -> bool:
         """Whether this site takes writes now."""
         return rules.active_site(self.history) == self.site

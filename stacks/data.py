@@ -67,11 +67,15 @@ def claims(context: Context, ledger: Ledger | None, gate: Handover | None) -> Cl
     A new cluster claims them once more, which changes nothing.
     """
     site = context.site
-    policy = json.dumps(job_permissions.claim(ledger=site.ledger_arn))
+    policy = json.dumps(
+        job_permissions.claim(account=site.account, region=site.region, ledger=site.ledger_arn, site=site.name)
+    )
     return Claims(
         context.of_cluster("claims"),
         ClaimsArgs(
             leaders=context.config.claimed_epochs,
+            history=context.config.history,
+            promoted=context.config.promoted_epoch,
             table_name=ledger.table_name if ledger else site.ledger_table,
             image=context.operations_image,
             site=site,
@@ -130,6 +134,7 @@ def promotion_waits(context: Context, claims: Claims) -> PromotionWaits:
                 for epoch, database in sorted(rules.led_epochs(site.name, config.history).items())
                 if not rules.is_born_leader(database, config.history) and config.cluster.has_job_of(epoch)
             ),
+            promoted=config.promoted_epoch,
             seconds=STRICT_WAIT_SECONDS if config.fence == "strict" else PROMOTION_WAIT_SECONDS,
             image=context.operations_image,
             site=site,

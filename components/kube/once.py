@@ -34,6 +34,11 @@ _CLAIM_SECONDS = 180
 """A claim takes seconds. The limit leaves time to try again, also on a new node."""
 
 
+def _flag(value: bool) -> str:
+    """A setting that a job reads as `operations.environment.Reader.flag` does."""
+    return "true" if value else "false"
+
+
 def handover(
     *, image: str, ending_epoch: int, leader: DatabaseId, accept_loss: bool, labels: Mapping[str, str]
 ) -> Manifest:
@@ -52,31 +57,47 @@ def handover(
         jobs.PLACE_SETTINGS,
         ENDING_EPOCH=str(ending_epoch),
         LEADER=str(leader),
-        ACCEPT_LOSS="true" if accept_loss else "false",
+        ACCEPT_LOSS=_flag(accept_loss),
         PATIENCE_SECONDS=str(_HANDOVER_PATIENCE_SECONDS),
     )
     name = f"{jobs.HANDOVER}-{ending_epoch}{'-accepting-loss' if accept_loss else ''}"
     return _job(name, jobs.HANDOVER, own, retries=0, seconds=_HANDOVER_PATIENCE_SECONDS + 120, labels=labels)
 
 
-def promotion_wait(*, image: str, epoch: int, seconds: int, labels: Mapping[str, str]) -> Manifest:
+def promotion_wait(*, image: str, epoch: int, seconds: int, promotes: bool, labels: Mapping[str, str]) -> Manifest:
     """The Job between the claim of an epoch and the promotion. It succeeds after its longest wait at the latest.
+
+    Only a later claim stops the promotion.
 
     Args:
         image: the operations image, by digest.
         epoch: the epoch that was claimed.
         seconds: the longest wait.
+        promotes: whether the promotion follows. If the site leads no more, it does not.
         labels: the labels of the object.
     """
     own = jobs.container(
-        PROMOTION_WAIT, image, jobs.PLACE_SETTINGS, EPOCH_CLAIMED=str(epoch), PATIENCE_SECONDS=str(seconds)
+        PROMOTION_WAIT,
+        image,
+        jobs.PLACE_SETTINGS,
+        EPOCH_CLAIMED=str(epoch),
+        PATIENCE_SECONDS=str(seconds),
+        PROMOTES=_flag(promotes),
     )
     limit = seconds + _CLAIM_SECONDS
     return _job(f"{PROMOTION_WAIT}-{epoch}", PROMOTION_WAIT, own, retries=RETRIES, seconds=limit, labels=labels)
 
 
 def claim(
-    *, image: str, epoch: int, database: DatabaseId, region: str, table: Any, labels: Mapping[str, str]
+    *,
+    image: str,
+    epoch: int,
+    earlier: Sequence[DatabaseId],
+    database: DatabaseId,
+    region: str,
+    table: Any,
+    promotes: bool,
+    labels: Mapping[str, str],
 ) -> Manifest:
     """The Job that claims an epoch before its database leads. A refusal is final; any other failure is tried again.
 
@@ -85,9 +106,11 @@ def claim(
     Args:
         image: the operations image, by digest.
         epoch: the epoch.
+        earlier: the databases that led the epochs before.
         database: the database of this site that leads it.
         region: the site's region.
         table: the name of the ledger's table.
+        promotes: whether the promotion of the database follows. Then the claim is refused if that is not possible.
         labels: the labels of the object.
     """
     own = jobs.container(
@@ -99,6 +122,8 @@ def claim(
         DATABASE=str(database),
         AWS_REGION=region,
         LEDGER_TABLE=table,
+        EARLIER=",".join(map(str, earlier)),
+        PROMOTES=_flag(promotes),
     )
     name = f"{CLAIM}-{epoch}-{database}"
     return _job(name, CLAIM, own, database=False, retries=RETRIES, seconds=_CLAIM_SECONDS, labels=labels)

@@ -23,6 +23,8 @@ INSTANCE = "aws:rds/instance:Instance"
 def made(leaders: dict[int, str], image: str = IMAGE) -> list[Registration]:
     args = ClaimsArgs(
         leaders={epoch: DatabaseId.parse(database) for epoch, database in leaders.items()},
+        history=tuple(map(DatabaseId.parse, ("primary-1", "secondary-1"))),
+        promoted=None,
         table_name="lifeline-crisis-ledger",
         image=image,
         site=site("secondary"),
@@ -55,6 +57,8 @@ def test_a_claim_says_which_database_leads_which_epoch_and_needs_no_config_map()
         "DATABASE": "secondary-1",
         "AWS_REGION": "us-west-2",
         "LEDGER_TABLE": "lifeline-crisis-ledger",
+        "EARLIER": "primary-1",
+        "PROMOTES": "false",
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/ssl/rds/global-bundle.pem",
     }
@@ -75,6 +79,19 @@ def test_a_site_claims_each_epoch_that_it_led_and_no_other():
     ]
     assert list(claims(deploy("secondary", FAILED_BACK, database={"seeded": 3}))) == ["claims-epoch-2-secondary-1"]
     assert claims(deploy("secondary", PRIMARY_LEADS)) == {}
+
+
+def test_only_the_claim_of_a_promotion_is_refused_if_that_cannot_follow():
+    """An old epoch is claimed again in a new cluster, and a database that led first exists only after its claim."""
+
+    def promoting(stack: str, timeline: tuple[str, ...], seeded: int) -> list[str]:
+        made = claims(deploy(stack, timeline, database={"seeded": seeded}))
+        return [name for name, job in made.items() if variables(job)["PROMOTES"] == "true"]
+
+    assert promoting("secondary", FAILED_OVER, 1) == ["claims-epoch-2-secondary-1"]
+    assert promoting("primary", FAILED_BACK, 2) == ["claims-epoch-3-primary-2"]
+    assert promoting("secondary", FAILED_BACK, 3) == []
+    assert promoting("primary", PRIMARY_LEADS, 1) == []
 
 
 def test_the_claim_of_another_database_is_another_job():

@@ -86,7 +86,7 @@ DOCUMENTS: dict[str, Document] = {
         **WITH_LEDGER, bucket="lifeline-123456789012-secondary-models"
     ),
     "fence": job_permissions.fence(**WITH_LEDGER, secrets_key_arn=KEY),
-    "claim": job_permissions.claim(ledger=LEDGER),
+    "claim": job_permissions.claim(**WITH_LEDGER, site="secondary"),
     "switch": job_permissions.switch(ledger=LEDGER),
     "handover": job_permissions.handover(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),
     "promotion snapshot": job_permissions.promotion_snapshot(**WITH_LEDGER, site="secondary", secrets_key_arn=KEY),

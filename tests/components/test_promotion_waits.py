@@ -77,6 +77,13 @@ def test_a_promotion_waits_longer_if_the_other_leader_may_have_a_lease(
     assert variables(only(resources, DEPLOYMENT, "fence-pods")).get("LEASE_SECONDS") == lease
 
 
+def test_a_later_claim_stops_the_promotion_and_nothing_else() -> None:
+    """The site that leads no more keeps the Job, and no promotion follows."""
+    assert variables(only(deploy("secondary", FAILED_OVER), JOB, "promotion-wait-2"))["PROMOTES"] == "true"
+    later = deploy("secondary", FAILED_BACK, database={"seeded": 3})
+    assert variables(only(later, JOB, "promotion-wait-2"))["PROMOTES"] == "false"
+
+
 def test_a_wait_that_ends_in_vain_does_not_fail() -> None:
     spec = only(deploy("secondary", FAILED_OVER), JOB, "promotion-wait-2").inputs["spec"]
     assert spec["activeDeadlineSeconds"] > PROMOTION_WAIT_SECONDS + 60

@@ -6,16 +6,19 @@ import json
 from typing import Any
 
 import boto3
+import moto
 import pytest
+from botocore.exceptions import ClientError
 
 from operations import claim
 from operations.environment import SettingError
 from operations.exit_codes import FAILURE, REFUSED, SUCCESS
+from operations.instance import OwnInstance
 from operations.records import Claim
 from recovery.naming import LEDGER_KEY
 from recovery.timeline import DatabaseId
 from tests.operations.world import REFUSED as DENIED
-from tests.operations.world import SILENT, Table, ledger
+from tests.operations.world import SILENT, Instances, Table, instance, ledger
 
 OURS, THEIRS = Claim(2, DatabaseId("secondary", 1)), Claim(2, DatabaseId("primary", 2))
 Capture = pytest.CaptureFixture[str]
@@ -110,3 +113,70 @@ def test_every_missing_setting_is_named() -> None:
         claim.main({})
     for name in ("DATABASE", "AWS_REGION", "LEDGER_TABLE", "EPOCH"):
         assert name in str(caught.value)
+
+
+def replica(instances: Instances) -> OwnInstance:
+    return instance(instances, "lifeline-secondary-1")
+
+
+def promised(table: Table, instances: Instances, wanted: Claim = OURS) -> int:
+    """A claim that a promotion follows."""
+    return claim.claim(ledger(table), wanted, (), replica(instances))
+
+
+def test_an_epoch_is_not_claimed_for_a_replica_that_does_not_exist(capsys: Capture) -> None:
+    """The old leader would be fenced, and nothing could lead."""
+    table = Table("primary-1")
+    missing = ClientError({"Error": {"Code": "DBInstanceNotFoundFault", "Message": "none"}}, "DescribeDBInstances")
+    assert promised(table, Instances(failure=missing)) == REFUSED
+    assert "epoch#2" not in table.items
+    assert "never built" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("failure", [SILENT, DENIED], ids=["silent", "denied"])
+def test_an_epoch_is_not_claimed_while_rds_does_not_answer(failure: Exception) -> None:
+    """The promotion would not be possible either. The Job tries again."""
+    table = Table("primary-1")
+    assert promised(table, Instances(failure=failure)) == FAILURE
+    assert "epoch#2" not in table.items
+    assert promised(table, Instances(status="backing-up")) == SUCCESS
+
+
+def test_a_run_that_goes_on_late_does_not_claim_an_epoch_that_is_over(capsys: Capture) -> None:
+    table = Table("primary-1")
+    assert claimed(table, Claim(3, DatabaseId("primary", 1))) == SUCCESS
+    assert promised(table, Instances()) == REFUSED
+    assert "epoch#2" not in table.items
+    assert "epoch 3 is claimed by primary-1 already" in capsys.readouterr().out
+    assert claimed(table) == SUCCESS, "a new cluster claims old epochs again, and no promotion follows"
+
+
+def test_a_timeline_that_the_ledger_does_not_know_claims_nothing(capsys: Capture) -> None:
+    """The file was copied from a stack whose own claim was refused. Epochs that were skipped have no claim."""
+    table = Table("primary-1", "secondary-1")
+    ours, theirs = (DatabaseId("primary", 1), DatabaseId("secondary", 1)), (DatabaseId("primary", 1), THEIRS.database)
+    wanted = Claim(3, DatabaseId("primary", 3))
+    assert claim.claim(ledger(table), wanted, theirs) == REFUSED
+    assert "secondary-1 has claimed epoch 2, and the timeline names primary-2" in capsys.readouterr().out
+    assert claim.claim(ledger(table), Claim(4, wanted.database), (*theirs, wanted.database)) == REFUSED
+    assert claim.claim(ledger(table), wanted, ours) == SUCCESS
+    assert claim.claim(ledger(table), wanted, ours) == SUCCESS
+
+
+def test_the_timeline_before_a_claim_is_whole() -> None:
+    environment = {"EPOCH": "3", "DATABASE": "primary-1", "AWS_REGION": "us-east-2", "LEDGER_TABLE": "t"}
+    with pytest.raises(SettingError, match="EARLIER names 1 databases, expected 2"):
+        claim.main(environment | {"EARLIER": "primary-1"})
+    with pytest.raises(SettingError, match="'first' is not of the form"):
+        claim.main(environment | {"EARLIER": "first,second"})
+
+
+def test_rds_is_asked_by_the_identifier_of_the_database() -> None:
+    with moto.mock_aws():
+        client = boto3.client("rds", region_name="us-west-2")
+        own = OwnInstance(client, "lifeline-secondary-1")
+        assert not own.exists()
+        client.create_db_instance(
+            DBInstanceIdentifier="lifeline-secondary-1", DBInstanceClass="db.t4g.micro", Engine="postgres"
+        )
+        assert own.exists()

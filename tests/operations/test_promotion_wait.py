@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -13,8 +15,8 @@ from operations import promotion_wait
 from operations.database import OwnDatabase
 from operations.deadline import Deadline
 from operations.fence import Standing
-from operations.promotion_wait import PromotionWait
-from operations.records import Closing, HandoverRecord
+from operations.promotion_wait import LateError, PromotionWait
+from operations.records import Claim, Closing, HandoverRecord
 from operations.session import DatabaseUnreachableError
 from recovery.timeline import DatabaseId
 from rehearsal.world.postgres import PostgresServers, Server
@@ -164,6 +166,25 @@ class TestWait:
         assert not PromotionWait(table, cast("OwnDatabase", Cut()), NEW, 2, SHORT).wait()
         (line,) = said(capsys)
         assert line["reason"] == "the password is wrong"
+
+    def test_a_later_claim_stops_the_promotion(self, wait_of: WaitOf) -> None:
+        """A run that goes on late would open a second leader."""
+        table = closed(LONG_AGO, "primary-1", "secondary-1", "primary-1")
+        with pytest.raises(LateError, match="epoch 3 is claimed by primary-1"):
+            wait_of(table, patience=LONG).wait()
+        assert replace(wait_of(table, patience=LONG), promotes=False).wait(), "no promotion follows"
+
+    def test_a_later_claim_stops_it_while_it_waits(self, wait_of: WaitOf) -> None:
+        table = Table("primary-1", "secondary-1")
+        looks = itertools.count()
+
+        def claim_later() -> None:
+            if next(looks) == 6:
+                table.items["epoch#3"] = Claim(3, OLD).item
+
+        table.before_read = claim_later
+        with pytest.raises(LateError):
+            wait_of(table, patience=LONG).wait()
 
     def test_a_record_that_this_database_has_taken_is_as_good_as_a_closing(self, wait_of: WaitOf) -> None:
         table = Table("primary-1", "secondary-1")

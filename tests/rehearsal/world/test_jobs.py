@@ -14,7 +14,9 @@ from rehearsal.providers.kubernetes.api import ApiError
 from rehearsal.world.pods import Pods
 
 PRIMARY = DatabaseId("primary", 1)
-CLAIM = once.claim(image="i", epoch=1, database=PRIMARY, region="us-east-2", table="t", labels={})
+CLAIM = once.claim(
+    image="i", epoch=1, earlier=(), database=PRIMARY, region="us-east-2", table="t", promotes=False, labels={}
+)
 GATE = once.handover(image="i", ending_epoch=1, leader=PRIMARY, accept_loss=False, labels={})
 
 
