@@ -9,7 +9,7 @@ PROMTOOL_HINT := hint: apt-get install prometheus prometheus-alertmanager, or us
 ENGINE := .engine/bin
 PULUMI_VERSION := v3.274.1
 
-.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles fixes alerts monitoring browser engine workflow test-engine rehearse rehearse-all bench compare
+.PHONY: help setup lock fmt check policy sarif render change flip preview mutate mutate-program test test-slow oracles fixes alerts monitoring browser engine workflow test-engine rehearse rehearse-all simulate bench compare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -142,6 +142,13 @@ rehearse: $(STAMP) ## lose a region on this machine, fail over, and measure
 
 rehearse-all: $(STAMP) ## play every scenario, up to three at once
 	$(BIN)/lifeline rehearse all --engine in-process
+
+HISTORIES ?= 20000
+PLANTED ?=
+
+simulate: $(STAMP) ## play 20,000 histories of the protocol in simulated time, and find each planted bug
+	$(BIN)/python -m rehearsal.simulation --histories $(HISTORIES)
+	$(BIN)/python -m tests.rehearsal.simulation --only "$(PLANTED)"
 
 mutate-program: $(STAMP) ## deploy changes of the program that harm people, and some that do not; SAMPLE=10 plays ten
 	$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE))

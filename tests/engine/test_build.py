@@ -69,6 +69,7 @@ def test_the_gate_says_at_its_end_what_it_cannot_run_without_go_npm_and_a_browse
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "made: check policy test test-slow fixes alerts monitoring rehearse-all",
+        "made: simulate HISTORIES=1500 PLANTED=stays",
         "made: mutate-program SAMPLE=10",
         "NOT RUN: the page of the last resort in a real browser",
         "hint: install Chromium, then run 'make browser'",
