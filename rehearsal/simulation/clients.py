@@ -165,14 +165,23 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        self._send(self._now(self._server.begin))
+        self.begin()
         try:
             yield
         except BaseException:
             if not self._is_broken and not current().killed:
-                self._send(self._now(self._server.roll_back))
+                self.roll_back()
             raise
+        self.commit()
+
+    def begin(self) -> None:
+        self._send(self._now(self._server.begin))
+
+    def commit(self) -> None:
         self._send(self._now(self._server.commit))
+
+    def roll_back(self) -> None:
+        self._send(self._now(self._server.roll_back))
 
     def _now(self, change: Callable[[Backend], None]) -> Callable[[Finish], None]:
         def happen(finish: Finish) -> None:

@@ -178,7 +178,10 @@ def forget_closings(server: Server) -> None:
     set_by_hand(server, read_only=False)
     with server.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS lifeline.closing")
-        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (DATABASE_APPLICATION,)).fetchone():
+        if (
+            connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (DATABASE_APPLICATION,)).fetchone()
+            is not None
+        ):
             right = sql.SQL("GRANT {} TO {}")
             connection.execute(right.format(*map(sql.Identifier, (DATABASE_WRITERS, DATABASE_APPLICATION))))
 
