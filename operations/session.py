@@ -62,7 +62,8 @@ class Session:
         Raises:
             DatabaseUnreachableError: if a session does not end, or a newer epoch has decided.
         """
-        if not self.is_closed():
+        # Also if it is closed already: it may have been drained, and a fence that is late must not end the drain now.
+        if self.decided() < epoch or not self.is_closed():
             # The membership stops the application, whatever it sets. The default stops the jobs of the owner.
             self._alter(sql.SQL("SET default_transaction_read_only = on"), sql.SQL("REVOKE {} FROM {}"), epoch)
             if self._may_write():

@@ -148,7 +148,7 @@ class Laws:
             return
         record = self._handover(epoch)
         is_newest = epoch == max(self._claimed)
-        if is_newest and record is None and not self._services.servers[database].takes_writes:
+        if is_newest and record is None and not self._services.servers[database].is_open:
             self.add("a ready site takes writes", f"epoch {epoch} is marked, and {database} takes no writes")
 
     def _handover(self, epoch: int) -> Mapping[str, Any] | None:
@@ -175,7 +175,8 @@ class Laws:
             own = record is not None and record["database"]["S"] == str(database)
             if record is not None and own and number(record["position"]["S"]) < position:
                 self.add("a noted position is the last", f"{database} commits row {key} after its {kind}")
-        self._superseded(database, epoch, key)
+        if not server.is_isolated:  # docs/correctness.md, "Not claimed": its fence cannot reach it, either
+            self._superseded(database, epoch, key)
 
     def _superseded(self, database: DatabaseId, epoch: int, key: str) -> None:
         now = self._services.kernel.now

@@ -102,7 +102,7 @@ class Plan:
         )
 
 
-_CALLS = {"fence": 40, "claim": 3, "handover": 12, "promotion-wait": 20, "up": 20, "application": 10, "crisis": 4}
+_CALLS = {"fence": 40, "claim": 8, "handover": 12, "promotion-wait": 30, "up": 20, "application": 10, "crisis": 4}
 """A strike hits one of so many next calls of each kind of process."""
 _WEIGHTS = {"fence": 5, "claim": 2, "handover": 2, "promotion-wait": 2, "up": 3, "application": 1, "crisis": 1}
 
@@ -110,10 +110,10 @@ _WEIGHTS = {"fence": 5, "claim": 2, "handover": 2, "promotion-wait": 2, "up": 3,
 def planned(seed: int) -> Plan:
     """The plan of a seed: a short story of operators, with three faults or more."""
     chance = random.Random(f"plan {seed}")
-    acts = tuple(_story(chance))
+    story = _story(chance)
+    acts, strikes, faults = tuple(story.acts), story.strikes, list[Fault]()
     moments = [act.at for act in acts]
     count = chance.randint(4, 8)
-    faults, strikes = list[Fault](), list[Strike]()
     for _ in range(count):
         if chance.random() < 0.4:
             faults.append(_fault(chance, moments))
@@ -129,15 +129,15 @@ class _Story:
     at: float = 12.0
     leader: str = "primary"
     acts: list[Act] = field(default_factory=list[Act])
+    strikes: list[Strike] = field(default_factory=list[Strike])
+    """Faults at a moment that is dangerous in this story. Others come by chance."""
 
 
-def _story(chance: random.Random) -> list[Act]:
+def _story(chance: random.Random) -> _Story:
     story = _Story(at=chance.uniform(8.0, 20.0))
     for _ in range(chance.randint(1, 3)):
-        chance.choice(
-            (_failover, _failover, _switchover, _switchover, _return, _quarrel, _hasty, _gap, _rivals, _noise)
-        )(story, chance)
-    return story.acts
+        chance.choice(_CHAPTERS)(story, chance)
+    return story
 
 
 def _add(story: _Story, chance: random.Random, site: str, verb: Verb, most: float = 25.0) -> None:
@@ -154,11 +154,19 @@ def _failover(story: _Story, chance: random.Random) -> None:
 
 def _switchover(story: _Story, chance: random.Random) -> None:
     taker = OTHER[story.leader]
+    if chance.random() < 0.3:
+        _stop_fence(story, chance, story.leader, calls=40)
     _add(story, chance, story.leader, Verb.DRAIN, most=30.0)
     if chance.random() < 0.3:
         _add(story, chance, story.leader, Verb.RESUME, most=15.0)
     _add(story, chance, taker, chance.choice((Verb.TAKE, Verb.TAKE, Verb.TAKE_WITH_LOSS)), most=50.0)
     story.leader = taker
+
+
+def _stop_fence(story: _Story, chance: random.Random, site: str, calls: int) -> None:
+    """A pod of the fence stands still in the middle of a look that follows."""
+    seconds = chance.choice((2.5, 4.0, 8.0))
+    story.strikes.append(Strike("fence", site, round(story.at, 1), chance.randint(1, calls), Blow.PAUSE, seconds))
 
 
 def _return(story: _Story, chance: random.Random) -> None:
@@ -179,16 +187,17 @@ def _hasty(story: _Story, chance: random.Random) -> None:
     """A failover while the leader drains, whose operator ends the drain."""
     taker = OTHER[story.leader]
     _add(story, chance, story.leader, Verb.DRAIN, most=20.0)
+    _stop_fence(story, chance, story.leader, calls=60)
     for verb, site in chance.sample(((Verb.FAIL_OVER, taker), (Verb.RESUME, story.leader)), 2):
-        _add(story, chance, site, verb, most=10.0)
+        _add(story, chance, site, verb, most=6.0)
     story.leader = taker
 
 
 def _gap(story: _Story, chance: random.Random) -> None:
     """A failover is killed before its claim, and the other site goes on from its file."""
     taker, first = OTHER[story.leader], story.leader
-    _add(story, chance, taker, Verb.FAIL_OVER, most=0.1)
-    _add(story, chance, taker, Verb.KILL_UP)
+    story.strikes.append(Strike("up", taker, round(story.at, 1), 1, Blow.KILL_BEFORE))
+    _add(story, chance, taker, Verb.FAIL_OVER)
     _add(story, chance, first, Verb.LEARN, most=40.0)
     _add(story, chance, first, Verb.FAIL_OVER_WITH_LOSS, most=40.0)
 

@@ -77,10 +77,14 @@ class Server:
         return self.source is not None
 
     @property
+    def is_open(self) -> bool:
+        """Whether its fence has opened it."""
+        return not self.follows and self.contents.may_write and not self.contents.read_only
+
+    @property
     def takes_writes(self) -> bool:
         """Whether a new session of the application could write."""
-        open_ = self.contents.may_write and not self.contents.read_only
-        return self.is_up and not self.is_isolated and not self.follows and open_
+        return self.is_open and self.is_up and not self.is_isolated
 
     def now(self) -> float:
         return EPOCH_SECONDS + self.kernel.now

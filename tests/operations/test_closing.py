@@ -100,8 +100,10 @@ def test_a_closing_is_not_mistaken_for_an_earlier_one(
 def test_a_database_that_is_opened_during_the_closing_is_not_taken_for_closed(
     fence_of: FenceOf, leader: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
+    set_by_hand(leader, read_only=False)
     setting = Session._setting
-    answers = iter(["1"])
+    answers = iter([None, "1"])  # the first question is about an earlier note
     monkeypatch.setattr(Session, "_setting", lambda session: next(answers, None) or setting(session))
     table = Table("primary-1", "secondary-1")
     with leader.connect() as session:
@@ -168,6 +170,20 @@ def test_a_late_fence_does_not_open_what_a_newer_epoch_has_closed(
     assert closed == [Standing.SUPERSEDED]
     assert not is_writable(leader)
     assert said(capsys)[-1] == {"step": "look failed", "problem": "epoch 1 is over: epoch 2 has decided"}
+
+
+def test_a_late_fence_does_not_end_the_drain_of_a_leader_that_is_superseded_meanwhile(
+    fence_of: FenceOf, leader: Server, tmp_path: Path
+) -> None:
+    """The database is closed already, so the closing for the new epoch changes nothing that an application sees."""
+    fence_of(Table("primary-1"), drain=True).look()
+    assert fence_of(Table("primary-1", "secondary-1")).look() is Standing.SUPERSEDED
+    with (
+        pytest.raises(DatabaseUnreachableError, match="epoch 2 has decided"),
+        database(leader, tmp_path).session() as session,
+    ):
+        session.open_writes(1)
+    assert not is_writable(leader)
 
 
 def test_a_late_fence_does_not_close_what_a_newer_epoch_has_opened(fence_of: FenceOf, leader: Server) -> None:
