@@ -29,7 +29,8 @@ BOUND_SECONDS, STRICT_BOUND_SECONDS = 20.0, 60.0
 """The longest for which a superseded leader writes on while its fence works: docs/architecture.md, the waits."""
 RESTART_SECONDS = 5.0
 """A killed pod's successor looks after this time at the latest."""
-LONGEST_EVIDENCE = 3
+EVIDENCE = 3
+"""The most rows that are named."""
 LATE_SECONDS = 12.0
 """A later claim that is older than this is seen by a wait that reaches the ledger, also if a few calls fail."""
 
@@ -200,7 +201,7 @@ class Laws:
         lacked = servers[old].contents.rows.keys() - servers[new].contents.rows.keys()
         missing = sorted((key for key in lacked if self._rows[key] < epoch), key=int)
         if missing:
-            self.add(law, f"{new} lacks rows {', '.join(missing[:LONGEST_EVIDENCE])} of {old}")
+            self.add(law, f"{new} lacks rows {', '.join(missing[:EVIDENCE])} of {old}")
 
     def _waited(self, database: DatabaseId, epoch: int, safe: bool) -> None:
         earlier = [number_ for number_ in self._claimed if number_ < epoch]
@@ -268,15 +269,12 @@ class Laws:
         """All violations, also those that the judge of the rehearsals finds."""
         newest = self.newest_claim()
         server = self._services.servers.get(newest.database)
-        rows = server.contents.rows if server is not None else dict[str, int]()
+        rows: dict[str, int] = server.contents.rows if server is not None else {}
         self._check_rows(rows)
         kinds = {write.key: write.kind for write in self._services.writes}
         left = {kind: [Stored(key) for key in rows if kinds.get(key) is kind] for kind in Kind}
-        left[Kind.EVENT] = [
-            Stored(key.removeprefix(LEDGER_EVENTS[0]))
-            for key in self._services.table.items
-            if key.startswith(LEDGER_EVENTS[0])
-        ]
+        event, items = LEDGER_EVENTS[0], self._services.table.items
+        left[Kind.EVENT] = [Stored(key.removeprefix(event)) for key in items if key.startswith(event)]
         most = math.inf if self._lossy else 0.0
         quiet = not self._lossy and not self._disturbed
         limits = Limits(
